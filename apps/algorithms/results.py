@@ -1,0 +1,89 @@
+"""What services and predictors answer: frozen values, no framework types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from apps.algorithms.schema import TableSchema
+
+
+class Progress(Protocol):
+    """What a service calls while it fits; may raise `Cancelled`, which the service lets through."""
+
+    def __call__(self, fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
+        """Report `fraction` (0..1, never falling) of the fit; `metrics` at `step` draw the live curve."""
+
+
+class Cancelled(Exception):
+    """Raised by a `Progress` callable when the user asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """Global importance, most important first: `features` is a tuple of (name, importance >= 0, std)."""
+
+    method: str
+    features: tuple[tuple[str, float, float], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the API's shape."""
+        return {"method": self.method, "features": [{"name": n, "importance": i, "std": s} for n, i, s in self.features]}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Metrics on rows the model never saw; `main` names the metric to compare versions by.
+
+    `curves` holds what a page draws (calibration, confusion), as plain JSON.
+    """
+
+    metrics: Mapping[str, float]
+    main: str
+    greater_is_better: bool
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The trivial answer to the same question, scored on the same rows."""
+
+    name: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One answer a row, in order: `values` as the API gives them, `details` one dict a row.
+
+    classification: label, `probabilities` by label; regression: float, `interval` [low, high] and `level`;
+    anomaly: -1 or 1, `score` and `tail_probability`. `warnings` (list of text) appears where there is one.
+    """
+
+    values: list[Any]
+    details: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Additive contributions of one row: `base` plus their sum is the model's raw output.
+
+    classification with more than two classes explains the predicted class, named in `output`.
+    """
+
+    base: float
+    contributions: dict[str, float]
+    output: str
+    method: str
+
+
+class Predictor(Protocol):
+    """The light serving form of a version: numpy only, safe to share between threads."""
+
+    schema: TableSchema
+
+    def predict(self, rows: list[dict[str, Any]]) -> Answers:
+        """Answer one value a row; raise `core.errors.InvalidInput` naming `/data/<row>/<column>` for each fault."""
+
+    def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        """Attribute each row's answer to its columns."""

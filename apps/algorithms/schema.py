@@ -1,0 +1,63 @@
+"""The vocabulary of tables: kinds of columns and the schema that a dataset shows, a model needs and a row must fit."""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class ColumnKind(StrEnum):
+    """What a column holds, as inferred from its cells."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    CATEGORY = "category"  # text, repeated values
+    TEXT = "text"  # text, mostly distinct values
+
+
+class Task(StrEnum):
+    """What a model is asked for."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+    ANOMALY = "anomaly"
+    CLUSTERING = "clustering"
+    FORECAST = "forecast"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its name as uploaded and its kind."""
+
+    name: str
+    kind: ColumnKind
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """The input a model was trained on, in order; `target` is None where nothing is to be predicted from labels.
+
+    `classes` holds the labels as they stood in the dataset (text, integers or booleans), in the order of the model's
+    probability columns.
+    """
+
+    columns: tuple[Column, ...]
+    target: str | None = None
+    target_kind: ColumnKind | None = None
+    classes: tuple[Any, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the schema as plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "TableSchema":
+        """Rebuild a schema from `as_json`."""
+        return cls(
+            columns=tuple(Column(c["name"], ColumnKind(c["kind"])) for c in stored["columns"]),
+            target=stored.get("target"),
+            target_kind=ColumnKind(stored["target_kind"]) if stored.get("target_kind") else None,
+            classes=tuple(stored.get("classes", ())),
+        )

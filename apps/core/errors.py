@@ -1,0 +1,96 @@
+"""Every error the platform raises on purpose: one base, a code, a status, and whether trying again can help."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in what a client sent.
+
+    `pointer` is an RFC 6901 JSON pointer into the request (`/data/3/age`), or a query or form field's name.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+
+@dataclass(eq=False)
+class PlatformError(Exception):
+    """Base of the platform's own errors; `detail` says what happened and what to do, in words a user understands."""
+
+    detail: str
+    problems: list[Problem] = field(default_factory=list)
+    retry_after: int | None = None
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "The platform could not do this"
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class UnreadableRequest(PlatformError):
+    """The request cannot be read at all (broken JSON, impossible nesting)."""
+
+    status, code, title = 400, "unreadable_request", "The request cannot be read"
+
+
+class Forbidden(PlatformError):
+    """A member of the workspace whose role or key does not reach this far."""
+
+    status, code, title = 403, "forbidden", "Your role or key does not allow this"
+
+
+class NotFound(PlatformError):
+    """Nothing here for this caller; says nothing of what others own."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+    def __init__(self, detail: str = "Nothing with this id in your workspaces.") -> None:
+        super().__init__(detail)
+
+
+class Conflict(PlatformError):
+    """The object's state does not allow this now."""
+
+    status, code, title = 409, "conflict", "The current state does not allow this"
+
+
+class TooLarge(PlatformError):
+    """Over a quota or a size cap."""
+
+    status, code, title = 413, "too_large", "Too large"
+
+
+class UnsupportedMedia(PlatformError):
+    """A media type this route does not read."""
+
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class InvalidInput(PlatformError):
+    """Understood but invalid; `problems` names each fault."""
+
+    status, code, title = 422, "invalid", "The request is understood but invalid"
+
+
+class Throttled(PlatformError):
+    """Too many requests or too much queued work."""
+
+    status, code, title, permanent = 429, "throttled", "Too many requests", False
+
+
+class Unavailable(PlatformError):
+    """A part of the platform is down or a file is damaged; the caller may come back later."""
+
+    status, code, title, permanent = 503, "unavailable", "A part of the platform is not available", False
+
+
+class StorageFull(PlatformError):
+    """No space left for what must be written."""
+
+    status, code, title, permanent = 507, "storage_full", "No space left", False

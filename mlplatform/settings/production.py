@@ -1,0 +1,19 @@
+"""Production: everything from the environment; refuses to start on a default or a missing secret."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from mlplatform.settings.base import *  # noqa: F403
+
+SECRET_KEY = env.str("SECRET_KEY")  # noqa: F405
+if len(SECRET_KEY) < 50 or "insecure" in SECRET_KEY or "only-for-tests" in SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY must be a private random text of at least 50 characters.")
+if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:  # noqa: F405
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that serve this platform, separated by commas.")
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)  # noqa: F405
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True

@@ -1,0 +1,50 @@
+"""Queues, routes, limits and the declarative schedule: everything Celery is told, in one place."""
+
+import environ
+from kombu import Queue
+
+_env = environ.Env()
+
+CELERY_BROKER_URL = _env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_TIMEZONE = "Europe/Paris"
+CELERY_ENABLE_UTC = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600, "socket_timeout": 15, "socket_connect_timeout": 5}
+
+TRAINING_QUEUE = "ml_training"
+OTHER_QUEUES = ("celery", "ml_scheduler", "ml_monitoring", "ml_stats")
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typo in a route fails at start, not by waiting for ever
+CELERY_TASK_QUEUES = [Queue(name) for name in (*OTHER_QUEUES, TRAINING_QUEUE)]
+CELERY_TASK_ROUTES = {
+    "training.run_campaign": {"queue": "ml_training"},
+    "training.*": {"queue": "ml_scheduler"},
+    "datasets.*": {"queue": "celery"},
+    "registry.*": {"queue": "ml_stats"},
+    "predictions.*": {"queue": "celery"},
+}
+
+# The database lease brings lost work back, so messages are acknowledged early and never prefetched.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 6
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_TIME_LIMIT = 15 * 60
+CELERY_TASK_ANNOTATIONS = {"training.run_campaign": {"time_limit": None, "soft_time_limit": None}}
+
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Upserted by name at each start (never deletes what people added in the admin).
+PERIODIC_TASKS = {
+    "training: return expired leases": {"task": "training.reap_leases", "every_seconds": 15},
+    "training: send again what the broker lost": {"task": "training.dispatch_pending", "every_seconds": 10},
+    "datasets: send again what the broker lost": {"task": "datasets.dispatch_checking", "every_seconds": 15},
+    "datasets: sweep interrupted uploads": {"task": "datasets.sweep_uploads", "crontab": "17 * * * *"},
+    "registry: sweep orphaned files": {"task": "registry.sweep_orphans", "crontab": "37 4 * * *"},
+    "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
+}
