@@ -1,0 +1,76 @@
+"""Draw into the docs what can be read from the code: the graph of apps and the table of algorithms.
+
+`python docs/draw.py` rewrites the marked parts; `--check` only says whether they are current (exit 1 if not).
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import django
+import grimp
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+ORDER = ["dashboard", "training", "predictions", "registry", "datasets", "workspaces", "algorithms", "core"]
+
+
+def app_graph() -> str:
+    """Return a Mermaid graph of the imports between apps, each arrow with the number of importing modules."""
+    graph = grimp.build_graph("apps")
+    lines = ["```mermaid", "graph TD"]
+    for upper in ORDER:
+        for lower in ORDER:
+            count = _importing_modules(graph, upper, lower) if upper != lower else 0
+            if count:
+                lines.append(f"    {upper} -->|{count}| {lower}")
+    return "\n".join([*lines, "```"])
+
+
+def _importing_modules(graph: grimp.ImportGraph, upper: str, lower: str) -> int:
+    importers = {f"apps.{upper}", *graph.find_descendants(f"apps.{upper}")}
+    targets = {f"apps.{lower}", *graph.find_descendants(f"apps.{lower}")}
+    return sum(bool(graph.find_modules_directly_imported_by(module) & targets) for module in importers)
+
+
+def algorithm_table() -> str:
+    """Return the catalogue as a Markdown table."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
+    django.setup()
+    from apps.algorithms import catalog
+
+    lines = ["| algorithm | slug | tasks | what it is good for |", "|---|---|---|---|"]
+    lines += [f"| {s.title} | `{s.slug}` | {', '.join(s.tasks)} | {s.summary} |" for s in catalog.entries()]
+    return "\n".join(lines)
+
+
+def with_part(text: str, name: str, drawn: str) -> str:
+    """Return `text` with the part between the marks of `name` replaced."""
+    start, end = f"<!-- {name}: drawn from the code -->", f"<!-- {name}: end -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{drawn}\n{end}{after}"
+
+
+def main() -> int:
+    """Rewrite or check the drawn parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    parts = {"docs/architecture.md": ("app graph", app_graph), "README.md": ("algorithms", algorithm_table)}
+    stale = []
+    for file, (name, draw) in parts.items():
+        path = ROOT / file
+        text = path.read_text()
+        fresh = with_part(text, name, draw())
+        if fresh != text:
+            stale.append(file)
+            if not check:
+                path.write_text(fresh)
+    sys.stdout.write("".join(f"{'stale' if check else 'redrawn'}: {file}\n" for file in stale))
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
