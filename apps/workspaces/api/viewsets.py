@@ -9,7 +9,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
-from apps.workspaces.api.access import Access
+from apps.workspaces.access import Access
 
 
 class ScopedViewSet(GenericViewSet[Any]):

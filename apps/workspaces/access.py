@@ -6,10 +6,20 @@ from uuid import UUID
 
 from apps.core.errors import Forbidden, NotFound
 from apps.core.permissions import Act, Scope, allows
-from apps.workspaces.actions import Actor
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does a thing: a user, with the key used if any. `SYSTEM` is the platform itself."""
+
+    user_id: int | None
+    api_key_prefix: str = ""
+
+
+SYSTEM = Actor(user_id=None)
 
 
 @dataclass(frozen=True, slots=True)

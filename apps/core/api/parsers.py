@@ -1,0 +1,70 @@
+"""JSON as the platform reads it: bounded, finite, and free of what a database cannot hold."""
+
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import orjson
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from apps.core.errors import Problem, TooLarge, UnreadableRequest
+
+
+class StrictJSONParser(BaseParser):
+    """Parse `application/json`; refuse NaN, NUL, lone surrogates, deep nesting and bodies over `JSON_MAX_BYTES`."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: BinaryIO, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return the parsed body; an empty body is an empty object."""
+        body = stream.read(settings.JSON_MAX_BYTES + 1)
+        return parse_json(body)
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a JSON body under the platform's limits."""
+    if len(body) > settings.JSON_MAX_BYTES:
+        limit = settings.JSON_MAX_BYTES // 1024**2
+        raise TooLarge(f"The body is larger than {limit} MiB. Send fewer rows at once, or a batch prediction of a dataset.")
+    if not body.strip():
+        return {}
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise UnreadableRequest(f"The body is not valid JSON ({where}): {error.msg}.") from error
+    if b"\\u0000" in body:
+        _refuse_nul(parsed, "")
+    _refuse_depth(body, parsed)
+    return parsed
+
+
+def _refuse_nul(value: Any, pointer: str) -> None:
+    if isinstance(value, str) and "\0" in value:
+        raise UnreadableRequest("A text holds a NUL character.", [Problem(pointer, "nul", "Remove the NUL character.")])
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_nul(name, pointer)
+            _refuse_nul(inner, f"{pointer}/{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_nul(inner, f"{pointer}/{index}")
+
+
+def _refuse_depth(body: bytes, parsed: Any) -> None:
+    limit = settings.JSON_MAX_DEPTH
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return
+    level = [parsed]
+    for _ in range(limit):
+        level = [inner for outer in level for inner in _containers(outer)]
+        if not level:
+            return
+    raise UnreadableRequest(f"The body is nested more than {limit} levels deep.")
+
+
+def _containers(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value
+    return [v for v in inner if isinstance(v, dict | list)] if isinstance(value, dict | list) else []

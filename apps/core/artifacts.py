@@ -1,0 +1,125 @@
+"""Files that must not be lost or half written: atomic writes, sealed folders, checksums before every use."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from apps.core.errors import NotFound, StorageFull, Unavailable
+
+Checksums = dict[str, str]
+_BLOCK = 1024 * 1024
+
+
+class ArtifactDamaged(Unavailable):
+    """A stored file is missing, changed or not one of ours; it is not loaded."""
+
+    code: ClassVar[str] = "artifact_damaged"
+    title: ClassVar[str] = "A stored file is damaged"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def safe_join(root: Path, relative: str) -> Path:
+    """Return `root / relative`, or raise `NotFound` when it would lie outside of `root`."""
+    if "\0" in relative:
+        raise NotFound
+    found = (root / relative).resolve()
+    if not found.is_relative_to(root.resolve()) or found == root.resolve():
+        raise NotFound
+    return found
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: beside its place, flushed to disk, then renamed over it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with _space_needed(len(data)), beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def seal_folder(folder: Path) -> Checksums:
+    """Flush every file and folder below `folder` to disk; return checksums by relative path, sorted."""
+    checksums: Checksums = {}
+    with _space_needed(0):
+        for path in _files_below(folder):
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            checksums[path.relative_to(folder).as_posix()] = sha256_of(path)
+        for inner in [folder, *(p for p in folder.rglob("*") if p.is_dir())]:
+            _sync_folder(inner)
+    return checksums
+
+
+def publish_folder(staging: Path, final: Path) -> None:
+    """Move a sealed folder to its place in one step; refuse a place that is taken."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with _space_needed(0):
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, "The place is taken", str(final))
+        staging.rename(final)
+        _sync_folder(final.parent)
+
+
+def verify_folder(folder: Path, checksums: Checksums, *, below: str = "") -> None:
+    """Check every file that `checksums` names (those under `below` only, if given), and that there is no other."""
+    wanted = {name: digest for name, digest in checksums.items() if name.startswith(below)}
+    found = {p.relative_to(folder).as_posix() for p in _files_below(folder / below if below else folder)}
+    for name, digest in wanted.items():
+        if name not in found:
+            raise ArtifactDamaged(f"The file {name} is missing.")
+        if sha256_of(folder / name) != digest:
+            raise ArtifactDamaged(f"The file {name} does not match its checksum.")
+    if strangers := found - wanted.keys():
+        raise ArtifactDamaged(f"The file {sorted(strangers)[0]} does not belong there.")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all it holds; nothing happens when it is not there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    links = [path for path in folder.rglob("*") if path.is_symlink()]
+    if links:
+        raise ArtifactDamaged(f"The link {links[0].name} does not belong there.")
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _space_needed(size: int) -> Iterator[None]:
+    """Turn a full disk or quota into words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            needed = f" ({size} bytes were needed)" if size else ""
+            raise StorageFull(f"The disk is full{needed}. Free some space and try again; nothing was changed.") from error
+        raise

@@ -1,0 +1,37 @@
+"""Reads of tenants and of what a caller may reach."""
+
+import hashlib
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from apps.core import clock
+from apps.core.permissions import Scope
+from apps.workspaces.access import Access
+from apps.workspaces.models import ApiKey, Membership
+
+
+def key_digest(clear: str) -> str:
+    """Return what is stored of a key; the key is 256 random bits, so a plain hash is enough."""
+    return hashlib.sha256(clear.encode()).hexdigest()
+
+
+def live_key(clear: str) -> ApiKey | None:
+    """Return the key row if it exists, is not revoked or expired, and its holder is active."""
+    found: ApiKey | None = ApiKey.objects.select_related("user").filter(key_sha256=key_digest(clear)).first()
+    if found is None or found.revoked_at or not found.user.is_active:
+        return None
+    return None if found.expires_at and found.expires_at <= clock.now() else found
+
+
+def access_of(user: User, api_key: ApiKey | None = None) -> Access:
+    """Return the caller's reach: all memberships, or those of the key's workspace."""
+    memberships: QuerySet[Membership] = Membership.objects.filter(user=user)
+    if api_key and api_key.workspace_id:
+        memberships = memberships.filter(workspace_id=api_key.workspace_id)
+    return Access(
+        user=user,
+        roles=dict(memberships.values_list("workspace_id", "role")),
+        scope=api_key.scope if api_key else Scope.ADMIN,
+        api_key_prefix=api_key.prefix if api_key else "",
+    )
