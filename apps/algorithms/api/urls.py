@@ -1,5 +1,10 @@
-"""Routes of the algorithms app."""
+"""Routes of the menu of algorithms."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.algorithms.api.views import AlgorithmViewSet
+
+urlpatterns = [
+    path("algorithms/", AlgorithmViewSet.as_view({"get": "list"}), name="algorithm-list"),
+    path("algorithms/<slug:name>/", AlgorithmViewSet.as_view({"get": "retrieve"}), name="algorithm-detail"),
+]

@@ -1,0 +1,138 @@
+"""The algorithm contract: what every service states as data, and the public methods that check before hooks work."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
+from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
+from apps.algorithms.schema import TableSchema, Task
+from apps.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from apps.algorithms.tables import TrainingTable
+
+LEAST_ROWS = 10
+
+
+class BaseMLService(ABC):
+    """One algorithm, unfitted or fitted.
+
+    Subclasses state themselves as class data and fill the underscored hooks; the public methods check what they are
+    given. Importing a service loads no ML library: those are imported inside the hooks.
+    """
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]]
+    needs_target: ClassVar[bool] = True
+    input_kind: ClassVar[str] = "table"
+    hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
+    fast_parameters: ClassVar[Mapping[str, Any]] = {}
+    reference: ClassVar[str] = ""
+
+    def __init__(self, *, task: Task, parameters: Mapping[str, Any] | None = None, seed: int = 0, threads: int = 1) -> None:
+        if task not in self.tasks:
+            known = ", ".join(self.tasks)
+            raise InvalidInput(f"{self.title} does not do {task}; it does: {known}.")
+        self.task = task
+        self.parameters = self.clean_parameters(parameters or {})
+        self.seed = seed
+        self.threads = threads
+        self.warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def clean_parameters(cls, given: Mapping[str, Any], *, pointer: str = "/parameters") -> dict[str, Any]:
+        """Return all hyperparameters, defaults filled in; raise `InvalidInput` with one problem a bad one."""
+        return clean_parameters(cls.hyperparameters, given, pointer=pointer)
+
+    @classmethod
+    def parameters_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the hyperparameters."""
+        properties = {parameter.name: parameter.as_schema() for parameter in cls.hyperparameters}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    def fit(self, table: "TrainingTable", progress: Progress) -> None:
+        """Learn from a table.
+
+        Parameters
+        ----------
+        table : n rows of the features and, where the task has one, the target. It is not changed.
+        progress : called with a rising share of the work; what it raises (`Cancelled`) is let through.
+
+        Raises
+        ------
+        InvalidInput : the data cannot be learned from; the detail says why and what to do.
+
+        """
+        known = table.without_missing_target() if self.needs_target else table
+        if self.needs_target and table.target is None:
+            raise InvalidInput(f"{self.title} needs a target: name the column to predict.")
+        if known.rows < LEAST_ROWS:
+            raise InvalidInput(
+                f"There are {known.rows} rows to learn from; at least {LEAST_ROWS} are needed. Upload more data."
+            )
+        if not table.features:
+            raise InvalidInput("No feature column is left to learn from. Choose at least one column besides the target.")
+        self._fit(known, progress)
+        if dropped := table.rows - known.rows:
+            text = f"{dropped} rows without a value of {table.target_name!r} were left out."
+            self.warnings = (*self.warnings, text)
+
+    def evaluate(self, table: "TrainingTable") -> Evaluation:
+        """Score the fitted model on rows it has not seen; rows without a target value are left out."""
+        return self._evaluate(table.without_missing_target() if self.needs_target else table)
+
+    def baseline(self, table: "TrainingTable") -> Baseline:
+        """Score the trivial answer, learned from the training rows, on the same rows as `evaluate`."""
+        return self._baseline(table.without_missing_target() if self.needs_target else table)
+
+    def importance(self, table: "TrainingTable") -> Importance:
+        """Say how much each source column matters, most important first."""
+        return self._importance(table)
+
+    def save(self, folder: Path) -> None:
+        """Write the native files into an existing, empty folder."""
+        self._save(folder)
+
+    def predictor(self, folder: Path) -> None:
+        """Write the light serving form into an existing, empty folder."""
+        self._predictor(folder)
+
+    @property
+    @abstractmethod
+    def schema(self) -> TableSchema:
+        """The input the fitted model takes."""
+
+    @abstractmethod
+    def predict(self, rows: list[dict[str, Any]]) -> Answers:
+        """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
+
+    @abstractmethod
+    def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        """Attribute each row's answer to its columns."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a fitted service from `save`'s files, whose checksums the caller has verified."""
+
+    @abstractmethod
+    def _fit(self, table: "TrainingTable", progress: Progress) -> None: ...
+
+    @abstractmethod
+    def _evaluate(self, table: "TrainingTable") -> Evaluation: ...
+
+    @abstractmethod
+    def _baseline(self, table: "TrainingTable") -> Baseline: ...
+
+    @abstractmethod
+    def _importance(self, table: "TrainingTable") -> Importance: ...
+
+    @abstractmethod
+    def _save(self, folder: Path) -> None: ...
+
+    @abstractmethod
+    def _predictor(self, folder: Path) -> None: ...

@@ -1,0 +1,69 @@
+"""Hyperparameters as data: they feed the form, the OpenAPI schema and the validation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.core.errors import InvalidInput, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """One setting of an algorithm.
+
+    `kind` is "integer", "number", "boolean" or "choice"; `low` and `high` are inclusive bounds; `nullable` lets None
+    stand for "no limit".
+    """
+
+    name: str
+    kind: str
+    default: Any
+    title: str
+    help: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    nullable: bool = False
+
+    def fault(self, value: Any) -> str | None:
+        """Say what is wrong with `value`, or None."""
+        if value is None:
+            return None if self.nullable else "A value is needed."
+        if self.kind == "choice":
+            return None if value in self.choices else f"Choose one of: {', '.join(self.choices)}."
+        if self.kind == "boolean":
+            return None if isinstance(value, bool) else "Give true or false."
+        number = isinstance(value, int if self.kind == "integer" else int | float) and not isinstance(value, bool)
+        if not number:
+            return f"Give {'a whole' if self.kind == 'integer' else 'a'} number."
+        below = self.low is not None and value < self.low
+        above = self.high is not None and value > self.high
+        return f"Give a number between {self.low:g} and {self.high:g}." if below or above else None
+
+    def as_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of this setting."""
+        kind: Any = {"choice": "string"}.get(self.kind, self.kind)
+        schema: dict[str, Any] = {"title": self.title, "description": self.help, "default": self.default}
+        schema["type"] = [kind, "null"] if self.nullable else kind
+        if self.choices:
+            schema["enum"] = list(self.choices)
+        if self.low is not None:
+            schema["minimum"] = self.low
+        if self.high is not None:
+            schema["maximum"] = self.high
+        return schema
+
+
+def clean_parameters(declared: tuple[Hyperparameter, ...], given: Mapping[str, Any], *, pointer: str) -> dict[str, Any]:
+    """Return every declared setting, defaults filled in; raise `InvalidInput` with one problem a bad one."""
+    known = {parameter.name: parameter for parameter in declared}
+    problems = []
+    for name, value in given.items():
+        if name not in known:
+            names = ", ".join(known)
+            problems.append(Problem(f"{pointer}/{name}", "unknown_parameter", f"No such parameter; there are: {names}."))
+        elif fault := known[name].fault(value):
+            problems.append(Problem(f"{pointer}/{name}", "bad_parameter", fault))
+    if problems:
+        raise InvalidInput(f"{problems[0].pointer.rsplit('/', 1)[-1]}: {problems[0].detail}", problems)
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}

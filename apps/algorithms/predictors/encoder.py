@@ -1,0 +1,123 @@
+"""One encoder for training and serving: checked columns in, a float32 matrix out, the same numbers on both sides."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.predictors.rows import Columns
+
+Matrix = npt.NDArray[np.float32]
+_LARGEST = float(np.finfo(np.float32).max)
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEncoding:
+    """How one source column becomes features.
+
+    `how` is "number" (one feature), "date" (five, or six with the hour) or "levels" (`table` gives each level's
+    features; `missing` and `unseen` theirs).
+    """
+
+    column: str
+    how: str
+    features: tuple[str, ...]
+    table: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    missing: tuple[float, ...] = ()
+    unseen: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """The encodings of a version, in the order of its matrix."""
+
+    encodings: tuple[ColumnEncoding, ...]
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the matrix's columns."""
+        return [name for encoding in self.encodings for name in encoding.features]
+
+    @property
+    def sources(self) -> list[str]:
+        """The source column of each of the matrix's columns."""
+        return [encoding.column for encoding in self.encodings for _ in encoding.features]
+
+    def encode(self, columns: Columns, rows: int) -> tuple[Matrix, dict[int, list[str]]]:
+        """Return the matrix (rows x features, C order) and, by row, warnings on categories never seen."""
+        matrix = np.empty((rows, len(self.features)), dtype=np.float32)
+        warnings: dict[int, list[str]] = {}
+        at = 0
+        for encoding in self.encodings:
+            width = len(encoding.features)
+            block = matrix[:, at : at + width]
+            values = columns[encoding.column]
+            if encoding.how == "number":
+                np.clip(values, -_LARGEST, _LARGEST, out=block[:, 0], casting="same_kind")
+            elif encoding.how == "date":
+                block[:] = date_features(values, hour=width > len(DATE_FEATURES))
+            else:
+                _fill_levels(encoding, values, block, warnings)
+            at += width
+        return matrix, warnings
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the encodings as plain JSON."""
+        return [asdict(encoding) for encoding in self.encodings]
+
+    @classmethod
+    def from_json(cls, stored: list[dict[str, Any]]) -> "Encoder":
+        """Rebuild an encoder from `as_json`."""
+        return cls(
+            tuple(
+                ColumnEncoding(
+                    column=e["column"],
+                    how=e["how"],
+                    features=tuple(e["features"]),
+                    table={level: tuple(values) for level, values in e["table"].items()},
+                    missing=tuple(e["missing"]),
+                    unseen=tuple(e["unseen"]),
+                )
+                for e in stored
+            )
+        )
+
+
+def _fill_levels(encoding: ColumnEncoding, values: list[str | None], block: Matrix, warnings: dict[int, list[str]]) -> None:
+    table, missing, unseen = encoding.table, encoding.missing, encoding.unseen
+    block[:] = [missing if value is None else table.get(value, unseen) for value in values]
+    if not table.keys() >= (met := set(values)) - {None}:
+        strange = met - table.keys() - {None}
+        for row, value in enumerate(values):
+            if value in strange:
+                shown = value if len(str(value)) <= 60 else f"{str(value)[:57]}…"
+                text = f"{encoding.column}: {shown!r} was never seen in training"
+                warnings.setdefault(row, []).append(text)
+
+
+DATE_FEATURES = ("days", "year", "month", "day", "weekday")
+
+
+def date_features(seconds: npt.NDArray[np.float64], *, hour: bool) -> npt.NDArray[np.float64]:
+    """Return days since 1970, year, month, day of the month and weekday (Monday 0), and the hour if wanted; NaN stays."""
+    known = np.isfinite(seconds)
+    whole = np.where(known, seconds, 0.0)
+    stamps = np.floor(whole).astype("int64").astype("datetime64[s]")
+    days = stamps.astype("datetime64[D]")
+    months = stamps.astype("datetime64[M]")
+    years = stamps.astype("datetime64[Y]")
+    parts = [
+        days.astype(float),
+        years.astype(float) + 1970,
+        (months - years).astype(float) + 1,
+        (days - months).astype(float) + 1,
+        (days.astype("int64") + 3) % 7,
+    ]
+    if hour:
+        parts.append(np.floor((whole % _DAY) / 3600))
+    features = np.column_stack([np.asarray(part, dtype=float) for part in parts])
+    features[~known] = np.nan
+    return features

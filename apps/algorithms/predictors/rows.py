@@ -1,0 +1,124 @@
+"""From posted rows to checked columns: every fault is named with its row and column."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from types import NoneType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.schema import Column, ColumnKind, TableSchema
+from apps.core.errors import InvalidInput, Problem
+
+MOST_PROBLEMS = 50
+Columns = dict[str, Any]  # float64 array for numbers, booleans and dates (epoch seconds); list of text or None otherwise
+NUMERIC = {ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.BOOLEAN, ColumnKind.DATE, ColumnKind.DATETIME}
+
+_TYPES: dict[ColumnKind, tuple[frozenset[type], str]] = {
+    ColumnKind.INTEGER: (frozenset({int, float, NoneType}), "a number"),
+    ColumnKind.NUMBER: (frozenset({int, float, NoneType}), "a number"),
+    ColumnKind.BOOLEAN: (frozenset({bool, NoneType}), "true or false"),
+    ColumnKind.DATE: (frozenset({str, NoneType}), "a date such as 2026-01-31"),
+    ColumnKind.DATETIME: (frozenset({str, NoneType}), "a date and time such as 2026-01-31T08:30:00"),
+    ColumnKind.CATEGORY: (frozenset({str, NoneType}), "a text"),
+    ColumnKind.TEXT: (frozenset({str, NoneType}), "a text"),
+}
+
+
+def columns_of_rows(schema: TableSchema, rows: Sequence[Any]) -> Columns:
+    """Return one checked column a schema column; raise `InvalidInput` with up to 50 problems.
+
+    Every row is an object with exactly the schema's columns; None stands for a missing value.
+    """
+    names = [column.name for column in schema.columns]
+    wanted = set(names)
+    if not all(type(row) is dict and row.keys() == wanted for row in rows):
+        raise _shape_fault(wanted, rows, schema.target)
+    problems: list[Problem] = []
+    columns = {column.name: _checked(column, [row[column.name] for row in rows], problems) for column in schema.columns}
+    if problems:
+        raise _refusal(problems)
+    return columns
+
+
+def _checked(column: Column, values: list[Any], problems: list[Problem]) -> Any:
+    types, wanted = _TYPES[column.kind]
+    if not types.issuperset(set(map(type, values))):
+        wrong = [i for i, value in enumerate(values) if type(value) not in types]
+        problems += [_wrong(i, column.name, wanted, values[i]) for i in wrong[:MOST_PROBLEMS]]
+        return None
+    if column.kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
+        return _seconds(column.name, values, wanted, problems)
+    if column.kind in NUMERIC:
+        return _floats(column.name, values, wanted, problems)
+    return values
+
+
+def _floats(name: str, values: list[Any], wanted: str, problems: list[Problem]) -> npt.NDArray[np.float64] | None:
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        for i, value in enumerate(values):
+            if isinstance(value, int) and abs(value) > 10**300:
+                problems.append(_wrong(i, name, wanted, value))
+        return None
+
+
+def _seconds(name: str, values: list[Any], wanted: str, problems: list[Problem]) -> npt.NDArray[np.float64]:
+    seconds = np.full(len(values), np.nan)
+    for i, value in enumerate(values):
+        if value is None:
+            continue
+        try:
+            seconds[i] = epoch_seconds(value)
+        except ValueError:
+            problems.append(_wrong(i, name, wanted, value))
+    return seconds
+
+
+def epoch_seconds(value: str | date | datetime) -> float:
+    """Return seconds since 1970 of an ISO text, a date or a time; one without a zone is taken as UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.strip())
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+
+
+def _wrong(row: int, name: str, wanted: str, value: Any) -> Problem:
+    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
+    return Problem(f"/data/{row}/{_escaped(name)}", "wrong_type", f"Row {row}: {name!r} takes {wanted} or null, not {shown}.")
+
+
+def _shape_fault(wanted: set[str], rows: Sequence[Any], target: str | None) -> InvalidInput:
+    problems: list[Problem] = []
+    for i, row in enumerate(rows):
+        if type(row) is not dict:
+            problems.append(Problem(f"/data/{i}", "wrong_type", f"Row {i} must be an object of column names and values."))
+            continue
+        for name in sorted(row.keys() - wanted, key=str):
+            hint = " It is what the model predicts: leave it out." if name == target else ""
+            problems.append(_about(i, name, "unknown_column", f"Row {i}: the model has no column {name!r}.{hint}"))
+        for name in sorted(wanted - row.keys()):
+            text = f"Row {i}: the column {name!r} is missing; give null where its value is not known."
+            problems.append(_about(i, name, "missing_column", text))
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    return _refusal(problems)
+
+
+def _about(row: int, name: Any, code: str, detail: str) -> Problem:
+    return Problem(f"/data/{row}/{_escaped(str(name))}", code, detail)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _refusal(problems: list[Problem]) -> InvalidInput:
+    shown = problems[:MOST_PROBLEMS]
+    more = f" (and {len(shown) - 1} more)" if len(shown) > 1 else ""
+    return InvalidInput(f"{shown[0].detail}{more}", shown)
+
+

@@ -1,0 +1,197 @@
+"""The light predictor of tree services over tables: check, encode, walk, finish."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.predictors.encoder import Encoder, Matrix
+from apps.algorithms.predictors.rows import columns_of_rows
+from apps.algorithms.predictors.trees import Doubles, FlatTrees
+from apps.algorithms.results import Answers, Explanation
+from apps.algorithms.schema import TableSchema, Task
+
+TREE_SHAP = "exact tree Shapley values"
+
+
+@dataclass(frozen=True)
+class Finish:
+    """From the trees' sums to the task's raw output: `scale * sum + base`, then `link`.
+
+    `link` is "probability" (sums are class probabilities; of the second class alone when there are two), "sigmoid",
+    "softmax", "identity" or "isolation" (mean path length, scored against `path_norm`).
+    """
+
+    link: str
+    base: tuple[float, ...]
+    scale: float = 1.0
+    path_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Conformal half-widths by bins of the predicted value: `edges` has one number fewer than `widths`."""
+
+    level: float
+    edges: tuple[float, ...]
+    widths: tuple[float, ...]
+
+    def around(self, values: Doubles) -> Doubles:
+        """Return low and high for each value (n x 2)."""
+        width = np.asarray(self.widths)[np.searchsorted(np.asarray(self.edges), values)]
+        return np.column_stack([values - width, values + width])
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The score above which a row is an anomaly, and the quantiles of the training scores (ascending)."""
+
+    threshold: float
+    quantiles: tuple[float, ...]
+
+    def probability(self, scores: Doubles) -> Doubles:
+        """Return the share of training rows that score at least as high, never below half a quantile's step."""
+        known = np.asarray(self.quantiles)
+        above = len(known) - np.searchsorted(known, scores, side="left")
+        return np.maximum(above, 0.5) / len(known)
+
+
+@dataclass(frozen=True)
+class TreePredictor:
+    """Answer rows of one version; safe to share between threads."""
+
+    task: Task
+    schema: TableSchema
+    encoder: Encoder
+    trees: FlatTrees
+    finish: Finish
+    intervals: Intervals | None = None
+    tail: Tail | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the mapped arrays."""
+        return self.trees.size_bytes
+
+    def predict(self, rows: list[dict[str, Any]]) -> Answers:
+        """Answer one value a row; raise `InvalidInput` naming each fault."""
+        matrix, warnings = self.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
+        answers = self.answers(matrix)
+        for row, texts in warnings.items():
+            answers.details[row]["warnings"] = texts
+        return answers
+
+    def raw(self, matrix: Matrix) -> Doubles:
+        """Return `scale * sums + base` (rows x outputs)."""
+        return self.trees.sums(matrix) * self.finish.scale + np.asarray(self.finish.base)
+
+    def answers(self, matrix: Matrix) -> Answers:
+        """Answer an encoded matrix."""
+        return self.answers_of_raw(self.raw(matrix))
+
+    def answers_of_raw(self, raw: Doubles) -> Answers:
+        """Answer raw outputs, whoever computed them."""
+        if self.task == Task.CLASSIFICATION:
+            return self._labels(probabilities(self.finish.link, raw))
+        if self.task == Task.ANOMALY:
+            return self._anomalies(np.exp2(-raw[:, 0] / self.finish.path_norm))
+        return self._values(raw[:, 0])
+
+    def _labels(self, probability: Doubles) -> Answers:
+        classes = self.schema.classes
+        names = [str(label) for label in classes]
+        best = probability.argmax(axis=1).tolist()
+        details = [{"probabilities": dict(zip(names, row, strict=True))} for row in probability.tolist()]
+        return Answers([classes[i] for i in best], details)
+
+    def _values(self, values: Doubles) -> Answers:
+        if self.intervals is None:
+            return Answers(values.tolist(), [{} for _ in values])
+        level, bounds = self.intervals.level, self.intervals.around(values).tolist()
+        return Answers(values.tolist(), [{"interval": bound, "level": level} for bound in bounds])
+
+    def _anomalies(self, scores: Doubles) -> Answers:
+        assert self.tail is not None
+        verdicts = np.where(scores > self.tail.threshold, -1, 1).tolist()
+        chances = self.tail.probability(scores).tolist()
+        pairs = zip(scores.tolist(), chances, strict=True)
+        return Answers(verdicts, [{"score": score, "tail_probability": chance} for score, chance in pairs])
+
+    def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        """Attribute each row's raw output to its columns; a column's encoded features are added up."""
+        matrix, _ = self.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
+        raw = self.raw(matrix)
+        return [self._explanation(matrix[i], raw[i]) for i in range(len(rows))]
+
+    def _explanation(self, row: Matrix, raw: Doubles) -> Explanation:
+        output, sign, name = self._explained_output(raw)
+        parts = self.trees.attributions(row, output=output) * self.finish.scale * sign
+        contributions = dict.fromkeys((column.name for column in self.schema.columns), 0.0)
+        for source, part in zip(self.encoder.sources, parts.tolist(), strict=True):
+            contributions[source] += part
+        base = (self._expected[output] * self.finish.scale + self.finish.base[output]) * sign
+        if self.finish.link == "probability" and sign < 0:
+            base += 1.0
+        return Explanation(base=base, contributions=contributions, output=name, method=TREE_SHAP)
+
+    def _explained_output(self, raw: Doubles) -> tuple[int, float, str]:
+        if self.task == Task.ANOMALY:
+            return 0, -1.0, "minus the mean path length (higher: more unusual)"
+        if self.task == Task.REGRESSION:
+            return 0, 1.0, f"{self.schema.target}"
+        best = int(probabilities(self.finish.link, raw[None, :])[0].argmax())
+        what = "probability" if self.finish.link == "probability" else "log-odds" if len(raw) == 1 else "score"
+        name = f"{what} of {self.schema.classes[best]}"
+        if len(raw) == 1:
+            return 0, 1.0 if best == 1 else -1.0, name
+        return best, 1.0, name
+
+    @cached_property
+    def _expected(self) -> list[float]:
+        return [self.trees.expected(output=output) for output in range(self.trees.outputs)]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `predictor.json` keeps beside the arrays."""
+        return {
+            "format": 1,
+            "kind": "trees",
+            "task": self.task,
+            "schema": self.schema.as_json(),
+            "encoder": self.encoder.as_json(),
+            "outputs": self.trees.outputs,
+            "deepest": self.trees.deepest,
+            "finish": vars(self.finish),
+            "intervals": vars(self.intervals) if self.intervals else None,
+            "tail": vars(self.tail) if self.tail else None,
+        }
+
+    @classmethod
+    def load(cls, folder: Path, facts: Mapping[str, Any]) -> "TreePredictor":
+        """Read what `facts` and `FlatTrees.save` wrote."""
+        interval, tail = facts["intervals"], facts["tail"]
+        return cls(
+            task=Task(facts["task"]),
+            schema=TableSchema.from_json(facts["schema"]),
+            encoder=Encoder.from_json(facts["encoder"]),
+            trees=FlatTrees.load(folder, outputs=facts["outputs"], deepest=facts["deepest"]),
+            finish=Finish(**{**facts["finish"], "base": tuple(facts["finish"]["base"])}),
+            intervals=Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"])) if interval else None,
+            tail=Tail(tail["threshold"], tuple(tail["quantiles"])) if tail else None,
+        )
+
+
+def probabilities(link: str, raw: Doubles) -> Doubles:
+    """Return class probabilities (rows x classes) of raw outputs."""
+    if link == "softmax":
+        shifted: npt.NDArray[np.float64] = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+    if raw.shape[1] > 1:
+        return raw / raw.sum(axis=1, keepdims=True)
+    second = raw[:, 0]
+    if link == "sigmoid":
+        second = 0.5 * (1.0 + np.tanh(second / 2))
+    return np.column_stack([1.0 - second, second])

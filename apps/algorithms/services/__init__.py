@@ -1,0 +1,1 @@
+"""One file an algorithm; `catalog` finds them here."""

@@ -1,0 +1,93 @@
+"""Random forest."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.predictors.encoder import Matrix
+from apps.algorithms.predictors.table import Finish
+from apps.algorithms.predictors.trees import Doubles
+from apps.algorithms.results import Progress
+from apps.algorithms.schema import Task
+from apps.algorithms.tree_service import Fitted, TreeService, conformal_widths
+
+_PORTIONS = 10
+_ROWS_SCORED_LIVE = 20_000
+
+
+class RandomForestService(TreeService):
+    """A forest of trees grown on resampled rows: robust with little tuning; out-of-bag rows give its intervals."""
+
+    slug: ClassVar[str] = "random_forest"
+    title: ClassVar[str] = "Random forest"
+    summary: ClassVar[str] = "A robust first choice for tables: hardly any tuning, honest with few rows."
+    tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFICATION, Task.REGRESSION)
+    reference: ClassVar[str] = "Breiman, L. (2001). Random Forests. Machine Learning 45, 5-32."
+    fast_parameters = {"n_estimators": 30, "max_depth": 8}
+    hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
+        Hyperparameter("n_estimators", "integer", 300, "Trees", "More are steadier and slower.", 10, 2_000),
+        Hyperparameter("max_depth", "integer", None, "Depth", "Empty: as deep as the data asks.", 1, 60, nullable=True),
+        Hyperparameter("min_samples_leaf", "integer", 3, "Rows in a leaf", "More smooth the answers.", 1, 1_000),
+        Hyperparameter(
+            "max_features", "choice", "auto", "Columns tried at a split",
+            "auto: the square root for classes, a third for numbers.", choices=("auto", "sqrt", "third", "all"),
+        ),
+    )  # fmt: skip
+
+    def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        from apps.algorithms.engine.flatten import flat_forest
+
+        chosen = self.parameters["max_features"]
+        auto = "sqrt" if classes else "third"
+        share = {"sqrt": "sqrt", "third": max(1, round(matrix.shape[1] / 3)), "all": None}[auto if chosen == "auto" else chosen]
+        forest: Any = (RandomForestClassifier if classes else RandomForestRegressor)(
+            n_estimators=1,
+            max_depth=self.parameters["max_depth"],
+            min_samples_leaf=self.parameters["min_samples_leaf"],
+            max_features=share,
+            bootstrap=True,
+            warm_start=True,
+            n_jobs=self.threads,
+            random_state=self.seed,
+        )
+        self._grow(forest, matrix, target, classes, progress)
+        trees = flat_forest(forest, classes=classes)
+        scale = 1.0 / len(forest.estimators_)
+        if classes:
+            return Fitted(forest, trees, Finish("probability", (0.0,) * trees.outputs, scale))
+        assert target is not None
+        seen = np.isfinite(forest.oob_prediction_) & (forest.oob_prediction_ != 0)
+        intervals = conformal_widths(forest.oob_prediction_[seen], target[seen])
+        return Fitted(forest, trees, Finish("identity", (0.0,), scale), intervals=intervals)
+
+    def _grow(self, forest: Any, matrix: Matrix, target: Any, classes: int, progress: Progress) -> None:
+        wanted = self.parameters["n_estimators"]
+        steps = np.unique(np.linspace(0, wanted, min(_PORTIONS, wanted // 5) + 1).astype(int))[1:]
+        live = len(matrix) <= _ROWS_SCORED_LIVE
+        for trees in steps.tolist():
+            forest.n_estimators = trees
+            forest.oob_score = (live and trees >= 20) or (trees == wanted and not classes)
+            forest.fit(matrix, target)
+            shown = {"out_of_bag_score": float(forest.oob_score_)} if forest.oob_score else {"trees": float(trees)}
+            progress(0.02 + 0.93 * trees / wanted, "fitting", step=trees, metrics=shown)
+
+    def _native_raw(self, matrix: Matrix) -> Doubles:
+        if self.task == Task.REGRESSION:
+            return np.asarray(self.native.predict(matrix), dtype=np.float64)[:, None]
+        chances = np.asarray(self.native.predict_proba(matrix), dtype=np.float64)
+        return chances[:, 1:] if chances.shape[1] == 2 else chances
+
+    def _save_native(self, folder: Path) -> None:
+        import joblib
+
+        joblib.dump(self.native, folder / "forest.joblib", compress=3)
+
+    def _load_native(self, folder: Path) -> Any:
+        import joblib
+
+        return joblib.load(folder / "forest.joblib")

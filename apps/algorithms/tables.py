@@ -1,0 +1,177 @@
+"""The table a service learns from: columns in the encoder's own form, read from the canonical Parquet copy. Worker only."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.predictors.rows import NUMERIC, Columns, epoch_seconds
+from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
+
+Index = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two parts of a table; `method` is "stratified", "random", "grouped" or "time"."""
+
+    train: "TrainingTable"
+    test: "TrainingTable"
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """Feature columns (float64 arrays, or lists of text and None), the target, and what the split must respect.
+
+    `target` holds labels as they stood in the dataset (text, int, bool), or float64 for numbers; None without one.
+    """
+
+    features: tuple[Column, ...]
+    columns: Columns
+    rows: int
+    target: npt.NDArray[Any] | None = None
+    target_name: str | None = None
+    target_kind: ColumnKind | None = None
+    groups: npt.NDArray[Any] | None = None
+    times: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path: Path,
+        *,
+        columns: list[Column],
+        target: str | None = None,
+        features: list[str] | None = None,
+        group: str = "",
+        time: str = "",
+    ) -> "TrainingTable":
+        """Read the columns needed from a canonical Parquet file.
+
+        `columns` are the dataset's; `features` those to learn from (all but target and group when empty).
+        """
+        import pyarrow.parquet as pq
+
+        kinds = {column.name: column.kind for column in columns}
+        wanted = tuple(
+            c for c in columns if (c.name in features if features else c.name not in {target, group}) and c.name != target
+        )
+        names = list(dict.fromkeys([*(c.name for c in wanted), *filter(None, [target, group, time])]))
+        table = pq.read_table(path, columns=names, use_threads=False)
+        read = {name: _read_column(table.column(name), kinds[name]) for name in names}
+        return cls(
+            features=wanted,
+            columns={column.name: read[column.name] for column in wanted},
+            rows=table.num_rows,
+            target=_labels(table.column(target), kinds[target]) if target else None,
+            target_name=target,
+            target_kind=kinds[target] if target else None,
+            groups=np.array([str(v) for v in table.column(group).to_pylist()]) if group else None,
+            times=np.asarray(read[time], dtype=np.float64) if time else None,
+        )
+
+    def take(self, index: Index) -> "TrainingTable":
+        """Return the rows of `index`, in its order."""
+        picked = {
+            name: values[index] if isinstance(values, np.ndarray) else [values[i] for i in index.tolist()]
+            for name, values in self.columns.items()
+        }
+        return replace(
+            self,
+            columns=picked,
+            rows=len(index),
+            target=None if self.target is None else self.target[index],
+            groups=None if self.groups is None else self.groups[index],
+            times=None if self.times is None else self.times[index],
+        )
+
+    def without_missing_target(self) -> "TrainingTable":
+        """Return the rows whose target is known."""
+        if self.target is None:
+            return self
+        missing = np.array([value is None or value != value for value in self.target.tolist()], dtype=bool)  # noqa: PLR0124  (NaN)
+        return self.take(np.flatnonzero(~missing)) if missing.any() else self
+
+    def records(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the first rows as the API would receive them."""
+        rows = self.rows if limit is None else min(limit, self.rows)
+        lists = {c.name: _posted(c.kind, self.columns[c.name][:rows]) for c in self.features}
+        return [{name: values[i] for name, values in lists.items()} for i in range(rows)]
+
+    def schema(self, classes: tuple[Any, ...] = ()) -> TableSchema:
+        """Return the input schema of a model trained on this table."""
+        return TableSchema(columns=self.features, target=self.target_name, target_kind=self.target_kind, classes=classes)
+
+    def split(self, *, task: Task, test_share: float, seed: int) -> Split:
+        """Keep `test_share` of the rows apart: the latest, whole groups, or at random (stratified by class)."""
+        if self.times is not None:
+            order = np.argsort(np.nan_to_num(self.times, nan=-np.inf), kind="stable")
+            cut = self.rows - max(1, round(self.rows * test_share))
+            return self._parts(order[:cut], order[cut:], "time", "the latest rows are kept apart")
+        shuffled = np.random.default_rng(seed).permutation(self.rows)
+        if self.groups is not None:
+            return self._grouped(shuffled, test_share)
+        if task == Task.CLASSIFICATION and self.target is not None:
+            return self._stratified(shuffled, test_share)
+        cut = max(1, round(self.rows * test_share))
+        return self._parts(np.sort(shuffled[cut:]), np.sort(shuffled[:cut]), "random", "rows are kept apart at random")
+
+    def _grouped(self, shuffled: Index, share: float) -> Split:
+        assert self.groups is not None
+        names, first, sizes = np.unique(self.groups, return_index=True, return_counts=True)
+        place = np.empty(self.rows, dtype=np.int64)
+        place[shuffled] = np.arange(self.rows)
+        order = np.argsort(place[first], kind="stable")
+        taken = np.cumsum(sizes[order]) <= max(1, round(self.rows * share))
+        taken[0] = len(names) > 1
+        apart = np.isin(self.groups, names[order][taken])
+        reason = "groups are kept whole on one side"
+        return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)
+
+    def _stratified(self, shuffled: Index, share: float) -> Split:
+        assert self.target is not None
+        _, codes = np.unique(self.target.astype(str), return_inverse=True)
+        apart = np.zeros(self.rows, dtype=bool)
+        for code in range(codes.max() + 1 if self.rows else 0):
+            own = shuffled[codes[shuffled] == code]
+            apart[own[: round(len(own) * share)]] = True
+        reason = "rows are kept apart at random, each class in its share"
+        return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "stratified", reason)
+
+    def _parts(self, train: Index, test: Index, method: str, reason: str) -> Split:
+        return Split(self.take(train), self.take(test), method, reason)
+
+
+def _read_column(column: Any, kind: ColumnKind) -> Any:
+    import pyarrow.compute as pc
+
+    if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
+        return np.array([np.nan if v is None else epoch_seconds(v) for v in column.to_pylist()], dtype=np.float64)
+    if kind in NUMERIC:
+        return pc.cast(column, "float64").to_numpy(zero_copy_only=False).astype(np.float64)
+    return column.to_pylist()
+
+
+def _labels(column: Any, kind: ColumnKind) -> npt.NDArray[Any]:
+    import pyarrow.compute as pc
+
+    if kind == ColumnKind.NUMBER:
+        return pc.cast(column, "float64").to_numpy(zero_copy_only=False).astype(np.float64)  # type: ignore[no-any-return]
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _posted(kind: ColumnKind, values: Any) -> list[Any]:
+    if not isinstance(values, np.ndarray):
+        return list(values)
+    known = np.isfinite(values)
+    if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
+        stamps = np.where(known, values, 0).astype("int64").astype("datetime64[s]")
+        unit = "D" if kind == ColumnKind.DATE else "s"
+        texts = np.datetime_as_string(stamps, unit=unit).tolist()
+        return [text if ok else None for text, ok in zip(texts, known, strict=True)]
+    cast = {ColumnKind.INTEGER: int, ColumnKind.BOOLEAN: bool}.get(kind, float)
+    return [cast(value) if ok else None for value, ok in zip(values.tolist(), known, strict=True)]

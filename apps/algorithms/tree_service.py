@@ -1,0 +1,269 @@
+"""What the tree services share: labels, the encoder, evaluation, the light form. A service adds its fit and its files."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.base import BaseMLService
+from apps.algorithms.predictors.encoder import Encoder, Matrix
+from apps.algorithms.predictors.rows import NUMERIC, columns_of_rows
+from apps.algorithms.predictors.table import TREE_SHAP, Finish, Intervals, Tail, TreePredictor, probabilities
+from apps.algorithms.predictors.trees import Doubles, FlatTrees
+from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
+from apps.algorithms.schema import TableSchema, Task
+from apps.core.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from apps.algorithms.tables import TrainingTable
+
+MOST_CLASSES = 1_000
+LEVEL = 0.90
+_SHAP_WORK = 300_000_000  # nodes times depth walked for the importance: about two seconds of the kernel's time
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a service's own fit returns: the library's model, its flat form, and how sums become answers."""
+
+    native: Any
+    trees: FlatTrees
+    finish: Finish
+    intervals: Intervals | None = None
+    tail: Tail | None = None
+
+
+class TreeService(BaseMLService):
+    """A service over a tree ensemble."""
+
+    native: Any
+    light: TreePredictor
+    trivial: dict[str, Any]
+
+    @property
+    def schema(self) -> TableSchema:
+        """The input the fitted model takes."""
+        return self.light.schema
+
+    @abstractmethod
+    def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
+        """Fit the library's model on the encoded training rows."""
+
+    @abstractmethod
+    def _native_raw(self, matrix: Matrix) -> Doubles:
+        """Return what `TreePredictor.raw` returns, computed by the library's own model."""
+
+    @abstractmethod
+    def _save_native(self, folder: Path) -> None:
+        """Write the library's model."""
+
+    @abstractmethod
+    def _load_native(self, folder: Path) -> Any:
+        """Read the library's model."""
+
+    def _fit(self, table: "TrainingTable", progress: Progress) -> None:
+        from apps.algorithms.engine.encoding import fit_encoder
+
+        progress(0.0, "preparing")
+        target, classes = self._target(table)
+        fitted = fit_encoder(table, task=self.task, target=target, seed=self.seed)
+        self.warnings = fitted.warnings
+        if not fitted.encoder.encodings:
+            raise InvalidInput("No column is left to learn from: " + " ".join(fitted.warnings))
+        progress(0.02, "fitting")
+        own = self._fit_trees(fitted.matrix, target, len(classes), progress)
+        self.native = own.native
+        self.trivial = _trivial(target, len(classes), self.task)
+        schema = TableSchema(table.features, table.target_name, table.target_kind, classes)
+        self.light = TreePredictor(
+            self.task, schema, fitted.encoder, own.trees, own.finish, intervals=own.intervals, tail=own.tail
+        )
+        progress(1.0, "fitting")
+
+    def _target(self, table: "TrainingTable") -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
+        if self.task == Task.REGRESSION:
+            if table.target_kind not in NUMERIC:
+                raise InvalidInput(
+                    f"The column {table.target_name!r} holds text; a regression predicts a number. "
+                    "Choose classification, or a numeric column."
+                )
+            assert table.target is not None
+            return table.target.astype(np.float64), ()
+        if self.task != Task.CLASSIFICATION or table.target is None:
+            return None, ()
+        return _class_codes(table)
+
+    def _evaluate(self, table: "TrainingTable") -> Evaluation:
+        from apps.algorithms.engine import metrics
+
+        raw = self.light.raw(self._matrix(table))
+        if self.task == Task.CLASSIFICATION:
+            chances = probabilities(self.light.finish.link, raw)
+            codes, seen = self._codes(table)
+            truth, chances = codes[seen], chances[seen]
+            found = metrics.classification_metrics(truth, chances)
+            curves = metrics.classification_curves(truth, chances, [str(c) for c in self.schema.classes])
+            return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
+        if self.task == Task.REGRESSION:
+            assert table.target is not None
+            truth, values = table.target.astype(np.float64), raw[:, 0]
+            bounds = self.light.intervals.around(values) if self.light.intervals else None
+            found = metrics.regression_metrics(truth, values, bounds)
+            return Evaluation(found, "rmse", greater_is_better=False, curves=metrics.regression_curves(truth, values))
+        answers = self.light.answers_of_raw(raw)
+        scores, alerts = np.array([d["score"] for d in answers.details]), np.array(answers.values) == -1
+        found = metrics.anomaly_metrics(scores, alerts, _anomaly_truth(table))
+        return Evaluation(found, "roc_auc" if "roc_auc" in found else "alert_rate", greater_is_better="roc_auc" in found)
+
+    def _baseline(self, table: "TrainingTable") -> Baseline:
+        from apps.algorithms.engine import metrics
+
+        if self.task == Task.CLASSIFICATION:
+            codes, seen = self._codes(table)
+            chances = np.tile(np.array(self.trivial["shares"]), (int(seen.sum()), 1))
+            return Baseline("always the share of each class", metrics.classification_metrics(codes[seen], chances))
+        if self.task == Task.REGRESSION:
+            assert table.target is not None
+            truth = table.target.astype(np.float64)
+            return Baseline("always the mean", metrics.regression_metrics(truth, np.full(len(truth), self.trivial["mean"])))
+        matrix = np.nan_to_num(self._matrix(table), nan=0.0)
+        middle = np.median(matrix, axis=0)
+        spread = np.median(np.abs(matrix - middle), axis=0) * 1.4826
+        scores = (np.abs(matrix - middle) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float64)
+        share = float(self.parameters.get("alert_share", 0.01))
+        alerts = scores > np.quantile(scores, 1 - share)
+        return Baseline("the largest robust z-score", metrics.anomaly_metrics(scores, alerts, _anomaly_truth(table)))
+
+    def _importance(self, table: "TrainingTable") -> Importance:
+        work = len(self.light.trees.nodes) * max(1, self.light.trees.deepest)
+        rows = int(np.clip(_SHAP_WORK // max(1, work), 12, 200))
+        sample = table.take(np.unique(np.linspace(0, table.rows - 1, min(rows, table.rows)).astype(np.int64)))
+        explained = self.light.explain(sample.records())
+        names = [column.name for column in self.schema.columns]
+        sizes = np.abs(np.array([[e.contributions[name] for name in names] for e in explained]))
+        mean, spread = sizes.mean(axis=0), sizes.std(axis=0)
+        order = np.argsort(-mean, kind="stable")
+        return Importance(
+            f"mean absolute contribution ({TREE_SHAP}, {len(explained)} rows)",
+            tuple((names[i], float(mean[i]), float(spread[i])) for i in order),
+        )
+
+    def predict(self, rows: list[dict[str, Any]]) -> Answers:
+        """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
+        matrix, warnings = self.light.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
+        answers = self.light.answers_of_raw(self._native_raw(matrix))
+        for row, texts in warnings.items():
+            answers.details[row]["warnings"] = texts
+        return answers
+
+    def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        """Attribute each row's answer to its columns."""
+        return self.light.explain(rows)
+
+    def _save(self, folder: Path) -> None:
+        facts = {"task": self.task, "parameters": self.parameters, "seed": self.seed, "trivial": self.trivial}
+        (folder / "service.json").write_text(json.dumps(facts))
+        light = folder / "light"
+        light.mkdir()
+        self._predictor(light)
+        self._save_native(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a fitted service from `save`'s files, whose checksums the caller has verified."""
+        facts: Mapping[str, Any] = json.loads((folder / "service.json").read_text())
+        service = cls(task=Task(facts["task"]), parameters=facts["parameters"], seed=facts["seed"])
+        service.trivial = facts["trivial"]
+        light = folder / "light"
+        service.light = TreePredictor.load(light, json.loads((light / "predictor.json").read_text()))
+        service.native = service._load_native(folder)  # noqa: SLF001  (its own class)
+        return service
+
+    def _predictor(self, folder: Path) -> None:
+        self.light.trees.save(folder)
+        (folder / "predictor.json").write_text(json.dumps(self.light.facts()))
+
+    def _matrix(self, table: "TrainingTable") -> Matrix:
+        encoder: Encoder = self.light.encoder
+        return encoder.encode(table.columns, table.rows)[0]
+
+    def _codes(self, table: "TrainingTable") -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        assert table.target is not None
+        code_of = {label: code for code, label in enumerate(self.schema.classes)}
+        codes = np.array([code_of.get(label, -1) for label in table.target.tolist()], dtype=np.int64)
+        return codes, codes >= 0
+
+
+def _class_codes(table: "TrainingTable") -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
+    assert table.target is not None
+    labels = table.target.tolist()
+    classes = sorted(set(labels), key=lambda label: (str(type(label)), label))
+    if len(classes) == 1:
+        raise InvalidInput(
+            f"Every row has the same value of {table.target_name!r}: {classes[0]!r}. "
+            "Two classes at least are needed to learn a difference; upload rows of the others."
+        )
+    if len(classes) > MOST_CLASSES:
+        raise InvalidInput(
+            f"The column {table.target_name!r} has {len(classes)} different values; at most {MOST_CLASSES} classes can be "
+            "learned. Is it a number to predict (choose regression), or an identifier?"
+        )
+    counts = {label: labels.count(label) for label in classes} if len(classes) < len(labels) else dict.fromkeys(classes, 1)
+    lonely = [label for label, count in counts.items() if count == 1]
+    if lonely:
+        named = ", ".join(repr(label) for label in lonely[:10])
+        problems = [Problem("/target", "lonely_class", f"{label!r}: {counts[label]} row") for label in lonely[:50]]
+        raise InvalidInput(
+            f"Some classes of {table.target_name!r} have a single row to learn from: {named}. "
+            "Remove those rows, merge the classes, or upload more of them.",
+            problems,
+        )
+    code_of = {label: code for code, label in enumerate(classes)}
+    return np.array([code_of[label] for label in labels], dtype=np.int64), tuple(classes)
+
+
+def _trivial(target: npt.NDArray[Any] | None, classes: int, task: Task) -> dict[str, Any]:
+    if target is None:
+        return {}
+    if task == Task.REGRESSION:
+        return {"mean": float(target.mean())}
+    return {"shares": (np.bincount(target, minlength=classes) / len(target)).tolist()}
+
+
+def _anomaly_truth(table: "TrainingTable") -> npt.NDArray[np.bool_] | None:
+    if table.target is None:
+        return None
+    normal = {0, 0.0, 1, "0", "normal", "false", "no", "non", "inlier", False}
+    labels = [label.lower() if isinstance(label, str) else label for label in table.target.tolist()]
+    values = set(labels)
+    usual = 1 if values <= {1, -1} else next((v for v in (0, False, "0", "normal", "no", "non", "inlier") if v in values), None)
+    if usual is None or usual not in normal:
+        return None
+    return np.array([label is not None and label != usual for label in labels], dtype=bool)
+
+
+def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL) -> Intervals | None:
+    """Return half-widths from held-out residuals by bins of the predicted value.
+
+    Split conformal prediction (Vovk et al. 2005) within each bin (Mondrian), which follows a spread that grows with the
+    value. Each bin has at least 100 rows; fewer than 20 rows in all give no interval.
+    """
+    if len(truth) < 20:
+        return None
+    bins = int(np.clip(len(truth) // 100, 1, 10))
+    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.zeros(0)
+    where = np.searchsorted(edges, predicted)
+    residuals = np.abs(predicted - truth)
+    widths = [_conformal_quantile(residuals[where == b], residuals, level) for b in range(len(edges) + 1)]
+    return Intervals(level=level, edges=tuple(edges.tolist()), widths=tuple(widths))
+
+
+def _conformal_quantile(own: Doubles, everyone: Doubles, level: float) -> float:
+    chosen = np.sort(own if len(own) >= 20 else everyone)
+    rank = min(len(chosen), int(np.ceil((len(chosen) + 1) * level)))
+    return float(chosen[rank - 1])
