@@ -46,7 +46,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _space_needed(len(data)), beside.open("wb") as file:
+        with storage_guard(len(data)), beside.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -59,7 +59,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def seal_folder(folder: Path) -> Checksums:
     """Flush every file and folder below `folder` to disk; return checksums by relative path, sorted."""
     checksums: Checksums = {}
-    with _space_needed(0):
+    with storage_guard():
         for path in _files_below(folder):
             with path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -72,7 +72,7 @@ def seal_folder(folder: Path) -> Checksums:
 def publish_folder(staging: Path, final: Path) -> None:
     """Move a sealed folder to its place in one step; refuse a place that is taken."""
     final.parent.mkdir(parents=True, exist_ok=True)
-    with _space_needed(0):
+    with storage_guard():
         if final.exists():
             raise FileExistsError(errno.EEXIST, "The place is taken", str(final))
         staging.rename(final)
@@ -114,8 +114,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _space_needed(size: int) -> Iterator[None]:
-    """Turn a full disk or quota into words."""
+def storage_guard(size: int = 0) -> Iterator[None]:
+    """Turn a full disk or quota into words; `size` is what was to be written, where it is known."""
     try:
         yield
     except OSError as error:

@@ -1,0 +1,74 @@
+"""Verbs on datasets: take an upload, check it again, archive."""
+
+import logging
+from pathlib import PurePath
+
+from django.db import transaction
+from django.db.models import Max
+
+from apps.core import clock
+from apps.core.errors import Conflict
+from apps.datasets.incoming import IncomingFile, store_upload
+from apps.datasets.models import Dataset, DatasetVersion, Kind
+from apps.workspaces.access import Actor
+from apps.workspaces.actions import record_audit
+from apps.workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def register_upload(
+    *,
+    workspace: Workspace,
+    dataset: Dataset | None,
+    name: str = "",
+    kind: str = Kind.TABULAR,
+    upload: IncomingFile,
+    actor: Actor,
+) -> DatasetVersion:
+    """Store a file as a new version of `dataset`, or of a new dataset, and have a worker check it."""
+    stored = store_upload(upload)
+    with transaction.atomic():
+        if dataset is None:
+            shown = (name or PurePath(stored.original_name).stem or "dataset")[:200]
+            dataset = Dataset.objects.create(workspace=workspace, name=shown, kind=kind, created_by_id=actor.user_id)
+            record_audit(actor=actor, workspace_id=workspace.pk, verb="dataset.create", target=dataset, details={"name": shown})
+        else:
+            Dataset.objects.select_for_update().get(pk=dataset.pk)
+        last = DatasetVersion.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
+        version: DatasetVersion = DatasetVersion.objects.create(
+            dataset=dataset,
+            number=last + 1,
+            original_name=stored.original_name,
+            upload_path=stored.path,
+            upload_bytes=stored.size,
+            upload_sha256=stored.sha256,
+            created_by_id=actor.user_id,
+        )
+        details = {"number": version.number, "bytes": stored.size, "sha256": stored.sha256}
+        record_audit(actor=actor, workspace_id=workspace.pk, verb="dataset.upload", target=version, details=details)
+        transaction.on_commit(lambda: send_check(version))
+    return version
+
+
+def send_check(version: DatasetVersion) -> None:
+    """Tell the broker that a version waits; when it is down, the dispatcher tells it later."""
+    from kombu.exceptions import OperationalError
+
+    from apps.datasets.tasks import check_version
+
+    try:
+        check_version.apply_async(args=[str(version.pk)], retry=False)
+    except OperationalError:
+        logger.warning("The broker is down; the check of dataset version %s is sent later.", version.pk)
+
+
+@transaction.atomic
+def archive_dataset(*, dataset: Dataset, actor: Actor) -> None:
+    """Take a dataset out of sight; its versions stay, since models may be made from them."""
+    found = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    if found.archived_at is not None:
+        raise Conflict("The dataset is archived already.")
+    found.archived_at = clock.now()
+    found.save(update_fields=["archived_at"])
+    record_audit(actor=actor, workspace_id=found.workspace_id, verb="dataset.archive", target=found)

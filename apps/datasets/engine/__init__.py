@@ -1,0 +1,76 @@
+"""Worker only: from the bytes of an upload to a canonical Parquet table and its profile."""
+
+import logging
+import os
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.core.artifacts import sha256_of, storage_guard
+from apps.datasets import lifecycle
+from apps.datasets.engine.dialect import Refused, Reading, find_dialect
+from apps.datasets.engine.profile import profile_table
+from apps.datasets.engine.tables import Copied, copy_parquet, write_table
+from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import upload_file
+
+logger = logging.getLogger(__name__)
+PARQUET_MAGIC = b"PAR1"
+
+
+def check(version_id: UUID, token: UUID) -> None:
+    """Read, type, profile and store one claimed version, or refuse it with the rows at fault."""
+    version = DatasetVersion.objects.get(pk=version_id)
+    root = Path(settings.DATASETS_DIR)
+    beside = root / "incoming" / f"{token.hex}.parquet"
+    text = root / "incoming" / f"{token.hex}.utf8"
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    reading: Reading | None = None
+    try:
+        with storage_guard():
+            source = upload_file(version)
+            if _starts_with(source, PARQUET_MAGIC):
+                reading = Reading(format="parquet")
+                copied = copy_parquet(source, beside)
+            else:
+                reading = find_dialect(source, text)
+                copied = write_table(reading, beside)
+            _accept(version, token, beside, copied, reading, root)
+    except Refused as refusal:
+        facts = reading.as_json() if reading else {}
+        lifecycle.refuse(version_id, token, problems=refusal.problems, reading=facts)
+    except MemoryError:
+        limit = settings.UPLOAD_CHECK_MEMORY_BYTES // 1024**2
+        words = f"Reading the file needs more than the {limit} MiB allowed. Split it, or send it as Parquet."
+        lifecycle.refuse(version_id, token, problems=[Refused.problem("too_large", words)], reading={})
+    finally:
+        beside.unlink(missing_ok=True)
+        text.unlink(missing_ok=True)
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
+def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, reading: Reading, root: Path) -> None:
+    profile = profile_table(beside, copied)
+    digest = sha256_of(beside)
+    place = root / "tables" / digest[:2] / f"{digest}.parquet"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.replace(place)
+    lifecycle.accept(
+        version.pk,
+        token,
+        table_path=place.relative_to(root).as_posix(),
+        table_sha256=digest,
+        content_hash=copied.content_hash,
+        rows=copied.rows,
+        columns=profile.columns,
+        preview=profile.preview,
+        warnings=[*copied.warnings, *profile.warnings],
+        reading=reading.as_json(),
+    )

@@ -1,0 +1,240 @@
+"""From unknown bytes to UTF-8 text with a known separator and header; caps are checked before any parser runs."""
+
+import codecs
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+
+SEPARATORS = (";", ",", "\t", "|")
+LONGEST_HEADER = 200
+_BLOCK = 4 * 1024**2
+_SAMPLE = 256 * 1024
+_SAMPLE_LINES = 200
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_FOREIGN = (
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "In Excel, use “Save as” and choose CSV, or send Parquet."),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "In Excel, use “Save as” and choose CSV, or send Parquet."),
+    (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
+    (b"%PDF", "a PDF document", "Export the table as CSV."),
+    (b"\x89HDF", "an HDF5 file", "Send the table as CSV or Parquet; stored models are not accepted."),
+    (b"\x80\x02", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
+    (b"\x80\x03", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
+    (b"\x80\x04", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
+    (b"\x80\x05", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
+)
+
+
+class Refused(Exception):  # noqa: N818  (a verdict, not a fault)
+    """The file is refused whole; `problems` are the row-level reasons."""
+
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
+        super().__init__(problems[0]["detail"])
+        self.problems = problems
+
+    @staticmethod
+    def problem(code: str, detail: str, *, row: int | None = None, column: str | None = None) -> dict[str, Any]:
+        """Return one reason in the API's form."""
+        return {"row": row, "column": column, "code": code, "detail": detail}
+
+    @classmethod
+    def because(cls, code: str, detail: str, *, row: int | None = None) -> "Refused":
+        """Return a refusal for one reason."""
+        return cls([cls.problem(code, detail, row=row)])
+
+
+@dataclass
+class Reading:
+    """How the file is read; `path` is its UTF-8 text (the upload itself when it was UTF-8 already)."""
+
+    format: str = "csv"
+    encoding: str = ""
+    separator: str = ""
+    path: Path | None = None
+    names: list[str] = field(default_factory=list)
+    header_bytes: int = 0
+    decimal: str = "."
+    notes: list[str] = field(default_factory=list)
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a user sees of it."""
+        shown = {"\t": "tab"}.get(self.separator, self.separator)
+        facts = {"format": self.format, "encoding": self.encoding, "separator": shown, "decimal": self.decimal}
+        return {**facts, "notes": self.notes} if self.format == "csv" else {"format": self.format, "notes": self.notes}
+
+
+def find_dialect(source: Path, text: Path) -> Reading:
+    """Detect encoding, separator and header of `source`; write its UTF-8 form to `text` when it is not UTF-8."""
+    with source.open("rb") as file:
+        head = file.read(_SAMPLE)
+    _refuse_foreign(head)
+    encoding = _encoding(source, head)
+    path = source
+    if encoding not in {"utf-8", "utf-8-sig"}:
+        path = text
+        _transcode(source, text, encoding)
+    _check_lines(path)
+    return _header(path, Reading(encoding={"utf-8-sig": "utf-8 (BOM)"}.get(encoding, encoding), path=path))
+
+
+def _refuse_foreign(head: bytes) -> None:
+    for magic, what, instead in _FOREIGN:
+        if head.startswith(magic):
+            raise Refused.because("not_a_table", f"This is {what}, not a CSV file. {instead}")
+
+
+def _encoding(source: Path, head: bytes) -> str:
+    for bom, name in _BOMS:
+        if head.startswith(bom):
+            return name
+    if b"\0" in head:
+        even, odd = head[0:2000:2].count(0), head[1:2000:2].count(0)
+        few = len(head[:2000]) // 10
+        if odd > 3 * few and even < few:
+            return "utf-16-le"
+        if even > 3 * few and odd < few:
+            return "utf-16-be"
+        raise Refused.because("binary", "The file holds binary data, not text. Send a CSV or a Parquet file.")
+    if _decodes(source, "utf-8"):
+        return "utf-8"
+    return "cp1252" if _decodes(source, "cp1252") else "latin-1"
+
+
+def _decodes(source: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with source.open("rb") as file:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _transcode(source: Path, text: Path, encoding: str) -> None:
+    try:
+        with source.open(encoding=encoding, newline="") as read, text.open("w", encoding="utf-8", newline="") as write:
+            while block := read.read(_BLOCK):
+                write.write(block)
+    except UnicodeError as error:
+        raise Refused.because("encoding", f"The text cannot be decoded as {encoding}: {error}.") from error
+
+
+def _check_lines(path: Path) -> None:
+    limit, start, line = settings.UPLOAD_MAX_LINE_BYTES, 0, 1
+    longest_open = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if b"\0" in block:
+                raise Refused.because("nul", "The file holds NUL characters. Export it again as plain text.")
+            ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+            if len(ends):
+                first = int(ends[0]) + longest_open
+                gaps = np.diff(ends)
+                if first > limit or (len(gaps) and int(gaps.max()) > limit):
+                    line += 0 if first > limit else int(gaps.argmax()) + 1
+                    raise _too_long(line, limit)
+                line += len(ends)
+                longest_open = len(block) - int(ends[-1]) - 1
+            else:
+                longest_open += len(block)
+            if longest_open > limit:
+                raise _too_long(line, limit)
+            start += len(block)
+
+
+def _too_long(line: int, limit: int) -> Refused:
+    return Refused.because("line_too_long", f"Line {line} is longer than {limit // 1024} KiB. Is a quote left open?", row=line)
+
+
+def _header(path: Path, reading: Reading) -> Reading:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        sample = file.read(max(_SAMPLE, settings.UPLOAD_MAX_LINE_BYTES))
+    if not sample.strip():
+        raise Refused.because("empty", "The file holds no text.")
+    reading.separator = _separator(sample)
+    lines = _CountedLines(sample)
+    try:
+        names = next(row for row in csv.reader(lines, delimiter=reading.separator) if any(cell.strip() for cell in row))
+    except csv.Error as error:
+        raise Refused.because("header", f"The header cannot be read: {error}.", row=1) from error
+    if len(names) > settings.UPLOAD_MAX_COLUMNS:
+        limit = settings.UPLOAD_MAX_COLUMNS
+        raise Refused.because("too_many_columns", f"The header names {len(names)} columns; at most {limit} are accepted.", row=1)
+    bom = len(codecs.BOM_UTF8) if path.open("rb").read(3) == codecs.BOM_UTF8 else 0
+    reading.header_bytes = bom + len(lines.taken.encode())
+    reading.names = _clean_names(names, reading)
+    return reading
+
+
+class _CountedLines:
+    """Lines of a text, remembering what was taken."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = iter(io.StringIO(text, newline="").readlines())
+        self.taken = ""
+
+    def __iter__(self) -> "_CountedLines":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken += line
+        return line
+
+
+def _separator(sample: str) -> str:
+    best, best_score = ",", (-1.0, 0)
+    for separator in SEPARATORS:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+        widths: list[int] = []
+        try:
+            for row in rows:
+                if row:
+                    widths.append(len(row))
+                if len(widths) >= _SAMPLE_LINES:
+                    break
+        except csv.Error:
+            continue
+        if not widths or widths[0] < 2:
+            continue
+        common, times = Counter(widths).most_common(1)[0]
+        score = (times / len(widths) if common > 1 else 0.0, common)
+        if score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _clean_names(names: list[str], reading: Reading) -> list[str]:
+    clean: list[str] = []
+    for number, given in enumerate(names, start=1):
+        name = " ".join(given.split())
+        if not name:
+            name = f"column_{number}"
+            _renamed(reading, name, "blank_name", f"Column {number} has no name; it is called {name!r}.")
+        if len(name) > LONGEST_HEADER:
+            name = name[:LONGEST_HEADER]
+            _renamed(reading, name, "long_name", f"The name of column {number} is cut to {LONGEST_HEADER} characters.")
+        if name in clean:
+            copy = 2
+            while f"{name}_{copy}" in clean or f"{name}_{copy}" in names:
+                copy += 1
+            _renamed(reading, f"{name}_{copy}", "duplicate_name", f"A second column {name!r} is called {name}_{copy!s}.")
+            name = f"{name}_{copy}"
+        clean.append(name)
+    return clean
+
+
+def _renamed(reading: Reading, column: str, code: str, detail: str) -> None:
+    reading.warnings.append({"column": column, "code": code, "detail": detail})

@@ -1,0 +1,243 @@
+"""Two streaming passes over a CSV: type every column over the whole file, then write canonical Parquet."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from django.conf import settings
+
+from apps.algorithms.schema import ColumnKind
+from apps.datasets.engine.dialect import Reading, Refused
+from apps.datasets.engine.inference import Candidate, ColumnGuess, candidates, known_values
+
+MOST_PROBLEMS = 100
+ROW_GROUP = 65_536
+_BLOCK = 4 * 1024**2
+
+TYPES: dict[ColumnKind, pa.DataType] = {
+    ColumnKind.INTEGER: pa.int64(),
+    ColumnKind.NUMBER: pa.float64(),
+    ColumnKind.BOOLEAN: pa.bool_(),
+    ColumnKind.DATE: pa.date32(),
+    ColumnKind.DATETIME: pa.timestamp("us"),
+    ColumnKind.CATEGORY: pa.string(),
+    ColumnKind.TEXT: pa.string(),
+}
+
+
+@dataclass
+class Copied:
+    """A canonical table on disk: its columns' kinds in order, rows, hash of its values."""
+
+    kinds: dict[str, ColumnKind]
+    rows: int = 0
+    content_hash: str = ""
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_table(reading: Reading, target: Path) -> Copied:
+    """Type the columns of a CSV and write its canonical copy; refuse it whole with the rows at fault."""
+    guesses = [ColumnGuess(candidates(comma_is_decimal=reading.separator != ",")) for _ in reading.names]
+    rows = 0
+    for batch in _text_batches(reading):
+        rows += batch.num_rows
+        if rows > settings.UPLOAD_MAX_ROWS:
+            raise Refused.because("too_many_rows", f"The file has more than {settings.UPLOAD_MAX_ROWS} rows; split it.")
+        for guess, column in zip(guesses, batch.columns, strict=True):
+            guess.look(column)
+    if rows == 0:
+        raise Refused.because("no_rows", "The file has a header and no row below it.", row=1)
+    verdicts = [guess.verdict() for guess in guesses]
+    _note(reading, verdicts)
+    kinds = {
+        name: verdict.kind if verdict else ColumnKind.CATEGORY for name, verdict in zip(reading.names, verdicts, strict=True)
+    }
+    batches = (
+        pa.RecordBatch.from_arrays(
+            [_typed(column, verdict) for column, verdict in zip(batch.columns, verdicts, strict=True)], schema=_schema(kinds)
+        )
+        for batch in _text_batches(reading)
+    )
+    return _write(batches, kinds, target, reading.warnings)
+
+
+def _typed(column: pa.Array, verdict: Candidate | None) -> pa.Array:
+    known = known_values(column, text=verdict is None)
+    parsed = known if verdict is None else verdict.parse(known)
+    if parsed is None:
+        raise RuntimeError("a value fitted in the first pass and not in the second")
+    return parsed
+
+
+def _note(reading: Reading, verdicts: list[Candidate | None]) -> None:
+    for name, verdict in zip(reading.names, verdicts, strict=True):
+        if verdict and verdict.note:
+            reading.notes.append(f"{name}: {verdict.note}")
+    if any(verdict and verdict.name == "comma" for verdict in verdicts):
+        reading.decimal = ","
+
+
+def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
+    problems: list[dict[str, Any]] = []
+    width = len(reading.names)
+
+    def ragged(row: pa_csv.InvalidRow) -> str:
+        if len(problems) < MOST_PROBLEMS:
+            number = row.number + 1 if row.number is not None else None  # the header is row 1
+            detail = f"This row has {row.actual_columns} cells; the header names {row.expected_columns} columns."
+            problems.append(Refused.problem("ragged_row", detail, row=number))
+        return "skip"
+
+    assert reading.path is not None
+    with reading.path.open("rb") as file:
+        file.seek(reading.header_bytes)
+        try:
+            stream = pa_csv.open_csv(
+                pa.PythonFile(file, mode="r"),
+                read_options=pa_csv.ReadOptions(column_names=reading.names, block_size=_BLOCK, use_threads=False),
+                parse_options=pa_csv.ParseOptions(
+                    delimiter=reading.separator, newlines_in_values=True, invalid_row_handler=ragged, ignore_empty_lines=width > 1
+                ),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=dict.fromkeys(reading.names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+                ),
+            )
+            for batch in stream:
+                _check_cells(batch)
+                yield batch
+        except pa.ArrowInvalid as error:
+            if problems:
+                raise Refused(problems) from error
+            if "Empty CSV file" in str(error):
+                return
+            raise Refused.because("unreadable", f"The file cannot be read as CSV: {_first_line(error)}") from error
+    if problems:
+        raise Refused(problems)
+
+
+def _check_cells(batch: pa.RecordBatch) -> None:
+    limit = settings.UPLOAD_MAX_CELL_BYTES
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        longest = pc.max(pc.binary_length(column)).as_py() or 0
+        if longest > limit:
+            problem = Refused.problem("cell_too_long", f"A cell holds {longest} bytes; at most {limit} are accepted.", column=name)
+            raise Refused([problem])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300]
+
+
+def copy_parquet(source: Path, target: Path) -> Copied:
+    """Write the canonical copy of a Parquet upload."""
+    try:
+        file = pq.ParquetFile(source)
+        schema = file.schema_arrow
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
+    if len(schema) > settings.UPLOAD_MAX_COLUMNS or not len(schema):
+        limit = settings.UPLOAD_MAX_COLUMNS
+        raise Refused.because("too_many_columns", f"The table has {len(schema)} columns; 1 to {limit} are accepted.")
+    if file.metadata.num_rows > settings.UPLOAD_MAX_ROWS or not file.metadata.num_rows:
+        limit = settings.UPLOAD_MAX_ROWS
+        raise Refused.because("row_count", f"The table has {file.metadata.num_rows} rows; 1 to {limit} are accepted.")
+    kinds = {item.name: _kind_of(item) for item in schema}
+    if len(kinds) < len(schema):
+        raise Refused.because("duplicate_name", "Two columns have the same name.")
+    wanted = _schema(kinds)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in file.iter_batches(batch_size=ROW_GROUP):
+                columns = [_canonical(c, w.type) for c, w in zip(batch.columns, wanted, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, schema=wanted)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
+
+    return _write(batches(), kinds, target, [])
+
+
+def _kind_of(item: pa.Field) -> ColumnKind:
+    kind = item.type.value_type if pa.types.is_dictionary(item.type) else item.type
+    tests = (
+        (pa.types.is_boolean, ColumnKind.BOOLEAN),
+        (pa.types.is_integer, ColumnKind.INTEGER),
+        (lambda t: pa.types.is_floating(t) or pa.types.is_decimal(t), ColumnKind.NUMBER),
+        (pa.types.is_date, ColumnKind.DATE),
+        (pa.types.is_timestamp, ColumnKind.DATETIME),
+        (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_null(t), ColumnKind.CATEGORY),
+    )
+    for test, found in tests:
+        if test(kind):
+            return found
+    words = f"The column {item.name!r} holds {item.type}; only numbers, texts, true or false, dates and times are accepted."
+    raise Refused([Refused.problem("column_type", words, column=item.name)])
+
+
+def _canonical(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    plain = pc.cast(column, wanted, safe=False) if column.type != wanted else column
+    if pa.types.is_floating(wanted):
+        return pc.if_else(pc.is_finite(plain), plain, pa.scalar(None, wanted))
+    return plain
+
+
+def _schema(kinds: dict[str, ColumnKind]) -> pa.Schema:
+    return pa.schema([(name, TYPES[kind]) for name, kind in kinds.items()])
+
+
+def _write(
+    batches: Iterator[pa.RecordBatch], kinds: dict[str, ColumnKind], target: Path, warnings: list[dict[str, Any]]
+) -> Copied:
+    schema = _schema(kinds)
+    digest = hashlib.sha256(json.dumps([(name, str(schema.field(name).type)) for name in kinds]).encode())
+    copied = Copied(kinds=kinds, warnings=list(warnings))
+    waiting: list[pa.RecordBatch] = []
+    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in batches:
+            waiting.append(batch)
+            if sum(part.num_rows for part in waiting) >= ROW_GROUP:
+                waiting = _flush(writer, waiting, digest, copied, whole_groups=True)
+        _flush(writer, waiting, digest, copied, whole_groups=False)
+    copied.content_hash = digest.hexdigest()
+    return copied
+
+
+def _flush(writer: Any, waiting: list[pa.RecordBatch], digest: Any, copied: Copied, *, whole_groups: bool) -> list[pa.RecordBatch]:
+    if not waiting:
+        return []
+    table = pa.Table.from_batches(waiting)
+    keep = table.num_rows - table.num_rows % ROW_GROUP if whole_groups else table.num_rows
+    for start in range(0, keep, ROW_GROUP):
+        group = table.slice(start, min(ROW_GROUP, keep - start)).combine_chunks()
+        writer.write_table(group, row_group_size=ROW_GROUP)
+        for column in group.columns:
+            _digest_values(digest, column)
+    copied.rows += keep
+    rest = table.slice(keep)
+    return rest.to_batches() if rest.num_rows else []
+
+
+def _digest_values(digest: Any, column: pa.ChunkedArray) -> None:
+    """Add a column's values to the hash: independent of how the upload was written or cut into blocks."""
+    values = column.combine_chunks()
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks)
+    digest.update(pc.is_null(values).to_numpy(zero_copy_only=False).tobytes())
+    if pa.types.is_string(values.type):
+        filled = pc.fill_null(values, "")
+        digest.update(pc.binary_length(filled).to_numpy(zero_copy_only=False).tobytes())
+        digest.update("".join(filled.to_pylist()).encode())
+    elif pa.types.is_boolean(values.type):
+        digest.update(pc.fill_null(values, False).to_numpy(zero_copy_only=False).tobytes())  # noqa: FBT003
+    elif pa.types.is_floating(values.type):
+        digest.update(pc.fill_null(values, 0.0).to_numpy(zero_copy_only=False).tobytes())
+    else:
+        whole = pc.cast(pc.cast(values, pa.int32()) if pa.types.is_date(values.type) else values, pa.int64())
+        digest.update(pc.fill_null(whole, 0).to_numpy(zero_copy_only=False).tobytes())

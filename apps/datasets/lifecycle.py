@@ -1,0 +1,58 @@
+"""The legal changes of a version under check, as compare-and-set; a run that lost its lease changes nothing."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from apps.core import clock
+from apps.datasets.models import DatasetVersion
+
+LEASE = timedelta(seconds=60)
+MOST_ATTEMPTS = 3
+_Status = DatasetVersion.Status
+
+
+def claim(version_id: UUID) -> UUID | None:
+    """Take a version that waits for its check; return the token that its run must show, None when it is not to be had."""
+    token, now = uuid.uuid4(), clock.now()
+    waiting = DatasetVersion.objects.filter(pk=version_id, status=_Status.CHECKING, token__isnull=True)
+    taken = waiting.update(token=token, lease_until=now + LEASE, attempt=F("attempt") + 1)
+    return token if taken else None
+
+
+def renew(version_id: UUID, token: UUID) -> bool:
+    """Hold the lease a while longer; False when it was lost."""
+    held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
+    return bool(held.update(lease_until=clock.now() + LEASE))
+
+
+def accept(version_id: UUID, token: UUID, **facts: Any) -> bool:
+    """Make a version ready, with all that was found; False when the lease was lost."""
+    held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
+    return bool(held.update(status=_Status.READY, checked_at=clock.now(), token=None, lease_until=None, **facts))
+
+
+def refuse(version_id: UUID, token: UUID, *, problems: list[dict[str, Any]], reading: dict[str, Any]) -> bool:
+    """Refuse a version whole; False when the lease was lost."""
+    held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
+    facts = {"problems": problems, "reading": reading, "checked_at": clock.now(), "token": None, "lease_until": None}
+    return bool(held.update(status=_Status.REFUSED, **facts))
+
+
+def give_back(version_id: UUID, token: UUID, *, reason: str) -> bool:
+    """Return a version whose check died to those that wait; refuse it after `MOST_ATTEMPTS`."""
+    held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
+    if held.filter(attempt__gte=MOST_ATTEMPTS).exists():
+        problem = {"row": None, "column": None, "code": "check_died", "detail": reason}
+        return refuse(version_id, token, problems=[problem], reading={})
+    return bool(held.update(token=None, lease_until=None))
+
+
+def expired() -> list[tuple[UUID, UUID]]:
+    """Return id and token of the versions whose run let its lease expire."""
+    held = DatasetVersion.objects.filter(status=_Status.CHECKING, token__isnull=False)
+    lost = held.filter(lease_until__lt=clock.now()) | held.filter(lease_until__isnull=True)
+    return list(lost.values_list("pk", "token"))
