@@ -123,7 +123,8 @@ class DatasetViewSet(ScopedViewSet):
         body = self.get_serializer(dataset).data
         location = {"Location": f"/api/v1/datasets/{dataset.pk}/"}
         if version.status == DatasetVersion.Status.REFUSED:
-            return Response({**body, **refusal(version, self.request.path)}, 422, headers=location, content_type=MEDIA_TYPE)
+            problem = refusal(version, self.request.path)
+            return Response(problem, status.HTTP_422_UNPROCESSABLE_ENTITY, headers=location, content_type=MEDIA_TYPE)
         code = status.HTTP_201_CREATED if version.status == DatasetVersion.Status.READY else status.HTTP_202_ACCEPTED
         return Response(body, code, headers=location)
 
@@ -181,7 +182,8 @@ def refusal(version: DatasetVersion, instance: str) -> dict[str, Any]:
     """Return a refused version as the members of a problem document."""
     problems = [Problem(_pointer(p), p["code"], p["detail"]) for p in version.problems]
     title = "The file is refused; nothing of it was kept for training"
-    return problem_body(422, "refused", title, version.problems[0]["detail"], instance, problems) | {"status": "refused"}
+    body = problem_body(422, "refused", title, version.problems[0]["detail"], instance, problems)
+    return {**body, "id": version.dataset_id, "problems": version.problems, "reading": version.reading}
 
 
 def _pointer(problem: dict[str, Any]) -> str:

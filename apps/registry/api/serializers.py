@@ -1,0 +1,118 @@
+"""Models and versions as the API shows them."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.registry.selectors import champion_of, version_now
+
+
+class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
+    """A registered model."""
+
+    workspace = serializers.UUIDField(source="workspace_id")
+    features = serializers.ListField(child=serializers.CharField(max_length=300), max_length=2_000, required=False)
+    parameters = serializers.DictField(required=False)
+    description = serializers.CharField(max_length=4_000, required=False, allow_blank=True)
+    champion = serializers.SerializerMethodField()
+    challenger = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RegisteredModel
+        fields = [
+            "id", "workspace", "name", "description", "algorithm", "task", "domain", "target", "features", "group_column",
+            "time_column", "parameters", "auto_retrain", "retrain_every_days", "created_at", "champion", "challenger", "status",
+        ]  # fmt: skip
+        read_only_fields = ["id", "created_at"]
+        extra_kwargs: ClassVar[dict[str, Any]] = {"retrain_every_days": {"min_value": 1, "max_value": 3_650}}
+
+    def get_champion(self, model: RegisteredModel) -> int | None:
+        """Return the number of the live version."""
+        version = champion_of(model)
+        return version.number if version else None
+
+    def get_challenger(self, model: RegisteredModel) -> int | None:
+        """Return the number of the newest version that is not live."""
+        version = version_now(model, Alias.Name.CHALLENGER)
+        return version.number if version else None
+
+    def get_status(self, model: RegisteredModel) -> str:
+        """Return "ready" when there is a live version, else "untrained"."""
+        return "ready" if champion_of(model) else "untrained"
+
+
+class ModelUpdateSerializer(ModelSerializer):
+    """What may be changed of a model."""
+
+    class Meta(ModelSerializer.Meta):
+        read_only_fields = ["id", "created_at", "workspace"]
+
+    workspace = serializers.UUIDField(source="workspace_id", read_only=True)
+
+
+class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """One immutable version."""
+
+    version = serializers.IntegerField(source="number")
+    dataset = serializers.UUIDField(source="dataset_version.dataset_id")
+    dataset_version = serializers.UUIDField(source="dataset_version_id")
+    campaign = serializers.UUIDField(source="campaign_id")
+    aliases = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            "id", "version", "aliases", "algorithm", "parameters", "seed", "metrics", "baseline", "importance", "evaluation",
+            "schema", "dataset", "dataset_version", "campaign", "manifest_sha256", "signature", "size_bytes", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_aliases(self, version: ModelVersion) -> list[str]:
+        """Return the aliases that point here now."""
+        return [alias.name for alias in version.aliases.all() if alias.until is None]
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why a version goes live."""
+
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class AliasSerializer(serializers.ModelSerializer[Alias]):
+    """A span during which an alias pointed at a version."""
+
+    version = serializers.IntegerField(source="version.number")
+    version_id = serializers.UUIDField()
+
+    class Meta:
+        model = Alias
+        fields = ["name", "version", "version_id", "since", "until", "reason"]
+        read_only_fields = fields
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    """One stored file."""
+
+    path = serializers.CharField()
+    sha256 = serializers.CharField()
+    size_bytes = serializers.IntegerField(allow_null=True)
+
+
+class PerformanceSerializer(serializers.Serializer[Any]):
+    """How the live version does."""
+
+    model = serializers.DictField()
+    metrics = serializers.DictField()
+    baseline = serializers.DictField()
+    history = serializers.ListField(child=serializers.DictField())
+    needs_retraining = serializers.BooleanField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class ImportanceSerializer(serializers.Serializer[Any]):
+    """Which columns matter, most important first."""
+
+    method = serializers.CharField()
+    features = serializers.ListField(child=serializers.DictField())

@@ -1,0 +1,54 @@
+"""The model card: what a reader must know before trusting a version (Mitchell et al. 2019), as Markdown."""
+
+from typing import Any
+
+from apps.registry.manifest import VersionFacts
+from apps.registry.models import ModelVersion, RegisteredModel
+
+_SHOWN_FEATURES = 10
+
+
+def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> str:
+    """Return the card that is stored among a version's files."""
+    split = facts.evaluation.get("split", {})
+    warnings = facts.evaluation.get("warnings", [])
+    rows = [f"| {name} | {_number(value)} | {_number(facts.baseline.metrics.get(name))} |" for name, value in facts.metrics.items()]
+    ranked = facts.importance.features[:_SHOWN_FEATURES]
+    predicts = f"It predicts `{facts.schema.target}`." if facts.schema.target else "It scores how unusual a row is."
+    parts = [
+        f"# {model.name}, version {number}",
+        model.description or "No description was given.",
+        f"**Task**: {model.task}, by `{facts.algorithm}`. {predicts}",
+        f"**Data**: {facts.dataset_version}, {facts.dataset_version.rows} rows, content hash `{facts.dataset_version.content_hash}`.",
+        f"**Split**: {split.get('train_rows')} rows to learn from, {split.get('test_rows')} kept apart ({split.get('reason', '')}).",
+        "## Quality on the rows kept apart",
+        f"| metric | this version | baseline: {facts.baseline.name} |\n|---|---|---|\n" + "\n".join(rows),
+        "## What it looks at",
+        "\n".join(f"{place}. {name} ({importance:.4g})" for place, (name, importance, _) in enumerate(ranked, start=1)),
+        f"Method: {facts.importance.method}.",
+        "## To know before use",
+        "\n".join(f"- {text}" for text in warnings) or "- No warning was raised in training.",
+        "- It answers for data like that it learned from; categories never seen are flagged in each answer.",
+        "## How it was made",
+        f"Parameters `{facts.parameters}`, seed {facts.seed}. The same data, parameters and seed give the same model.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def card_json(version: ModelVersion) -> dict[str, Any]:
+    """Return the card's facts for machines."""
+    return {
+        "model": version.model.name,
+        "version": version.number,
+        "algorithm": version.algorithm,
+        "metrics": version.metrics,
+        "baseline": version.baseline,
+        "importance": version.importance,
+        "evaluation": version.evaluation,
+        "manifest": version.manifest,
+        "signature": version.signature,
+    }
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
