@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from apps.algorithms.schema import TableSchema
+from apps.algorithms.schema import TableSchema, Task
 
 
 class Progress(Protocol):
@@ -81,6 +81,7 @@ class Predictor(Protocol):
     """The light serving form of a version: numpy only, safe to share between threads."""
 
     schema: TableSchema
+    task: Task
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer one value a row; raise `core.errors.InvalidInput` naming `/data/<row>/<column>` for each fault."""

@@ -35,6 +35,12 @@ def champion_of(model: RegisteredModel) -> ModelVersion | None:
     return version_now(model, Alias.Name.CHAMPION)
 
 
+def champion_id_of(model_id: UUID) -> UUID | None:
+    """Return the id of the live version, without reading the version: one small query."""
+    now = Alias.objects.filter(model_id=model_id, name=Alias.Name.CHAMPION, until__isnull=True)
+    return now.values_list("version_id", flat=True).first()
+
+
 def champion_at(model: RegisteredModel, at: datetime) -> Alias | None:
     """Return the span during which a version was live at a time."""
     held = Q(since__lte=at) & (Q(until__isnull=True) | Q(until__gt=at))

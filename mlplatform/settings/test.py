@@ -12,3 +12,8 @@ from mlplatform.settings.base import *  # noqa: E402, F403
 SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A file, so that training processes and threads see the rows of a test; the child reads the same settings.
+DATABASES["default"]["NAME"] = str(VAR_DIR / "test.sqlite3")
+DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
+TRAINING_KEEP_SPARE = False

@@ -1,0 +1,131 @@
+"""Verbs on predictions: answer rows, explain them, score a whole data set."""
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.algorithms.results import Explanation
+from apps.core import clock
+from apps.core.artifacts import ArtifactDamaged
+from apps.core.errors import Conflict, InvalidInput, Problem, TooLarge
+from apps.datasets.models import DatasetVersion
+from apps.predictions.cache import Loaded, predictors
+from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.recorder import recorder
+from apps.registry.models import RegisteredModel
+from apps.registry.selectors import champion_id_of, champion_of
+from apps.workspaces.access import Actor
+from apps.workspaces.actions import record_audit
+
+logger = logging.getLogger(__name__)
+EXPLAIN_MAX_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """The answer to one request, by one version."""
+
+    id: UUID
+    model_id: UUID
+    version: int
+    predictions: list[Any]
+    details: list[dict[str, Any]]
+
+    @property
+    def prediction_ids(self) -> list[str]:
+        """Ids of the single predictions, good for feedback at once."""
+        return [f"{self.id.hex}-{i}" for i in range(len(self.predictions))]
+
+
+def predict(*, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
+    """Answer rows with the champion; the log entry is written behind."""
+    began = time.perf_counter()
+    checked = checked_rows(rows, most=settings.PREDICT_MAX_ROWS)
+    loaded = live_predictor(model_id)
+    answers = loaded.predictor.predict(checked)
+    log_id = uuid.uuid4()
+    recorder.record(
+        PredictionLog(
+            id=log_id,
+            model_id=model_id,
+            version_id=loaded.version_id,
+            at=clock.now(),
+            row_count=len(checked),
+            rows=checked,
+            predictions=answers.values,
+            details=answers.details,
+            milliseconds=(time.perf_counter() - began) * 1e3,
+            user_id=actor.user_id,
+        )
+    )
+    return Predicted(log_id, model_id, loaded.number, answers.values, answers.details)
+
+
+def explain(*, model_id: UUID, rows: Any) -> tuple[list[Explanation], list[Any], int]:
+    """Return explanations, answers and the version that gave them."""
+    checked = checked_rows(rows, most=EXPLAIN_MAX_ROWS)
+    loaded = live_predictor(model_id)
+    return loaded.predictor.explain(checked), loaded.predictor.predict(checked).values, loaded.number
+
+
+def checked_rows(rows: Any, *, most: int) -> list[dict[str, Any]]:
+    """Return rows if they are a list that is not empty and not too long."""
+    if not isinstance(rows, list):
+        text = 'Send {"data": [{column: value, …}, …]}: a list of rows.'
+        raise InvalidInput(text, [Problem("/data", "not_a_list", text)])
+    if not rows:
+        raise InvalidInput("There is no row to predict.", [Problem("/data", "empty", "Send at least one row.")])
+    if len(rows) > most:
+        raise TooLarge(f"{len(rows)} rows were sent; at most {most} are answered at once. Send them in portions, or as a batch prediction.")
+    return rows
+
+
+def live_predictor(model_id: UUID) -> Loaded:
+    """Return the champion's predictor; refuse with the way out when there is none or its files are damaged."""
+    version_id = champion_id_of(model_id)
+    if version_id is None:
+        raise Conflict(
+            "The model has no trained version yet. POST a dataset to its train/ route, and wait for the campaign to complete."
+        )
+    try:
+        return predictors.get(version_id)
+    except ArtifactDamaged as error:
+        logger.error("Version %s cannot be loaded: %s", version_id, error.detail)  # noqa: TRY400  (the words suffice)
+        raise ArtifactDamaged(
+            f"The live version cannot answer: {error.detail} Roll the model back, or train it again.", retry_after=60
+        ) from error
+
+
+@transaction.atomic
+def start_batch(*, model: RegisteredModel, dataset_version: DatasetVersion, actor: Actor) -> BatchPrediction:
+    """Queue predictions for every row of a data set by the present champion."""
+    champion = champion_of(model)
+    if champion is None:
+        raise Conflict("The model has no trained version yet.")
+    if dataset_version.status != DatasetVersion.Status.READY:
+        raise Conflict(f"The data set is {dataset_version.status}; it can be scored once it is ready.")
+    batch: BatchPrediction = BatchPrediction.objects.create(
+        model=model, version=champion, dataset_version=dataset_version, created_by_id=actor.user_id
+    )
+    details = {"dataset_version": str(dataset_version.pk), "version": champion.number}
+    record_audit(actor=actor, workspace_id=model.workspace_id, verb="batch.start", target=batch, details=details)
+    transaction.on_commit(lambda: send_batch(batch.pk))
+    return batch
+
+
+def send_batch(batch_id: UUID) -> None:
+    """Tell the broker that a batch waits; when it is down, the dispatcher tells it later."""
+    from kombu.exceptions import OperationalError
+
+    from apps.predictions.tasks import run_batch
+
+    try:
+        run_batch.apply_async(args=[str(batch_id)], retry=False)
+    except OperationalError:
+        logger.warning("The broker is down; batch %s is sent later.", batch_id)

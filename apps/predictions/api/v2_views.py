@@ -1,0 +1,78 @@
+"""The Open Inference Protocol, version 2, over the same predictors, keys and log."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.algorithms.results import Answers
+from apps.algorithms.schema import Task
+from apps.core.permissions import Act
+from apps.predictions import actions
+from apps.predictions.api import scoring
+from apps.predictions.api.views import ModelPredictionViewSet
+
+
+class ServerView(APIView):
+    """What serves here; open to all, like the health routes."""
+
+    permission_classes: ClassVar[list[Any]] = [AllowAny]
+    authentication_classes: ClassVar[list[Any]] = []
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Return name, version and extensions."""
+        return Response({"name": "mlplatform", "version": "1", "extensions": []})
+
+
+class LiveView(ServerView):
+    """Alive, or ready, to answer."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Return 200 while the process answers."""
+        return Response({"live": True, "ready": True})
+
+
+class InferenceViewSet(ModelPredictionViewSet):
+    """Metadata, readiness and inference of one model."""
+
+    acts: ClassVar[dict[str, Act]] = {"metadata": Act.READ, "ready": Act.READ, "infer": Act.PREDICT}
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def metadata(self, request: Request, pk: UUID) -> Response:
+        """Return the model's tensors."""
+        loaded = actions.live_predictor(self._model_id(pk))
+        schema, task = loaded.predictor.schema, Task(loaded.predictor.task)
+        return Response(
+            {
+                "name": str(pk),
+                "versions": [str(loaded.number)],
+                "platform": "mlplatform",
+                "inputs": scoring.input_metadata(schema),
+                "outputs": scoring.output_metadata(schema, task),
+            }
+        )
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def ready(self, request: Request, pk: UUID) -> Response:
+        """Return 200 once a version can answer."""
+        loaded = actions.live_predictor(self._model_id(pk))
+        return Response({"name": str(pk), "ready": True, "version": str(loaded.number)})
+
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    def infer(self, request: Request, pk: UUID) -> Response:
+        """Answer tensors."""
+        model_id = self._model_id(pk)
+        predictor = actions.live_predictor(model_id).predictor
+        rows = scoring.rows_of_tensors(request.data, predictor.schema)
+        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor)
+        answers = Answers(done.predictions, done.details)
+        outputs = scoring.tensors_of_answers(answers, predictor.schema, Task(predictor.task))
+        body = {"model_name": str(pk), "model_version": str(done.version), "outputs": outputs}
+        return Response({**body, "id": request.data.get("id") or done.id.hex})

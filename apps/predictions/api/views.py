@@ -1,0 +1,171 @@
+"""HTTP doors of predictions."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.algorithms.results import Explanation
+from apps.core.artifacts import safe_join
+from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
+from apps.core.permissions import Act
+from apps.datasets.selectors import datasets_of, latest_ready_version
+from apps.predictions import actions, selectors
+from apps.predictions.api import scoring
+from apps.predictions.api.serializers import (
+    BatchRequestSerializer,
+    BatchSerializer,
+    ExplainedSerializer,
+    PredictedSerializer,
+    PredictionSerializer,
+    RowsSerializer,
+)
+from apps.predictions.models import BatchPrediction
+from apps.registry.models import RegisteredModel
+from apps.workspaces.api.viewsets import ScopedViewSet
+
+
+class ModelPredictionViewSet(ScopedViewSet):
+    """Answer and explain rows by a model's champion."""
+
+    queryset = RegisteredModel.objects.filter(archived_at__isnull=True)
+    filter_backends: ClassVar[list[Any]] = []
+    acts: ClassVar[dict[str, Act]] = {
+        "predict": Act.PREDICT,
+        "invocations": Act.PREDICT,
+        "explain": Act.PREDICT,
+        "start_batch": Act.PREDICT,
+    }
+
+    def _model_id(self, pk: UUID) -> UUID:
+        workspace = RegisteredModel.objects.filter(pk=pk, archived_at__isnull=True).values_list("workspace_id", flat=True)
+        workspace_id = workspace.first()
+        if workspace_id is None:
+            raise NotFound
+        self.access.require(self.acts[self.action], workspace_id)
+        return pk
+
+    @extend_schema(request=RowsSerializer, responses=PredictedSerializer)
+    def predict(self, request: Request, pk: UUID) -> Response:
+        """Answer rows: one prediction a row, with probabilities or an interval, and the version that made it."""
+        model_id = self._model_id(pk)
+        done = actions.predict(model_id=model_id, rows=rows_of(request), actor=self.access.actor)
+        return Response(
+            {
+                "predictions": done.predictions,
+                "model": model_id,
+                "version": done.version,
+                "prediction_ids": done.prediction_ids,
+                "details": done.details,
+            }
+        )
+
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
+    def invocations(self, request: Request, pk: UUID) -> Response:
+        """Answer the MLflow scoring protocol (`dataframe_split`, `dataframe_records`, `instances`, `inputs`)."""
+        model_id = self._model_id(pk)
+        rows = scoring.rows_of_invocation(request.data)
+        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor)
+        return Response({"predictions": done.predictions})
+
+    @extend_schema(request=RowsSerializer, responses=ExplainedSerializer)
+    def explain(self, request: Request, pk: UUID) -> Response:
+        """Attribute each row's answer to its columns."""
+        model_id = self._model_id(pk)
+        rows = rows_of(request)
+        explanations, answers, version = actions.explain(model_id=model_id, rows=rows)
+        shown = [
+            explanation_as_json(explanation, row, answer)
+            for explanation, row, answer in zip(explanations, rows, answers, strict=True)
+        ]
+        return Response({"explanations": shown, "model": model_id, "version": version})
+
+    @extend_schema(request=BatchRequestSerializer, responses={202: BatchSerializer})
+    def start_batch(self, request: Request, pk: UUID) -> Response:
+        """Score every row of a data set in a worker."""
+        model = self.get_object()
+        given = BatchRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        dataset = datasets_of([model.workspace_id]).filter(pk=given.validated_data["dataset"]).first()
+        if dataset is None:
+            problem = Problem("/dataset", "unknown_dataset", "The model's workspace has no such data set.")
+            raise InvalidInput("No such data set.", [problem])
+        version = latest_ready_version(dataset)
+        if version is None:
+            raise Conflict("The data set has no version that is ready.")
+        batch = actions.start_batch(model=model, dataset_version=version, actor=self.access.actor)
+        location = {"Location": f"/api/v1/batch_predictions/{batch.pk}/"}
+        return Response(BatchSerializer(batch).data, status.HTTP_202_ACCEPTED, headers=location)
+
+
+def rows_of(request: Request) -> Any:
+    """Return the body's `data`, or refuse a body that is not an object."""
+    if not isinstance(request.data, dict):
+        raise InvalidInput("Send an object.", [Problem("", "not_an_object", 'Send {"data": [{column: value, …}, …]}.')])
+    return request.data.get("data")
+
+
+def explanation_as_json(explanation: Explanation, row: dict[str, Any], answer: Any) -> dict[str, Any]:
+    """Return an explanation, the strongest contribution first."""
+    ranked = sorted(explanation.contributions.items(), key=lambda item: -abs(item[1]))
+    return {
+        "prediction": answer,
+        "base": explanation.base,
+        "output": explanation.output,
+        "method": explanation.method,
+        "contributions": [{"name": name, "value": row[name], "contribution": part} for name, part in ranked],
+    }
+
+
+class PredictionViewSet(ScopedViewSet):
+    """Read single predictions."""
+
+    queryset = RegisteredModel.objects.all()
+    filter_backends: ClassVar[list[Any]] = []
+    acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
+
+    @extend_schema(responses=PredictionSerializer, parameters=[OpenApiParameter("pk", str, OpenApiParameter.PATH)])
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show one prediction by its id."""
+        return Response(selectors.prediction(pk, self.access.workspace_ids))
+
+
+class BatchViewSet(ScopedViewSet):
+    """Read batches and download their results."""
+
+    queryset = BatchPrediction.objects.select_related("version", "dataset_version", "model")
+    serializer_class = BatchSerializer
+    filter_backends: ClassVar[list[Any]] = []
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "download": Act.READ}
+
+    def list(self, request: Request) -> Response:
+        """List batches, newest first."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show one batch."""
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("form", str, enum=["csv", "parquet"])],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def download(self, request: Request, pk: UUID) -> FileResponse:
+        """Download the result: the data set's rows with their predictions."""
+        batch = self.get_object()
+        if not batch.result_path:
+            raise Conflict(f"The batch is {batch.status}; its result is there once it is completed.")
+        form = "parquet" if request.query_params.get("form") == "parquet" else "csv"
+        path = safe_join(Path(settings.DATASETS_DIR), batch.result_path).with_suffix(f".{form}")
+        if not path.exists():
+            raise NotFound("The result is no longer there.")
+        kind = "text/csv; charset=utf-8" if form == "csv" else "application/octet-stream"
+        return FileResponse(path.open("rb"), as_attachment=True, filename=f"predictions.{form}", content_type=kind)

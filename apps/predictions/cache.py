@@ -1,0 +1,77 @@
+"""Loaded predictors of this process: few, checked before their first use, swapped as aliases move."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.algorithms.predictors import load_predictor
+from apps.algorithms.results import Predictor
+from apps.registry.actions import verify_version
+from apps.registry.models import ModelVersion
+from apps.registry.selectors import version_folder
+
+MOST_PREDICTORS = 64
+MOST_BYTES = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A predictor with the version it serves."""
+
+    predictor: Predictor
+    version_id: UUID
+    number: int
+
+
+class PredictorCache:
+    """Least recently used predictors by version id; one load at a time a version.
+
+    Versions are immutable, so what is loaded never goes stale; a version that is no longer asked for is dropped when
+    room is needed. Files are checked against the signed checksums on load, and then mapped, not copied.
+    """
+
+    def __init__(self, *, most: int = MOST_PREDICTORS, most_bytes: int = MOST_BYTES) -> None:
+        self._loaded: OrderedDict[UUID, Loaded] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading: dict[UUID, threading.Lock] = {}
+        self._most, self._most_bytes = most, most_bytes
+
+    def get(self, version_id: UUID) -> Loaded:
+        """Return the predictor of a version, loading it when needed; raise `ArtifactDamaged` for files that changed."""
+        with self._lock:
+            found = self._loaded.get(version_id)
+            if found is not None:
+                self._loaded.move_to_end(version_id)
+                return found
+            gate = self._loading.setdefault(version_id, threading.Lock())
+        with gate:
+            with self._lock:
+                found = self._loaded.get(version_id)
+            if found is None:
+                found = _load(ModelVersion.objects.get(pk=version_id))
+                self._keep(found)
+        return found
+
+    def _keep(self, loaded: Loaded) -> None:
+        with self._lock:
+            self._loaded[loaded.version_id] = loaded
+            self._loading.pop(loaded.version_id, None)
+            while len(self._loaded) > 1 and (len(self._loaded) > self._most or self._bytes() > self._most_bytes):
+                self._loaded.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(getattr(one.predictor, "size_bytes", 0) for one in self._loaded.values())
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._loaded.clear()
+
+
+def _load(version: ModelVersion) -> Loaded:
+    verify_version(version, below="predictor/")
+    return Loaded(load_predictor(version_folder(version) / "predictor"), version.pk, version.number)
+
+
+predictors = PredictorCache()

@@ -1,0 +1,34 @@
+"""Reads of the prediction log."""
+
+from typing import Any
+from uuid import UUID
+
+from apps.core.errors import NotFound
+from apps.predictions.models import PredictionLog
+from apps.predictions.recorder import recorder
+
+
+def split_prediction_id(text: str) -> tuple[UUID, int]:
+    """Return the log entry's id and the row's place of a prediction id, or raise `NotFound`."""
+    entry, _, place = text.partition("-")
+    try:
+        return UUID(hex=entry), int(place or 0)
+    except ValueError:
+        raise NotFound from None
+
+
+def prediction(text: str, workspace_ids: list[UUID]) -> dict[str, Any]:
+    """Return one prediction by its id, also while its log entry waits to be written."""
+    log_id, place = split_prediction_id(text)
+    entry = PredictionLog.objects.select_related("model", "version").filter(pk=log_id).first() or recorder.find(log_id)
+    if entry is None or entry.model.workspace_id not in workspace_ids or not 0 <= place < entry.row_count:
+        raise NotFound
+    return {
+        "id": f"{entry.pk.hex}-{place}",
+        "model": entry.model_id,
+        "version": entry.version.number,
+        "at": entry.at,
+        "row": entry.rows[place],
+        "prediction": entry.predictions[place],
+        "details": entry.details[place] if entry.details else {},
+    }

@@ -1,0 +1,168 @@
+"""Verbs on campaigns: start, cancel, take back what died, send again what the broker lost."""
+
+import difflib
+import logging
+import socket
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psutil
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from apps.algorithms import catalog
+from apps.core import clock
+from apps.core.errors import Conflict, InvalidInput, Problem, Throttled
+from apps.datasets.models import DatasetVersion
+from apps.registry.models import RegisteredModel
+from apps.training import lifecycle
+from apps.training.models import TrainingCampaign
+from apps.workspaces.access import Actor
+from apps.workspaces.actions import record_audit
+
+logger = logging.getLogger(__name__)
+Status = TrainingCampaign.Status
+_SENT_PATIENCE = timedelta(seconds=30)
+_SENT_AT_ONCE = 100
+
+
+def start_campaign(
+    *,
+    model: RegisteredModel,
+    dataset_version: DatasetVersion,
+    parameters: dict[str, Any] | None = None,
+    name: str = "",
+    seed: int = 0,
+    actor: Actor,
+) -> TrainingCampaign:
+    """Queue a training; parameters given here override the model's."""
+    service = catalog.get(model.algorithm)
+    chosen = service.clean_parameters({**model.parameters, **(parameters or {})})
+    _check(model, dataset_version)
+    with transaction.atomic():
+        waiting = TrainingCampaign.objects.filter(model__workspace_id=model.workspace_id, status=Status.PENDING).count()
+        if waiting >= settings.TRAINING_MAX_QUEUED:
+            raise Throttled(f"This workspace has {waiting} trainings waiting already. Wait for some to end.", retry_after=60)
+        campaign: TrainingCampaign = TrainingCampaign.objects.create(
+            model=model,
+            dataset_version=dataset_version,
+            name=name,
+            parameters=chosen,
+            seed=seed,
+            stage="queued",
+            sent_at=clock.now(),
+            created_by_id=actor.user_id,
+        )
+        lifecycle.record_creation(campaign)
+        details = {"model": str(model.pk), "dataset_version": str(dataset_version.pk)}
+        record_audit(actor=actor, workspace_id=model.workspace_id, verb="campaign.start", target=campaign, details=details)
+        transaction.on_commit(lambda: send(campaign.pk))
+    return campaign
+
+
+def _check(model: RegisteredModel, version: DatasetVersion) -> None:
+    if model.archived_at is not None:
+        raise Conflict("The model is archived.")
+    if version.dataset.workspace_id != model.workspace_id:
+        raise InvalidInput("No such data set.", [Problem("/dataset", "unknown_dataset", "The workspace has no such data set.")])
+    if version.status != DatasetVersion.Status.READY:
+        raise Conflict(f"The data set is {version.status}; it can be trained on once it is ready.")
+    columns = [column["name"] for column in version.columns]
+    wanted = {"/target": [model.target], "/features": model.features}
+    wanted |= {"/group_column": [model.group_column], "/time_column": [model.time_column]}
+    problems = [_unknown(pointer, name, columns) for pointer, names in wanted.items() for name in names if name and name not in columns]
+    if problems:
+        raise InvalidInput(f"The data set does not have every column that the model names. {problems[0].detail}", problems)
+
+
+def _unknown(pointer: str, name: str, columns: list[str]) -> Problem:
+    near = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Its columns are: {', '.join(columns[:20])}."
+    return Problem(pointer, "unknown_column", f"There is no column {name!r}. {hint}")
+
+
+def send(campaign_id: UUID) -> None:
+    """Tell the broker that a campaign waits; when it is down, the dispatcher tells it later."""
+    from kombu.exceptions import OperationalError
+
+    from apps.training.tasks import run_campaign
+
+    try:
+        run_campaign.apply_async(args=[str(campaign_id)], retry=False)
+    except OperationalError:
+        logger.warning("The broker is down; campaign %s is sent later.", campaign_id)
+
+
+def cancel_campaign(*, campaign: TrainingCampaign, actor: Actor) -> TrainingCampaign:
+    """Stop a campaign: at once when it waits, within seconds when it trains; an ended one is a conflict."""
+    with transaction.atomic():
+        status = lifecycle.request_cancel(campaign.pk)
+        if status is None:
+            campaign.refresh_from_db()
+            raise Conflict(f"The campaign is {campaign.status} already.")
+        record_audit(actor=actor, workspace_id=campaign.model.workspace_id, verb="campaign.cancel", target=campaign)
+    campaign.refresh_from_db()
+    return campaign
+
+
+def reap_leases() -> int:
+    """Take back campaigns whose run let its lease expire, or whose process on this machine is gone."""
+    taken = 0
+    for campaign in TrainingCampaign.objects.filter(status=Status.TRAINING):
+        expired = campaign.lease_until is None or campaign.lease_until < clock.now()
+        if expired or is_dead(campaign.owner):
+            reason = "The process that ran this training died."
+            taken += lifecycle.give_back(campaign.pk, campaign.token, reason=reason, is_death=True)
+    return taken
+
+
+def owner_of_this_process() -> dict[str, Any]:
+    """Return what identifies this process on this machine until it ends."""
+    own = psutil.Process()
+    return {"host": socket.gethostname(), "pid": own.pid, "born": own.create_time()}
+
+
+def is_dead(owner: dict[str, Any]) -> bool:
+    """Say whether an owner on this machine is surely gone; one on another machine cannot be known."""
+    if owner.get("host") != socket.gethostname():
+        return False
+    try:
+        return abs(psutil.Process(owner["pid"]).create_time() - owner["born"]) > 1.0
+    except psutil.NoSuchProcess:
+        return True
+
+
+def dispatch_pending() -> int:
+    """Send again the pending campaigns whose message is late, taking workspaces in turn."""
+    late = clock.now() - _SENT_PATIENCE
+    waiting = TrainingCampaign.objects.filter(Q(sent_at__isnull=True) | Q(sent_at__lt=late), status=Status.PENDING)
+    rows = list(waiting.order_by("created_at").values_list("pk", "model__workspace_id")[: 10 * _SENT_AT_ONCE])
+    chosen = in_turn(rows)[:_SENT_AT_ONCE]
+    TrainingCampaign.objects.filter(pk__in=chosen).update(sent_at=clock.now())
+    for campaign_id in chosen:
+        send(campaign_id)
+    return len(chosen)
+
+
+def next_pending() -> UUID | None:
+    """Return the campaign whose turn it is: the oldest of the workspace that has waited longest since its last start."""
+    waiting = TrainingCampaign.objects.filter(status=Status.PENDING).order_by("created_at")
+    rows = list(waiting.values_list("pk", "model__workspace_id")[:1000])
+    if not rows:
+        return None
+    running = TrainingCampaign.objects.exclude(started_at=None).order_by("-started_at")
+    recent = list(running.values_list("model__workspace_id", flat=True)[:200])
+    rank = {workspace: -place for place, workspace in reversed(list(enumerate(recent)))}
+    return min(rows, key=lambda row: (rank.get(row[1], -len(recent) - 1), rows.index(row)))[0]
+
+
+def in_turn(rows: list[tuple[UUID, UUID]]) -> list[UUID]:
+    """Return campaign ids so that each workspace comes once before any comes twice; rows are (campaign, workspace)."""
+    place: dict[UUID, int] = {}
+    keyed = []
+    for index, (campaign_id, workspace_id) in enumerate(rows):
+        place[workspace_id] = place.get(workspace_id, 0) + 1
+        keyed.append((place[workspace_id], index, campaign_id))
+    return [campaign_id for _, _, campaign_id in sorted(keyed, key=lambda item: item[:2])]

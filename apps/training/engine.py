@@ -1,0 +1,248 @@
+"""Worker only: one training from its dataset to a registered version."""
+
+import importlib.metadata
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow.parquet  # noqa: F401  (a warm child has it)
+import sklearn.ensemble  # noqa: F401  (a warm child has it)
+import xgboost  # noqa: F401  (a warm child has it)
+from django.conf import settings
+from django.db import close_old_connections, transaction
+
+from apps.algorithms import catalog
+from apps.algorithms.base import BaseMLService
+from apps.algorithms.engine.metrics import beats_baseline
+from apps.algorithms.predictors import load_predictor
+from apps.algorithms.results import Answers, Cancelled, Evaluation
+from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.tables import Split, TrainingTable
+from apps.core.errors import PlatformError
+from apps.datasets.selectors import table_file
+from apps.registry import actions as registry
+from apps.registry.manifest import VersionFacts
+from apps.registry.selectors import champion_of
+from apps.training import lifecycle
+from apps.training.lifecycle import LeaseLost
+from apps.training.models import TrainingCampaign
+from apps.training.staging import staging_folder
+from apps.workspaces.access import Actor
+
+logger = logging.getLogger(__name__)
+TEST_SHARE = 0.2
+PARITY_ROWS = 500
+PARITY = 1e-5
+_REPORT_SECONDS = 0.5
+_FIT_FROM, _FIT_TO = 0.05, 0.85
+_PACKAGES = ("numpy", "scikit-learn", "xgboost-cpu", "xgboost", "pyarrow", "pandas")
+
+
+class Parity(PlatformError):
+    """The light predictor does not agree with the model it was made from; such a version is not registered."""
+
+
+def warm_up() -> None:
+    """Do what the first training would wait for."""
+    catalog.entries()
+
+
+def run(campaign_id: UUID, token: UUID, attempt: int) -> None:
+    """Train a claimed campaign; every failure ends in words on its row.
+
+    Raises
+    ------
+    LeaseLost : another run holds the campaign; nothing was written.
+    MemoryError : the supervisor says so on the row.
+
+    """
+    close_old_connections()
+    campaign = TrainingCampaign.objects.select_related("model", "dataset_version").get(pk=campaign_id)
+    try:
+        _train(campaign, token, attempt)
+    except (LeaseLost, MemoryError):
+        raise
+    except Cancelled:
+        lifecycle.cancel_running(campaign_id, token)
+    except PlatformError as error:
+        lifecycle.fail(campaign_id, token, reason=error.detail)
+    except BaseException as error:
+        if _is_memory(error):
+            raise MemoryError from error
+        logger.exception("Campaign %s failed", campaign_id)
+        lifecycle.fail(campaign_id, token, reason=_words(error))
+
+
+def _is_memory(error: BaseException) -> bool:
+    return "bad_alloc" in str(error) or "unable to allocate" in str(error).lower()
+
+
+def _words(error: BaseException) -> str:
+    what = str(error).strip().splitlines()
+    detail = f": {what[0][:300]}" if what else ""
+    return f"The training stopped with {type(error).__name__}{detail}. The worker's log has the details; check the data and parameters."
+
+
+class _Reporter:
+    """Writes progress at most twice a second; the last point of each stage is never lost."""
+
+    def __init__(self, campaign_id: UUID, token: UUID) -> None:
+        self.campaign_id, self.token = campaign_id, token
+        self.fraction = 0.0
+        self._written = 0.0
+        self._kept: dict[str, Any] | None = None
+
+    def stage(self, stage: str, fraction: float) -> None:
+        """Begin a stage."""
+        self.flush()
+        self._write({"progress": fraction, "stage": stage})
+
+    def __call__(
+        self, fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """Take progress within the fit."""
+        self.fraction = max(self.fraction, fraction)
+        share = _FIT_FROM + (_FIT_TO - _FIT_FROM) * self.fraction
+        point = {"progress": share, "stage": stage, "step": step, "metrics": metrics if step is not None else None}
+        if time.monotonic() - self._written < _REPORT_SECONDS:
+            self._kept = point
+            return
+        self._write(point)
+
+    def flush(self) -> None:
+        """Write the point that was held back."""
+        if self._kept is not None:
+            self._write(self._kept)
+
+    def _write(self, point: dict[str, Any]) -> None:
+        self._kept = None
+        self._written = time.monotonic()
+        lifecycle.report(self.campaign_id, self.token, **point)
+
+
+def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
+    report = _Reporter(campaign.pk, token)
+    model, began = campaign.model, time.monotonic()
+    report.stage("reading data", 0.01)
+    table = _table(campaign)
+    report.stage("splitting", 0.03)
+    split = table.split(task=Task(model.task), test_share=TEST_SHARE, seed=campaign.seed)
+    service = catalog.get(model.algorithm)(
+        task=Task(model.task), parameters=campaign.parameters, seed=campaign.seed, threads=settings.TRAINING_THREADS
+    )
+    report.stage("fitting", _FIT_FROM)
+    service.fit(split.train, report)
+    report.stage("evaluating", 0.86)
+    evaluation, baseline = service.evaluate(split.test), service.baseline(split.test)
+    better = beats_baseline(evaluation, dict(baseline.metrics))
+    report.stage("explaining", 0.90)
+    importance = service.importance(split.test)
+    report.stage("saving", 0.94)
+    folder = staging_folder(
+        workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt
+    )
+    _save(service, folder)
+    report.stage("checking", 0.97)
+    _check_parity(service, folder, split)
+    facts = VersionFacts(
+        dataset_version=campaign.dataset_version,
+        algorithm=model.algorithm,
+        parameters=campaign.parameters,
+        seed=campaign.seed,
+        schema=service.schema,
+        metrics=dict(evaluation.metrics),
+        main_metric=evaluation.main,
+        greater_is_better=evaluation.greater_is_better,
+        baseline=baseline,
+        importance=importance,
+        evaluation=_evaluation(evaluation, split, service, better=better),
+        packages=_packages(),
+        trained_seconds=time.monotonic() - began,
+    )
+    _register(campaign, token, folder, facts)
+
+
+def _table(campaign: TrainingCampaign) -> TrainingTable:
+    model, version = campaign.model, campaign.dataset_version
+    columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
+    return TrainingTable.from_parquet(
+        table_file(version),
+        columns=columns,
+        target=model.target or None,
+        features=model.features,
+        group=model.group_column,
+        time=model.time_column,
+    )
+
+
+def _save(service: BaseMLService, folder: Path) -> None:
+    for part, write in (("native", service.save), ("predictor", service.predictor)):
+        (folder / part).mkdir(parents=True)
+        write(folder / part)
+
+
+def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
+    rows = split.test.records(PARITY_ROWS)
+    native, light = service.predict(rows), load_predictor(folder / "predictor").predict(rows)
+    worst = _largest_difference(native, light)
+    if not worst <= PARITY:
+        raise Parity(f"The light predictor differs from the model by {worst:.2g}; this is a fault of the platform: please report it.")
+
+
+def _largest_difference(native: Answers, light: Answers) -> float:
+    worst = 0.0
+    for one, other, a, b in zip(native.values, light.values, native.details, light.details, strict=True):
+        if "probabilities" in a:
+            worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
+        elif "score" in a:
+            worst = max(worst, abs(a["score"] - b["score"]))
+        else:
+            worst = max(worst, abs(one - other) / max(1.0, abs(one)))
+    return worst
+
+
+def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, *, better: bool) -> dict[str, Any]:
+    warnings = [*service.warnings, *evaluation.warnings]
+    if not better:
+        warnings.append("The model is no better than the trivial baseline: it is not worth having as it is.")
+    return {
+        "split": {
+            "method": split.method,
+            "reason": split.reason,
+            "train_rows": split.train.rows,
+            "test_rows": split.test.rows,
+        },
+        "curves": evaluation.curves,
+        "warnings": warnings,
+        "beats_baseline": better,
+    }
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _register(campaign: TrainingCampaign, token: UUID, folder: Path, facts: VersionFacts) -> None:
+    with transaction.atomic():
+        held = lifecycle.hold(campaign.pk, token)
+        if held.cancel_requested:
+            raise Cancelled
+        champion = champion_of(held.model)
+        version = registry.register_version(
+            model=held.model, campaign_id=held.pk, staging=folder, facts=facts, actor=Actor(user_id=held.created_by_id)
+        )
+        improvement = None
+        if champion is not None and facts.main_metric in champion.metrics and facts.main_metric in facts.metrics:
+            gain = facts.metrics[facts.main_metric] - champion.metrics[facts.main_metric]
+            improvement = float(np.round(gain if facts.greater_is_better else -gain, 6))
+        lifecycle.complete(held, version=version, metrics=facts.metrics, improvement=improvement)

@@ -1,0 +1,93 @@
+"""Reads of campaigns and their events."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from apps.core import clock
+from apps.training.models import TrainingCampaign, TrainingEvent
+
+MOST_POINTS = 500
+_LEAST_PROGRESS_FOR_ETA = 0.03
+
+
+def campaigns_of(workspace_ids: Iterable[UUID]) -> QuerySet[TrainingCampaign]:
+    """Return the campaigns of these workspaces, newest first."""
+    campaigns = TrainingCampaign.objects.in_workspaces(list(workspace_ids))
+    return campaigns.select_related("model", "version", "dataset_version", "dataset_version__dataset")
+
+
+def events_after(campaign_id: UUID, seq: int) -> list[TrainingEvent]:
+    """Return the events that follow `seq`, in order."""
+    return list(TrainingEvent.objects.filter(campaign_id=campaign_id, seq__gt=seq).order_by("seq"))
+
+
+def last_seq(campaign_id: UUID) -> int:
+    """Return the number of the newest event, 0 when there is none."""
+    found = TrainingEvent.objects.filter(campaign_id=campaign_id).order_by("-seq").values_list("seq", flat=True).first()
+    return found or 0
+
+
+def curve_of(campaign: TrainingCampaign) -> list[dict[str, Any]]:
+    """Return the metric points of the present attempt, thinned to at most `MOST_POINTS`, the last one kept."""
+    points = TrainingEvent.objects.filter(campaign=campaign, kind="metric", attempt=campaign.attempt).order_by("seq")
+    found = [{"step": step, **metrics} for step, metrics in points.values_list("step", "metrics") if step is not None]
+    if len(found) <= MOST_POINTS:
+        return found
+    stride = -(-len(found) // MOST_POINTS)
+    kept = found[::stride]
+    return kept if kept[-1] is found[-1] else [*kept, found[-1]]
+
+
+def campaign_as_json(campaign: TrainingCampaign, *, with_history: bool = True) -> dict[str, Any]:
+    """Return a campaign as the API shows it."""
+    end = campaign.finished_at or (clock.now() if campaign.status == campaign.Status.TRAINING else None)
+    seconds = (end - campaign.started_at).total_seconds() if end and campaign.started_at else None
+    return {
+        "id": campaign.pk,
+        "model": campaign.model_id,
+        "name": campaign.name,
+        "dataset": campaign.dataset_version.dataset_id,
+        "dataset_version": campaign.dataset_version_id,
+        "parameters": campaign.parameters,
+        "seed": campaign.seed,
+        "status": campaign.status,
+        "progress": round(campaign.progress, 4),
+        "stage": campaign.stage,
+        "metrics": campaign.metrics,
+        "history": curve_of(campaign) if with_history else [],
+        "error": campaign.error or None,
+        "version": campaign.version.number if campaign.version else None,
+        "created_at": campaign.created_at,
+        "started_at": campaign.started_at,
+        "finished_at": campaign.finished_at,
+        "duration_seconds": seconds,
+        "eta_seconds": _time_left(campaign, seconds),
+        "improvement": campaign.improvement,
+        "attempt": campaign.attempt,
+        "cancel_requested": campaign.cancel_requested,
+    }
+
+
+def _time_left(campaign: TrainingCampaign, seconds: float | None) -> float | None:
+    if campaign.status != campaign.Status.TRAINING or not seconds or campaign.progress < _LEAST_PROGRESS_FOR_ETA:
+        return None
+    return round(seconds * (1 - campaign.progress) / campaign.progress, 1)
+
+
+def event_as_json(event: TrainingEvent) -> dict[str, Any]:
+    """Return one event."""
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "attempt": event.attempt,
+        "kind": event.kind,
+        "status": event.status,
+        "stage": event.stage,
+        "progress": round(event.progress, 4),
+        "step": event.step,
+        "metrics": event.metrics,
+        "message": event.message,
+    }

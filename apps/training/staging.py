@@ -1,0 +1,20 @@
+"""The folder in which a run builds a version's files, beside their final place."""
+
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+PREFIX = ".staging-"
+
+
+def staging_folder(*, workspace_id: UUID, model_id: UUID, campaign_id: UUID, attempt: int) -> Path:
+    """Return the folder of one attempt; it is on the same disk as the final place, so that a rename suffices."""
+    return Path(settings.ML_MODELS_DIR) / str(workspace_id) / str(model_id) / f"{PREFIX}{campaign_id}-{attempt}"
+
+
+def remove_staging(campaign_id: UUID) -> None:
+    """Remove what dead attempts of a campaign left."""
+    for folder in Path(settings.ML_MODELS_DIR).glob(f"*/*/{PREFIX}{campaign_id}-*"):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,196 @@
+"""Runs one campaign in a child process, and outlives whatever happens to it.
+
+The child does the work; this side renews the lease, watches for cancel, shutdown and limits, and turns the child's end
+into words. A spare child, its imports done, waits for the next campaign and is used once.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from celery.signals import worker_shutting_down
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from apps.training import lifecycle
+from apps.training.actions import owner_of_this_process
+from apps.training.lifecycle import Claim
+from apps.training.models import TrainingCampaign
+from apps.training.staging import remove_staging
+
+logger = logging.getLogger(__name__)
+_TICK_SECONDS = 0.25
+_RENEW_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
+_STOP_SECONDS = 5.0
+EXIT_OK, EXIT_MEMORY, EXIT_LEASE_LOST = 0, 70, 71
+
+shutting_down = threading.Event()
+
+
+@worker_shutting_down.connect
+def _on_shutdown(**_kwargs: object) -> None:
+    shutting_down.set()
+
+
+@dataclass
+class _Spares:
+    """At most one child that waits, imports done."""
+
+    waiting: "subprocess.Popen[bytes] | None" = None
+
+    def take(self) -> "subprocess.Popen[bytes]":
+        """Return a live child and leave none waiting."""
+        spare, self.waiting = self.waiting, None
+        if spare is not None and spare.poll() is None:
+            return spare
+        return start_child()
+
+    def refill(self) -> None:
+        """Start the next spare, unless the worker is going down."""
+        if self.waiting is None and settings.TRAINING_KEEP_SPARE and not shutting_down.is_set():
+            self.waiting = start_child()
+
+    def dismiss(self) -> None:
+        """End the spare."""
+        if self.waiting is not None:
+            self.waiting.kill()
+            self.waiting.wait()
+            self.waiting = None
+
+
+spares = _Spares()
+
+
+def start_child() -> "subprocess.Popen[bytes]":
+    """Start a child that imports the libraries and waits for a job on its standard input."""
+    threads = str(settings.TRAINING_THREADS)
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    command = [sys.executable, "-m", "apps.training.child"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=settings.BASE_DIR, start_new_session=True)
+
+
+def run(campaign_id: UUID) -> None:
+    """Claim a campaign and see it through; nothing happens when it is not to be had."""
+    close_old_connections()
+    claim = lifecycle.claim(campaign_id, owner_of_this_process())
+    if claim is None:
+        return
+    remove_staging(campaign_id)
+    child = spares.take()
+    try:
+        verdict = _watch(claim, _hand_over(child, claim))
+    finally:
+        _stop(child)
+    spares.refill()
+    _settle(claim, child.returncode, verdict)
+
+
+def _hand_over(child: "subprocess.Popen[bytes]", claim: Claim) -> "subprocess.Popen[bytes]":
+    assert child.stdin is not None
+    job = {"campaign": str(claim.campaign_id), "token": str(claim.token), "attempt": claim.attempt}
+    try:
+        child.stdin.write(json.dumps(job).encode() + b"\n")
+        child.stdin.flush()
+    except BrokenPipeError:
+        logger.warning("The child for campaign %s died before it began.", claim.campaign_id)
+    return child
+
+
+def _watch(claim: Claim, child: "subprocess.Popen[bytes]") -> str:
+    """Wait for the child's end, or for a reason to end it; return "ended", "cancel", "time", "lost" or "shutdown"."""
+    began = renewed = looked = time.monotonic()
+    while True:
+        try:
+            child.wait(timeout=_TICK_SECONDS)
+        except subprocess.TimeoutExpired:
+            now = time.monotonic()
+        else:
+            return "ended"
+        if shutting_down.is_set():
+            return "shutdown"
+        if now - began > settings.TRAINING_TIME_SECONDS:
+            return "time"
+        try:
+            if now - looked > _LOOK_SECONDS:
+                looked = now
+                if _cancel_requested(claim.campaign_id):
+                    return "cancel"
+            if now - renewed > _RENEW_SECONDS:
+                if not lifecycle.renew(claim.campaign_id, claim.token):
+                    return "lost"
+                renewed = now
+        except DatabaseError:
+            close_old_connections()
+            if now - renewed > settings.TRAINING_LEASE_SECONDS:
+                return "lost"  # somebody else may run it by now: two must never go on
+
+
+def _cancel_requested(campaign_id: UUID) -> bool:
+    asked = TrainingCampaign.objects.filter(pk=campaign_id).values_list("cancel_requested", flat=True).first()
+    return asked is not False  # a deleted row is to be stopped too
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout=_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _settle(claim: Claim, code: int, verdict: str) -> None:
+    campaign_id, token = claim.campaign_id, claim.token
+    if verdict == "cancel":
+        lifecycle.cancel_running(campaign_id, token)
+    elif verdict == "shutdown":
+        reason = "The worker was stopped; the training starts again when it is back."
+        lifecycle.give_back(campaign_id, token, reason=reason, is_death=False)
+    elif verdict == "time":
+        limit = settings.TRAINING_TIME_SECONDS
+        words = f"The training took more than the {limit} seconds allowed. Use fewer rows, fewer trees, or ask for a higher limit."
+        lifecycle.fail(campaign_id, token, reason=words)
+    elif code == EXIT_MEMORY:
+        lifecycle.fail(campaign_id, token, reason=memory_words())
+    elif verdict == "ended" and code not in {EXIT_OK, EXIT_LEASE_LOST}:
+        lifecycle.give_back(campaign_id, token, reason=death_words(code), is_death=True)
+    elif verdict == "ended" and code == EXIT_OK:
+        reason = "The training process ended without a result."
+        lifecycle.give_back(campaign_id, token, reason=reason, is_death=True)  # nothing to do where it did end well
+    remove_staging(campaign_id)
+
+
+def memory_words() -> str:
+    """Say that the memory limit was reached, and what to do."""
+    limit = settings.TRAINING_MEMORY_BYTES / 1024**3
+    return f"The training reached its memory limit of {limit:g} GiB. Use fewer rows or columns, smaller or fewer trees, or a higher limit."
+
+
+def death_words(code: int) -> str:
+    """Say how a process died, and what that usually means."""
+    if code == -signal.SIGKILL:
+        return "The training process was killed (signal 9), maybe because the machine ran out of memory."
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = "unknown"
+        return f"The training process crashed (signal {-code}, {name}) in a library."
+    return f"The training process ended by itself with exit code {code}, before it had a result."
