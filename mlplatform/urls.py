@@ -14,6 +14,11 @@ api_v1 = [
     path("", include("apps.core.api.urls")),
 ]
 
+handler400 = "apps.core.api.errors.bad_request"
+handler403 = "apps.core.api.errors.forbidden"
+handler404 = "apps.core.api.errors.not_found"
+handler500 = "apps.core.api.errors.server_error"
+
 urlpatterns = [
     path("api/v1/", include(api_v1)),
     path("v2/", include("apps.predictions.api.v2_urls")),

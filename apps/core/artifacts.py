@@ -41,11 +41,12 @@ def safe_join(root: Path, relative: str) -> Path:
     return found
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a whole file or nothing: beside its place, flushed to disk, then renamed over it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        beside.touch(mode=mode)
         with storage_guard(len(data)), beside.open("wb") as file:
             file.write(data)
             file.flush()

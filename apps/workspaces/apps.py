@@ -8,3 +8,7 @@ class WorkspacesConfig(AppConfig):
 
     name = "apps.workspaces"
     label = "workspaces"
+
+    def ready(self) -> None:
+        """Tell drf-spectacular of our authenticators."""
+        from apps.workspaces.api import openapi  # noqa: F401  (registers by being imported)

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "channels",
     "django_celery_beat",
     "django_celery_results",
@@ -137,6 +138,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
+        "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
+        "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
+    },
     "COMPONENT_SPLIT_REQUEST": True,
 }
 

@@ -1,5 +1,11 @@
-"""Routes of the core app."""
+"""Routes for those who watch the platform."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.core.api.views import AliveView, MetricsView, ReadyView
+
+urlpatterns = [
+    path("healthz", AliveView.as_view(), name="healthz"),
+    path("readyz", ReadyView.as_view(), name="readyz"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
+]

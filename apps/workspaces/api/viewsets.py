@@ -5,11 +5,22 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
 from apps.workspaces.access import Access
+from apps.workspaces.api import idempotency
+from apps.workspaces.models import IdempotencyRecord
+
+
+class Replay(Exception):  # noqa: N818  (an answer on its way, not a fault)
+    """Carries a stored answer out of `initial`."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 class ScopedViewSet(GenericViewSet[Any]):
@@ -28,6 +39,26 @@ class ScopedViewSet(GenericViewSet[Any]):
         """The caller's reach."""
         access: Access = self.request.auth
         return access
+
+    first_attempt: IdempotencyRecord | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check the caller, then look whether this is a retry that has its answer already."""
+        super().initial(request, *args, **kwargs)
+        found = idempotency.begin(request)
+        if isinstance(found, Response):
+            raise Replay(found)
+        self.first_attempt = found
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a retry with the first answer, an error with its problem."""
+        return exc.response if isinstance(exc, Replay) else super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep the answer of a first attempt."""
+        if self.first_attempt is not None:
+            idempotency.finish(self.first_attempt, response)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows of the caller's workspaces only."""

@@ -1,0 +1,73 @@
+"""Health, metrics and the description of the API."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.core.api.errors import MEDIA_TYPE, problem_body
+from apps.core.health import PROBES
+
+_RETRY_SECONDS = "10"
+
+
+class PublicView(APIView):
+    """Open to all: it tells nothing about anybody's data."""
+
+    permission_classes: ClassVar[list[Any]] = [AllowAny]
+    authentication_classes: ClassVar[list[Any]] = []
+
+
+class AliveView(PublicView):
+    """The process answers."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, auth=[])
+    def get(self, request: Request) -> Response:
+        """Return 200 while the process answers."""
+        return Response({"status": "alive"})
+
+
+class ReadyView(PublicView):
+    """Every part that work needs is there."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, auth=[])
+    def get(self, request: Request) -> Response:
+        """Return 200 when database, broker, storage and workers are well; else 503 naming those that are not."""
+        findings = [probe() for probe in PROBES]
+        parts = {f.part: {"well": f.is_well, "detail": f.detail} for f in findings}
+        if all(f.is_well for f in findings):
+            return Response({"status": "ready", "parts": parts})
+        named = "; ".join(f"{f.part}: {f.detail}" for f in findings if not f.is_well)
+        body = problem_body(503, "not_ready", "A part of the platform is not available", named, request.path)
+        return Response({**body, "parts": parts}, 503, headers={"Retry-After": _RETRY_SECONDS}, content_type=MEDIA_TYPE)
+
+
+class MetricsView(PublicView):
+    """What this process counted, for Prometheus."""
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR}, auth=[])
+    def get(self, request: Request) -> HttpResponse:
+        """Return the metrics in Prometheus' text format."""
+        return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI 3.1 document; JSON unless YAML is asked for."""
+
+    permission_classes: ClassVar[list[Any]] = [AllowAny]
+    authentication_classes: ClassVar[list[Any]] = []
+    renderer_classes: ClassVar[list[Any]] = [OpenApiJsonRenderer, OpenApiYamlRenderer]
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show the API's description in Swagger UI."""
+    return render(request, "core/swagger.html")

@@ -1,0 +1,80 @@
+"""Tenants, members and keys as the API shows them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.core.permissions import Role, Scope
+from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """A user's name and password."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """A key in clear text, shown once."""
+
+    token = serializers.CharField()
+
+
+class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
+    """A workspace."""
+
+    class Meta:
+        model = Workspace
+        fields = ["id", "name", "slug", "created_at"]
+        read_only_fields = ["id", "slug", "created_at"]
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    """A member and their role."""
+
+    username = serializers.CharField(source="user.username", max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "username", "role", "created_at"]
+        read_only_fields = ["id", "created_at"]
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """A member's new role."""
+
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class KeySerializer(serializers.ModelSerializer[ApiKey]):
+    """An API key; the clear text is never shown again."""
+
+    scope = serializers.ChoiceField(choices=Scope.choices, default=Scope.READ)
+    name = serializers.CharField(max_length=80)
+
+    class Meta:
+        model = ApiKey
+        fields = ["id", "name", "prefix", "scope", "created_at", "expires_at", "revoked_at"]
+        read_only_fields = ["id", "prefix", "created_at", "revoked_at"]
+
+
+class IssuedKeySerializer(KeySerializer):
+    """A fresh key with its clear text."""
+
+    key = serializers.CharField()
+
+    class Meta(KeySerializer.Meta):
+        fields = [*KeySerializer.Meta.fields, "key"]
+
+
+class AuditSerializer(serializers.ModelSerializer[AuditEntry]):
+    """One line of the audit trail."""
+
+    user = serializers.IntegerField(source="user_id", allow_null=True)
+
+    class Meta:
+        model = AuditEntry
+        fields = ["id", "at", "user", "api_key_prefix", "verb", "target_type", "target_id", "details"]
+        read_only_fields = fields

@@ -1,0 +1,245 @@
+"""HTTP doors of tenants."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from apps.core import clock
+from apps.core.errors import InvalidInput, NotFound, Problem
+from apps.core.permissions import Act, Scope
+from apps.workspaces import actions
+from apps.workspaces.access import Actor
+from apps.workspaces.api.authentication import recent_keys
+from apps.workspaces.api.serializers import (
+    AuditSerializer,
+    IssuedKeySerializer,
+    KeySerializer,
+    MemberSerializer,
+    RoleSerializer,
+    TokenRequestSerializer,
+    TokenSerializer,
+    WorkspaceSerializer,
+)
+from apps.workspaces.api.viewsets import ScopedViewSet
+from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
+
+SIGN_IN_KEY_LIFE = timedelta(days=30)
+
+
+class LoginThrottle(SimpleRateThrottle):
+    """Slow guessing down: by address and by the name that is tried."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        """Count attempts by address and name together."""
+        tried = request.data.get("username", "") if isinstance(request.data, dict) else ""
+        return f"login:{self.get_ident(request)}:{str(tried)[:150].lower()}"
+
+
+class TokenView(APIView):
+    """Trade a user's name and password for an API key."""
+
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes: ClassVar[list[Any]] = [AllowAny]
+    throttle_classes: ClassVar[list[Any]] = [LoginThrottle]
+
+    @extend_schema(request=TokenRequestSerializer, responses=TokenSerializer, auth=[])
+    def post(self, request: Request) -> Response:
+        """Return a key that reaches all of the user's workspaces for 30 days."""
+        given = TokenRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = authenticate(request._request, **given.validated_data)  # noqa: SLF001  (Django's own request is asked for)
+        if not isinstance(user, User):
+            problem = Problem("", "bad_credentials", "The user name or the password is wrong.")
+            raise InvalidInput("The user name or the password is wrong.", [problem])
+        _, clear = actions.issue_key(
+            user=user,
+            workspace=None,
+            name="sign-in",
+            scope=Scope.ADMIN,
+            expires_at=clock.now() + SIGN_IN_KEY_LIFE,
+            actor=Actor(user_id=user.pk),
+        )
+        return Response({"token": clear})
+
+
+class MeView(ScopedViewSet):
+    """Who is calling, and how far they reach."""
+
+    queryset = Workspace.objects.all()
+    acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def retrieve(self, request: Request) -> Response:
+        """Return the user, the scope in use and the role in each workspace."""
+        roles = [{"workspace": workspace, "role": role} for workspace, role in self.access.roles.items()]
+        return Response({"username": self.access.user.get_username(), "scope": self.access.scope, "workspaces": roles})
+
+
+class WorkspaceViewSet(ScopedViewSet):
+    """Workspaces of the caller."""
+
+    queryset = Workspace.objects.all()
+    serializer_class = WorkspaceSerializer
+    ordering_fields: ClassVar[list[str]] = ["name", "created_at"]
+    acts: ClassVar[dict[str, Act]] = {
+        "list": Act.READ,
+        "retrieve": Act.READ,
+        "create": Act.ADMINISTER,
+        "partial_update": Act.ADMINISTER,
+    }
+
+    def list(self, request: Request) -> Response:
+        """List the caller's workspaces."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show one workspace."""
+        return Response(self.get_serializer(self.get_object()).data)
+
+    def create(self, request: Request) -> Response:
+        """Make a workspace; the caller becomes its owner."""
+        given = self.get_serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = self.access.user
+        workspace = actions.create_workspace(name=given.validated_data["name"], owner=user, actor=self.access.actor)
+        recent_keys.forget_all()
+        location = {"Location": f"/api/v1/workspaces/{workspace.pk}/"}
+        return Response(self.get_serializer(workspace).data, status.HTTP_201_CREATED, headers=location)
+
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Rename a workspace."""
+        workspace = self.get_object()
+        given = self.get_serializer(workspace, data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        name = given.validated_data.get("name", workspace.name)
+        return Response(self.get_serializer(actions.rename_workspace(workspace=workspace, name=name, actor=self.access.actor)).data)
+
+
+class _InWorkspace(ScopedViewSet):
+    """What belongs to the workspace named in the URL."""
+
+    filter_backends: ClassVar[list[Any]] = []
+
+    def workspace(self) -> Workspace:
+        """Return the workspace, or 404; the action's act is checked in it."""
+        self.access.require(self.acts[self.action], self.kwargs["workspace_id"])
+        return Workspace.objects.get(pk=self.kwargs["workspace_id"])  # type: ignore[no-any-return]
+
+    def get_queryset(self) -> Any:
+        """Return the rows of this workspace."""
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset()
+        return super().get_queryset().filter(workspace_id=self.kwargs["workspace_id"])
+
+    def list(self, request: Request, workspace_id: UUID) -> Response:
+        """List them."""
+        self.workspace()
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class MemberViewSet(_InWorkspace):
+    """Members of a workspace."""
+
+    queryset = Membership.objects.select_related("user", "workspace")
+    serializer_class = MemberSerializer
+    acts: ClassVar[dict[str, Act]] = {
+        "list": Act.READ,
+        "create": Act.ADMINISTER,
+        "partial_update": Act.ADMINISTER,
+        "destroy": Act.ADMINISTER,
+    }
+
+    def create(self, request: Request, workspace_id: UUID) -> Response:
+        """Give an existing user a role."""
+        workspace = self.workspace()
+        given = self.get_serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = given.validated_data
+        member = actions.add_member(
+            workspace=workspace, username=fields["user"]["username"], role=fields["role"], actor=self.access.actor
+        )
+        return Response(self.get_serializer(member).data, status.HTTP_201_CREATED)
+
+    @extend_schema(request=RoleSerializer, responses=MemberSerializer)
+    def partial_update(self, request: Request, workspace_id: UUID, pk: int) -> Response:
+        """Change a member's role."""
+        member = self.get_object()
+        given = RoleSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        changed = actions.change_role(member=member, role=given.validated_data["role"], actor=self.access.actor)
+        recent_keys.forget_all()
+        return Response(self.get_serializer(changed).data)
+
+    def destroy(self, request: Request, workspace_id: UUID, pk: int) -> Response:
+        """Take a member out, with their keys for this workspace."""
+        actions.remove_member(member=self.get_object(), actor=self.access.actor)
+        recent_keys.forget_all()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class KeyViewSet(_InWorkspace):
+    """API keys of a workspace; each member sees and makes their own, owners see all."""
+
+    queryset = ApiKey.objects.select_related("user")
+    serializer_class = KeySerializer
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "create": Act.READ, "destroy": Act.READ}
+
+    def get_queryset(self) -> Any:
+        """Return the caller's keys, or all for an owner."""
+        keys = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False) or self.access.may(Act.ADMINISTER, self.kwargs["workspace_id"]):
+            return keys
+        return keys.filter(user=self.access.user)
+
+    @extend_schema(request=KeySerializer, responses={201: IssuedKeySerializer})
+    def create(self, request: Request, workspace_id: UUID) -> Response:
+        """Make a key for oneself, no wider than the one in use; its clear text is in this answer only."""
+        workspace = self.workspace()
+        given = self.get_serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = given.validated_data
+        if list(Scope).index(fields["scope"]) > list(Scope).index(Scope(self.access.scope)):
+            text = f"A key of scope {self.access.scope} cannot make one of scope {fields['scope']}."
+            raise InvalidInput(text, [Problem("/scope", "too_wide", text)])
+        key, clear = actions.issue_key(
+            user=self.access.user,
+            workspace=workspace,
+            name=fields["name"],
+            scope=fields["scope"],
+            expires_at=fields.get("expires_at"),
+            actor=self.access.actor,
+        )
+        return Response({**self.get_serializer(key).data, "key": clear}, status.HTTP_201_CREATED)
+
+    def destroy(self, request: Request, workspace_id: UUID, pk: UUID) -> Response:
+        """Revoke a key."""
+        self.workspace()
+        key = self.get_queryset().filter(pk=pk).first()
+        if key is None:
+            raise NotFound
+        actions.revoke_key(key=key, actor=self.access.actor)
+        recent_keys.forget_all()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AuditViewSet(_InWorkspace):
+    """The audit trail of a workspace."""
+
+    queryset = AuditEntry.objects.all()
+    serializer_class = AuditSerializer
+    acts: ClassVar[dict[str, Act]] = {"list": Act.ADMINISTER}

@@ -1,0 +1,142 @@
+"""`manage.py up`: the whole platform on this machine, until Ctrl-C."""
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from mlplatform.demo import show_first_model
+from mlplatform.schedule import upsert_schedule
+from mlplatform.supervisor.accounts import Account, first_account, write_facts
+from mlplatform.supervisor.box import box
+from mlplatform.supervisor.broker import choose_broker
+from mlplatform.supervisor.plan import STOP_ORDER, WEB_PORT, Addresses, plan_parts
+from mlplatform.supervisor.processes import Part, Supervisor, rotate
+
+logger = logging.getLogger(__name__)
+_READY_SECONDS = 90.0
+_STOP_SECONDS = 8.5
+_TICK_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    """Start broker, workers, beat, Flower and web; keep them alive; stop them together."""
+
+    help = "Start the whole platform on this machine and keep it running until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take where to listen, and whether to seed demo data."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=WEB_PORT)
+        parser.add_argument("--no-demo", action="store_true", help="Do not seed demo data or train a first model.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until a signal comes."""
+        self.stopping = threading.Event()
+        self.began = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        var = Path(settings.VAR_DIR)
+        with _only_one(var):
+            call_command("migrate", verbosity=0)
+            upsert_schedule()
+            self._run(var, options)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping.set()
+
+    def _run(self, var: Path, options: dict[str, Any]) -> None:
+        path = var / "quickstart.json"
+        account = first_account(path)
+        try:
+            broker = choose_broker(var)
+        except RuntimeError as error:
+            raise CommandError(str(error)) from error
+        parts, addresses = plan_parts(
+            broker=broker, var=var, host=options["host"], port=options["port"], flower_password=account.flower_password
+        )
+        connections.close_all()
+        supervisor = Supervisor(parts)
+        self._say(f"Broker: {broker.kind}.")
+        keeper = threading.Thread(target=self._keep, args=(supervisor, addresses, account, path), daemon=True)
+        try:
+            self._start(parts)
+            if not self.stopping.is_set():
+                write_facts(path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids())
+                keeper.start()
+                if not options["no_demo"]:
+                    show_first_model(addresses.web, account, self._say, self.stopping)
+            if not self.stopping.is_set():
+                self._say(box(addresses, account, var / "logs"))
+                self.stopping.wait()
+        finally:
+            self.stopping.set()
+            self._say("Stopping…")
+            if keeper.is_alive():
+                keeper.join(timeout=5)
+            supervisor.stop(STOP_ORDER, _STOP_SECONDS)
+            self._say("Stopped; nothing is left running.")
+
+    def _start(self, parts: list[Part]) -> None:
+        broker = [part for part in parts if part.name == "broker"]
+        for group in (broker, [part for part in parts if part.name != "broker"]):
+            for part in group:
+                part.start()
+            for part in group:
+                self._await(part)
+
+    def _await(self, part: Part) -> None:
+        if self.stopping.is_set() or part.wait_ready(_READY_SECONDS):
+            self._say(f"  {part.name:<9} ready after {time.monotonic() - self.began:.1f} s")
+            return
+        last = part.log.read_text(errors="replace")[-2000:] if part.log.exists() else ""
+        raise CommandError(f"{part.name} did not become ready. The end of its log, {part.log}:\n{last}")
+
+    def _keep(self, supervisor: Supervisor, addresses: Addresses, account: Account, path: Path) -> None:
+        while not self.stopping.wait(_TICK_SECONDS):
+            if restarted := supervisor.revive():
+                self._say(f"Restarted: {', '.join(restarted)}.")
+                write_facts(path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids())
+            for part in supervisor.parts:
+                rotate(part.log)
+
+    def _say(self, words: str) -> None:
+        self.stdout.write(words)
+        sys.stdout.flush()
+
+
+class _only_one:  # noqa: N801  (reads as a context)
+    """Let one supervisor run in a folder; the lock ends with its process, however that ends."""
+
+    def __init__(self, var: Path) -> None:
+        self.path = var / "up.lock"
+        self.file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = self.path.open("a+")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.file.seek(0)
+            raise CommandError(f"The platform runs here already (process {self.file.read().strip()}).") from error
+        self.file.seek(0)
+        self.file.truncate()
+        self.file.write(str(os.getpid()))
+        self.file.flush()
+
+    def __exit__(self, *exc: object) -> None:
+        if self.file is not None:
+            self.file.close()

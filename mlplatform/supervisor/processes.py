@@ -1,0 +1,152 @@
+"""Child processes: started with a log of their own, restarted when they die, dead when their parent is."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlplatform.supervisor.probes import Probe
+
+logger = logging.getLogger(__name__)
+_LARGEST_LOG = 20 * 1024**2
+_MOST_DEATHS, _WITHIN_SECONDS = 5, 60.0
+_LONGEST_PAUSE = 15.0
+
+
+@dataclass
+class Part:
+    """One process of the platform."""
+
+    name: str
+    command: list[str]
+    log: Path
+    ready: Probe
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: int = signal.SIGTERM
+    process: "subprocess.Popen[bytes] | None" = None
+    deaths: "deque[float]" = field(default_factory=deque)
+    resting_until: float = 0.0
+    given_up: bool = False
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists():
+            self.log.replace(self.log.with_suffix(".log.1"))
+        guarded = [sys.executable, "-m", "mlplatform.supervisor.guard", str(os.getpid()), *self.command]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                guarded,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before the first start."""
+        return self.process.pid if self.process else 0
+
+    @property
+    def alive(self) -> bool:
+        """Say whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def wait_ready(self, seconds: float) -> bool:
+        """Wait until its probe says yes; False when it died or took too long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.alive:
+            if self.ready():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def signal_group(self, number: int) -> None:
+        """Signal the process and what it started."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+    def signal_leader(self, number: int) -> None:
+        """Signal the process alone."""
+        if self.alive and self.process is not None:
+            self.process.send_signal(number)
+
+
+class Supervisor:
+    """Keeps parts alive; `on_change` is called with the process ids whenever one of them changes."""
+
+    def __init__(self, parts: list[Part], on_change: "threading.Event | None" = None) -> None:
+        self.parts = parts
+        self.changed = on_change or threading.Event()
+
+    def pids(self) -> dict[str, int]:
+        """Return each part's process id."""
+        return {part.name: part.pid for part in self.parts}
+
+    def revive(self) -> list[str]:
+        """Restart what died, with growing pauses; give up on what dies again and again. Return what was restarted."""
+        now, restarted = time.monotonic(), []
+        for part in self.parts:
+            if part.alive or part.given_up:
+                continue
+            if part.resting_until == 0.0:
+                self._count_death(part, now)
+            if not part.given_up and now >= part.resting_until:
+                part.resting_until = 0.0
+                part.signal_group(signal.SIGKILL)  # what a dead leader left behind
+                part.start()
+                restarted.append(part.name)
+        return restarted
+
+    def _count_death(self, part: Part, now: float) -> None:
+        code = part.process.returncode if part.process else None
+        logger.warning("%s died (%s); see %s", part.name, code, part.log)
+        part.deaths.append(now)
+        while part.deaths and now - part.deaths[0] > _WITHIN_SECONDS:
+            part.deaths.popleft()
+        if len(part.deaths) >= _MOST_DEATHS:
+            part.given_up = True
+            logger.error("%s died %d times in a minute and is not started again; see %s", part.name, _MOST_DEATHS, part.log)
+            return
+        pause = 0.0 if len(part.deaths) == 1 else min(_LONGEST_PAUSE, 2.0 ** (len(part.deaths) - 1))
+        part.resting_until = now + max(pause, 0.01)
+
+    def stop(self, groups: list[list[str]], seconds: float) -> None:
+        """Stop group after group within `seconds` in all, then kill what is left."""
+        by_name = {part.name: part for part in self.parts}
+        deadline = time.monotonic() + seconds
+        for place, names in enumerate(groups):
+            parts = [by_name[name] for name in names if name in by_name]
+            for part in parts:
+                part.signal_leader(part.stop_signal)
+            share = (deadline - time.monotonic()) / (len(groups) - place)
+            _wait_all(parts, time.monotonic() + max(0.5, share))
+            for part in parts:
+                part.signal_group(signal.SIGKILL)
+            for part in parts:
+                if part.process is not None:
+                    part.process.wait()
+
+
+def _wait_all(parts: list[Part], deadline: float) -> None:
+    while time.monotonic() < deadline and any(part.alive for part in parts):
+        time.sleep(0.05)
+
+
+def rotate(log: Path) -> None:
+    """Keep a running process's log from filling the disk: copy it aside and empty it."""
+    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+        log.with_suffix(".log.1").write_bytes(log.read_bytes())
+        os.truncate(log, 0)
