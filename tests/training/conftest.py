@@ -32,10 +32,11 @@ def write_table(path: Path, *, rows: int = 400, seed: int = 0, unlabelled: int =
     amount, days = rng.normal(size=rows), rng.integers(0, 60, size=rows)
     city = [["Lyon", "Paris", None][i] for i in rng.integers(0, 3, size=rows)]
     late = (amount + days / 30 + rng.normal(scale=0.3, size=rows)) > 1
+    labels = [None if i < unlabelled else "late" if is_late else "paid" for i, is_late in enumerate(late)]
     amounts = [None if i % 17 == 0 else float(v) for i, v in enumerate(amount)]
     table = pa.table({
         "amount": pa.array(amounts, pa.float64()), "days": pa.array(days.tolist(), pa.int64()),
-        "city": pa.array(city, pa.string()), "label": pa.array([None if i < unlabelled else "late" if x else "paid" for i, x in enumerate(late)]),
+        "city": pa.array(city, pa.string()), "label": pa.array(labels),
     })  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
@@ -62,7 +63,11 @@ def _maker() -> Callable[..., TrainingCampaign]:
     home: list[Workspace] = []
 
     def make(
-        *, algorithm: str = "random_forest", parameters: dict[str, Any] | None = None, workspace: Workspace | None = None, **fields: Any
+        *,
+        algorithm: str = "random_forest",
+        parameters: dict[str, Any] | None = None,
+        workspace: Workspace | None = None,
+        **fields: Any,
     ) -> TrainingCampaign:
         if workspace is None:
             home[:] = home or [make_workspace()]

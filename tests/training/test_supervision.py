@@ -121,7 +121,14 @@ def test_a_process_that_dies_is_tried_three_times_then_fails_with_words(campaign
 
 @pytest.mark.parametrize(
     ("place", "words"),
-    [(0, "memory limit"), (1, "SystemExit"), (2, "KeyboardInterrupt"), (3, "_Odd"), (4, "ValueError"), (5, "RecursionError")],
+    [
+        (0, "memory limit"),
+        (1, "SystemExit"),
+        (2, "KeyboardInterrupt"),
+        (3, "_Odd"),
+        (4, "ValueError"),
+        (5, "RecursionError"),
+    ],
 )
 def test_any_exception_fails_at_once_with_words(campaign_on_table, place, words):
     campaign = run(campaign_on_table(algorithm="poison_raises", parameters={"n_estimators": 10 + place}))
