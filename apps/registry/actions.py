@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.algorithms import catalog
-from apps.algorithms.schema import Task
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, publish_folder, remove_folder, seal_folder, verify_folder, write_atomically
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
@@ -62,7 +61,7 @@ def update_model(*, model: RegisteredModel, actor: Actor, **fields: Any) -> Regi
 
 def _check(model: RegisteredModel) -> None:
     service = catalog.get(model.algorithm)
-    if model.task not in Task or Task(model.task) not in service.tasks:
+    if model.task not in [str(task) for task in service.tasks]:
         known = ", ".join(service.tasks)
         raise InvalidInput(
             f"{service.title} does not do {model.task!r}.", [Problem("/task", "wrong_task", f"{service.title} does: {known}.")]
