@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal comes."""
-        self.stopping = threading.Event()
+        self.stopping, self.kept, self.stopped = threading.Event(), threading.Event(), threading.Event()
         self.began = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
@@ -74,7 +74,9 @@ class Command(BaseCommand):
         try:
             self._start(parts)
             if not self.stopping.is_set():
-                write_facts(path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids())
+                write_facts(
+                    path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids()
+                )
                 keeper.start()
                 if not options["no_demo"]:
                     show_first_model(addresses.web, account, self._say, self.stopping)
@@ -85,8 +87,9 @@ class Command(BaseCommand):
             self.stopping.set()
             self._say("Stopping…")
             if keeper.is_alive():
-                keeper.join(timeout=5)
+                self.kept.wait(timeout=5)
             supervisor.stop(STOP_ORDER, _STOP_SECONDS)
+            self.stopped.set()
             self._say("Stopped; nothing is left running.")
 
     def _start(self, parts: list[Part]) -> None:
@@ -108,9 +111,13 @@ class Command(BaseCommand):
         while not self.stopping.wait(_TICK_SECONDS):
             if restarted := supervisor.revive():
                 self._say(f"Restarted: {', '.join(restarted)}.")
-                write_facts(path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids())
+                write_facts(
+                    path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids()
+                )
             for part in supervisor.parts:
                 rotate(part.log)
+        self.kept.set()
+        self.stopped.wait()  # a part restarted here would be killed by the kernel as soon as this thread ends
 
     def _say(self, words: str) -> None:
         self.stdout.write(words)
