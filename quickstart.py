@@ -45,7 +45,8 @@ def main() -> int:
     if testing:
         return run_tests(rest)
     say("Preparing the database")
-    subprocess.run([PYTHON, "manage.py", "migrate", "--verbosity", "0"], check=True)
+    if subprocess.run([PYTHON, "manage.py", "migrate", "--verbosity", "0"], check=False).returncode:
+        sys.exit("The database could not be prepared; the reason is above.")
     say("Starting the platform")
     os.execv(PYTHON, [str(PYTHON), "manage.py", "up", *rest])  # noqa: S606  (our own interpreter)
     return 0
@@ -81,7 +82,10 @@ def make_environment() -> None:
 
 def _answers(python: Path) -> bool:
     probe = "import sys, pip; print(sys.version_info[:2])"
-    done = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
+    except OSError:  # what an interrupted start left is no program
+        return False
     return done.returncode == 0 and done.stdout.strip() == str(sys.version_info[:2])
 
 
@@ -99,7 +103,9 @@ def install(name: str) -> None:
     say(f"Installing {lock.relative_to(ROOT)}")
     if not _with_uv(lock):
         say("uv is not to be had here; pip takes a few minutes longer")
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--requirement", lock], check=True, env=_environment())
+        command = [PYTHON, "-m", "pip", "install", "--quiet", "--requirement", lock]
+        if subprocess.run(command, check=False, env=_environment()).returncode:
+            sys.exit(f"Installing {lock.relative_to(ROOT)} failed; pip says why above. Mend that and start again.")
     stamp.write_text(stamp_of(lock))
     say("Installed")
 

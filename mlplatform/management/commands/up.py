@@ -119,6 +119,10 @@ class Command(BaseCommand):
         self.kept.set()
         self.stopped.wait()  # a part restarted here would be killed by the kernel as soon as this thread ends
 
+    def _write_down(self, path: Path, supervisor: Supervisor, addresses: Addresses, account: Account) -> None:
+        pids = supervisor.pids()
+        write_facts(path, url=addresses.web, flower_url=addresses.flower, account=account, processes=pids)
+
     def _say(self, words: str) -> None:
         self.stdout.write(words)
         sys.stdout.flush()
