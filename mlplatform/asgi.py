@@ -1,6 +1,7 @@
 """The ASGI application: pages, API and event streams by Django, WebSockets by Channels."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
 
@@ -14,9 +15,19 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from apps.training.api.routing import websocket_urlpatterns  # noqa: E402
 
+_sockets = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+_sockets_of_our_pages = AllowedHostsOriginValidator(_sockets)
+
+
+async def _websocket(scope: Any, receive: Any, send: Any) -> None:
+    """Check where a page comes from; a program sends no origin, and no browser leaves it out."""
+    from_page = any(name == b"origin" for name, _ in scope["headers"])
+    await (_sockets_of_our_pages if from_page else _sockets)(scope, receive, send)
+
+
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": _websocket,
     }
 )

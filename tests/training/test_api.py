@@ -366,15 +366,7 @@ class Socket:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "http://testserver",
-        pytest.param(
-            None, marks=pytest.mark.xfail(reason="a program with a key sends no Origin and is refused", strict=True)
-        ),
-    ],
-)
+@pytest.mark.parametrize("origin", ["http://testserver", None])
 def test_the_socket_pushes_the_same_snapshots_and_resumes(cast, origin):
     campaign, claim = running(cast.acme)
     key = key_of(cast.viewer)
@@ -414,7 +406,6 @@ def test_the_socket_is_closed_to_anonymous_callers_strangers_and_foreign_pages(c
     assert codes[4] == 403
 
 
-@pytest.mark.xfail(reason="it waits for ever", strict=True, raises=TimeoutError)
 @pytest.mark.django_db(transaction=True)
 def test_a_watcher_of_a_campaign_that_is_deleted_is_not_left_waiting(cast):
     from apps.training.api import live
@@ -430,7 +421,6 @@ def test_a_watcher_of_a_campaign_that_is_deleted_is_not_left_waiting(cast):
     assert asyncio.run(asyncio.wait_for(scene(), 8)) == []
 
 
-@pytest.mark.xfail(reason="the poller dies and nobody is told", strict=True, raises=TimeoutError)
 @pytest.mark.django_db(transaction=True)
 def test_watchers_go_on_after_the_database_was_away(cast, monkeypatch):
     from django.db import OperationalError

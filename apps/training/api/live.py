@@ -1,16 +1,19 @@
 """One reader of the event log for all who watch a campaign in this process, whatever they watch through."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from django.db import Error as DatabaseError
 
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaign_as_json, last_seq
 
+logger = logging.getLogger(__name__)
 _POLL_SECONDS = 0.4
 _FINAL = {TrainingCampaign.Status.COMPLETED, TrainingCampaign.Status.FAILED, TrainingCampaign.Status.CANCELLED}
 
@@ -29,12 +32,12 @@ class Snapshot:
 
 
 def snapshot(campaign_id: UUID, after: int = -1) -> Snapshot | None:
-    """Return the campaign at its newest event; None when there is nothing newer than `after`, or no such campaign."""
+    """Return the campaign at its newest event, None when there is nothing newer than `after`; raise when it is gone."""
     seq = last_seq(campaign_id)
-    if seq <= after:
+    if 0 < seq <= after:
         return None
-    campaign = TrainingCampaign.objects.select_related("version", "dataset_version").filter(pk=campaign_id).first()
-    return Snapshot(seq, {**campaign_as_json(campaign), "seq": seq}) if campaign else None
+    campaign = TrainingCampaign.objects.select_related("version", "dataset_version").get(pk=campaign_id)
+    return Snapshot(seq, {**campaign_as_json(campaign), "seq": seq}) if seq > after else None
 
 
 @dataclass
@@ -44,6 +47,7 @@ class _Watch:
     newest: Snapshot | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     watchers: int = 0
+    is_gone: bool = False
     task: "asyncio.Task[None] | None" = None
 
 
@@ -64,7 +68,7 @@ async def follow(campaign_id: UUID, after: int) -> AsyncIterator[Snapshot]:
             if newest is not None and newest.seq > seen:
                 seen = newest.seq
                 yield newest
-            if newest is not None and newest.is_final:
+            if watch.is_gone or (newest is not None and newest.is_final):
                 return
             await changed.wait()
     finally:
@@ -77,7 +81,15 @@ async def follow(campaign_id: UUID, after: int) -> AsyncIterator[Snapshot]:
 async def _poll(campaign_id: UUID, watch: _Watch) -> None:
     while watch.newest is None or not watch.newest.is_final:
         after = watch.newest.seq if watch.newest else -1
-        found = await sync_to_async(snapshot, thread_sensitive=False)(campaign_id, after)
+        try:
+            found = await database_sync_to_async(snapshot, thread_sensitive=False)(campaign_id, after)
+        except TrainingCampaign.DoesNotExist:
+            watch.is_gone = True
+            watch.changed.set()
+            return
+        except DatabaseError as error:
+            logger.warning("The database does not answer; watchers of campaign %s wait: %s", campaign_id, error)
+            found = None
         if found is not None:
             watch.newest = found
             changed, watch.changed = watch.changed, asyncio.Event()
