@@ -19,8 +19,10 @@ from apps.datasets.models import DatasetVersion
 from apps.registry.models import RegisteredModel
 from apps.training import lifecycle
 from apps.training.models import TrainingCampaign
+from apps.training.staging import remove_staging
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
+from apps.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 Status = TrainingCampaign.Status
@@ -42,6 +44,8 @@ def start_campaign(
     chosen = service.clean_parameters({**model.parameters, **(parameters or {})})
     _check(model, dataset_version)
     with transaction.atomic():
+        # Two requests at once must not both take the last place.
+        Workspace.objects.select_for_update().get(pk=model.workspace_id)
         waiting = TrainingCampaign.objects.filter(model__workspace_id=model.workspace_id, status=Status.PENDING).count()
         if waiting >= settings.TRAINING_MAX_QUEUED:
             raise Throttled(f"This workspace has {waiting} trainings waiting already. Wait for some to end.", retry_after=60)
@@ -66,13 +70,20 @@ def _check(model: RegisteredModel, version: DatasetVersion) -> None:
     if model.archived_at is not None:
         raise Conflict("The model is archived.")
     if version.dataset.workspace_id != model.workspace_id:
-        raise InvalidInput("No such data set.", [Problem("/dataset", "unknown_dataset", "The workspace has no such data set.")])
+        raise InvalidInput(
+            "No such data set.", [Problem("/dataset", "unknown_dataset", "The workspace has no such data set.")]
+        )
     if version.status != DatasetVersion.Status.READY:
         raise Conflict(f"The data set is {version.status}; it can be trained on once it is ready.")
     columns = [column["name"] for column in version.columns]
     wanted = {"/target": [model.target], "/features": model.features}
     wanted |= {"/group_column": [model.group_column], "/time_column": [model.time_column]}
-    problems = [_unknown(pointer, name, columns) for pointer, names in wanted.items() for name in names if name and name not in columns]
+    problems = [
+        _unknown(pointer, name, columns)
+        for pointer, names in wanted.items()
+        for name in names
+        if name and name not in columns
+    ]
     if problems:
         raise InvalidInput(f"The data set does not have every column that the model names. {problems[0].detail}", problems)
 
@@ -90,7 +101,7 @@ def send(campaign_id: UUID) -> None:
     from apps.training.tasks import run_campaign
 
     try:
-        run_campaign.apply_async(args=[str(campaign_id)], retry=False)
+        run_campaign.apply_async(args=(str(campaign_id),), retry=False)
     except OperationalError:
         logger.warning("The broker is down; campaign %s is sent later.", campaign_id)
 
@@ -114,7 +125,9 @@ def reap_leases() -> int:
         expired = campaign.lease_until is None or campaign.lease_until < clock.now()
         if expired or is_dead(campaign.owner):
             reason = "The process that ran this training died."
-            taken += lifecycle.give_back(campaign.pk, campaign.token, reason=reason, is_death=True)
+            if lifecycle.give_back(campaign.pk, campaign.token, reason=reason, is_death=True):
+                remove_staging(campaign.pk, attempt=campaign.attempt)
+                taken += 1
     return taken
 
 

@@ -11,15 +11,15 @@ _NICE = 10
 
 def main() -> None:
     """Take the limits, import the libraries, wait for the job; no job (end of input) is an honourable end."""
+    from apps.core.children import die_with_parent
+
+    die_with_parent()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
     import django
 
     django.setup()
     from django.conf import settings
 
-    from apps.core.children import die_with_parent
-
-    die_with_parent()
     os.nice(_NICE)
     from apps.training import engine
     from apps.training.supervision import EXIT_LEASE_LOST, EXIT_MEMORY

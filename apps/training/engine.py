@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet  # noqa: F401  (a warm child has it)
 import sklearn.ensemble  # noqa: F401  (a warm child has it)
 import xgboost  # noqa: F401  (a warm child has it)
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
@@ -22,7 +23,8 @@ from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Answers, Cancelled, Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import Split, TrainingTable
-from apps.core.errors import PlatformError
+from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard
+from apps.core.errors import InvalidInput, PlatformError
 from apps.datasets.selectors import table_file
 from apps.registry import actions as registry
 from apps.registry.manifest import VersionFacts
@@ -38,6 +40,7 @@ TEST_SHARE = 0.2
 PARITY_ROWS = 500
 PARITY = 1e-5
 _REPORT_SECONDS = 0.5
+_POINTS_AT_ONCE = 20
 _FIT_FROM, _FIT_TO = 0.05, 0.85
 _PACKAGES = ("numpy", "scikit-learn", "xgboost-cpu", "xgboost", "pyarrow", "pandas")
 
@@ -61,7 +64,7 @@ def run(campaign_id: UUID, token: UUID, attempt: int) -> None:
 
     """
     close_old_connections()
-    campaign = TrainingCampaign.objects.select_related("model", "dataset_version").get(pk=campaign_id)
+    campaign = TrainingCampaign.objects.select_related("model", "dataset_version__dataset").get(pk=campaign_id)
     try:
         _train(campaign, token, attempt)
     except (LeaseLost, MemoryError):
@@ -74,6 +77,7 @@ def run(campaign_id: UUID, token: UUID, attempt: int) -> None:
         if _is_memory(error):
             raise MemoryError from error
         logger.exception("Campaign %s failed", campaign_id)
+        _wait_for_database()
         lifecycle.fail(campaign_id, token, reason=_words(error))
 
 
@@ -94,12 +98,13 @@ class _Reporter:
         self.campaign_id, self.token = campaign_id, token
         self.fraction = 0.0
         self._written = 0.0
-        self._kept: dict[str, Any] | None = None
+        self._kept: list[dict[str, Any]] = []
 
     def stage(self, stage: str, fraction: float) -> None:
         """Begin a stage."""
         self.flush()
-        self._write({"progress": fraction, "stage": stage})
+        self._kept.append({"progress": fraction, "stage": stage, "step": None, "metrics": None})
+        self.flush()
 
     def __call__(
         self, fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
@@ -108,20 +113,29 @@ class _Reporter:
         self.fraction = max(self.fraction, fraction)
         share = _FIT_FROM + (_FIT_TO - _FIT_FROM) * self.fraction
         point = {"progress": share, "stage": stage, "step": step, "metrics": metrics if step is not None else None}
-        if time.monotonic() - self._written < _REPORT_SECONDS:
-            self._kept = point
-            return
-        self._write(point)
+        if self._kept and self._kept[-1]["metrics"] is None and self._kept[-1]["stage"] == stage:
+            self._kept.pop()
+        self._kept.append(point)
+        if time.monotonic() - self._written >= _REPORT_SECONDS:
+            self.flush()
 
     def flush(self) -> None:
-        """Write the point that was held back."""
-        if self._kept is not None:
-            self._write(self._kept)
+        """Write the points that were held back, thinned when they are many, the last one kept.
 
-    def _write(self, point: dict[str, Any]) -> None:
-        self._kept = None
+        A database that does not answer keeps them waiting; the supervisor decides when that has lasted too long.
+        """
         self._written = time.monotonic()
-        lifecycle.report(self.campaign_id, self.token, **point)
+        stride = -(-len(self._kept) // _POINTS_AT_ONCE) or 1
+        self._kept = self._kept[::-1][::stride][::-1]
+        try:
+            with transaction.atomic():
+                for point in self._kept:
+                    lifecycle.report(self.campaign_id, self.token, **point)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The progress of campaign %s is kept for later: %s", self.campaign_id, error)
+            connection.close()
+            return
+        self._kept = []
 
 
 def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
@@ -138,13 +152,12 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     service.fit(split.train, report)
     report.stage("evaluating", 0.86)
     evaluation, baseline = service.evaluate(split.test), service.baseline(split.test)
+    _check_score(evaluation)
     better = beats_baseline(evaluation, dict(baseline.metrics))
     report.stage("explaining", 0.90)
     importance = service.importance(split.test)
     report.stage("saving", 0.94)
-    folder = staging_folder(
-        workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt
-    )
+    folder = staging_folder(workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt)
     _save(service, folder)
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
@@ -154,7 +167,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         parameters=campaign.parameters,
         seed=campaign.seed,
         schema=service.schema,
-        metrics=dict(evaluation.metrics),
+        metrics={name: value for name, value in evaluation.metrics.items() if math.isfinite(value)},
         main_metric=evaluation.main,
         greater_is_better=evaluation.greater_is_better,
         baseline=baseline,
@@ -163,14 +176,21 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         packages=_packages(),
         trained_seconds=time.monotonic() - began,
     )
+    _wait_for_database()
     _register(campaign, token, folder, facts)
 
 
 def _table(campaign: TrainingCampaign) -> TrainingTable:
     model, version = campaign.model, campaign.dataset_version
+    path = table_file(version)
+    if not path.is_file() or sha256_of(path) != version.table_sha256:
+        raise ArtifactDamaged(
+            f"The stored table of {version.dataset.name!r}, version {version.number}, is missing or damaged. "
+            "Upload the file again as a new version."
+        )
     columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
     return TrainingTable.from_parquet(
-        table_file(version),
+        path,
         columns=columns,
         target=model.target or None,
         features=model.features,
@@ -181,8 +201,9 @@ def _table(campaign: TrainingCampaign) -> TrainingTable:
 
 def _save(service: BaseMLService, folder: Path) -> None:
     for part, write in (("native", service.save), ("predictor", service.predictor)):
-        (folder / part).mkdir(parents=True)
-        write(folder / part)
+        with storage_guard():
+            (folder / part).mkdir(parents=True)
+            write(folder / part)
 
 
 def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
@@ -190,7 +211,9 @@ def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
     native, light = service.predict(rows), load_predictor(folder / "predictor").predict(rows)
     worst = _largest_difference(native, light)
     if not worst <= PARITY:
-        raise Parity(f"The light predictor differs from the model by {worst:.2g}; this is a fault of the platform: please report it.")
+        raise Parity(
+            f"The light predictor differs from the model by {worst:.2g}; this is a fault of the platform: please report it."
+        )
 
 
 def _largest_difference(native: Answers, light: Answers) -> float:
@@ -203,6 +226,31 @@ def _largest_difference(native: Answers, light: Answers) -> float:
         else:
             worst = max(worst, abs(one - other) / max(1.0, abs(one)))
     return worst
+
+
+def _check_score(evaluation: Evaluation) -> None:
+    score = evaluation.metrics.get(evaluation.main)
+    if score is None or not math.isfinite(score):
+        raise InvalidInput(
+            f"The main score ({evaluation.main}) is not a number, so this model could not be compared with any other. "
+            "Check the target for extreme values, and that the rows kept apart hold more than one value of it."
+        )
+
+
+def _wait_for_database() -> None:
+    """Wait for a database that restarts, for as long as a lease lasts."""
+    until = time.monotonic() + settings.TRAINING_LEASE_SECONDS
+    while True:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > until:
+                raise
+            time.sleep(1.0)
+        else:
+            return
 
 
 def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, *, better: bool) -> dict[str, Any]:

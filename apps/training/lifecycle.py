@@ -3,6 +3,7 @@
 A run shows the token of its claim with every write; one that lost its lease changes nothing and learns so.
 """
 
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,10 +84,12 @@ def report(
         _event(campaign, "metric" if metrics else "progress", step=step, metrics=metrics)
 
 
-def complete(campaign: TrainingCampaign, *, version: ModelVersion, metrics: Mapping[str, float], improvement: float | None) -> None:
+def complete(
+    campaign: TrainingCampaign, *, version: ModelVersion, metrics: Mapping[str, float], improvement: float | None
+) -> None:
     """End a campaign well; the caller holds its row (`hold`) and registers the version in the same transaction."""
     campaign.version = version
-    campaign.metrics = dict(metrics)
+    campaign.metrics = finite(metrics)
     campaign.improvement = improvement
     campaign.progress = 1.0
     _end(campaign, Status.COMPLETED, metrics=metrics)
@@ -105,6 +108,11 @@ def fail(campaign_id: UUID, token: UUID, *, reason: str) -> bool:
 def cancel_running(campaign_id: UUID, token: UUID) -> bool:
     """End a campaign that its user cancelled; False when the lease was lost."""
     return _finish(campaign_id, token, Status.CANCELLED, "")
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Return the metrics with what is no finite number as None: a database's JSON holds neither NaN nor infinity."""
+    return {name: float(value) if value is not None and math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def _finish(campaign_id: UUID, token: UUID, status: str, reason: str) -> bool:
@@ -214,6 +222,6 @@ def _event(
         stage=campaign.stage,
         progress=campaign.progress,
         step=step,
-        metrics=dict(metrics or {}),
+        metrics=finite(metrics or {}),
         message=message,
     )

@@ -4,6 +4,7 @@ The child does the work; this side renews the lease, watches for cancel, shutdow
 into words. A spare child, its imports done, waits for the next campaign and is used once.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,6 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
@@ -33,11 +33,6 @@ _STOP_SECONDS = 5.0
 EXIT_OK, EXIT_MEMORY, EXIT_LEASE_LOST = 0, 70, 71
 
 shutting_down = threading.Event()
-
-
-@worker_shutting_down.connect
-def _on_shutdown(**_kwargs: object) -> None:
-    shutting_down.set()
 
 
 @dataclass
@@ -83,12 +78,14 @@ def start_child() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=settings.BASE_DIR, start_new_session=True)
 
 
-def run(campaign_id: UUID) -> None:
-    """Claim a campaign and see it through; nothing happens when it is not to be had."""
+def run(campaign_id: UUID) -> bool:
+    """Claim a campaign and see it through; False when it is not to be had, or the worker is going down."""
     close_old_connections()
+    if shutting_down.is_set():
+        return False
     claim = lifecycle.claim(campaign_id, owner_of_this_process())
     if claim is None:
-        return
+        return False
     remove_staging(campaign_id)
     child = spares.take()
     try:
@@ -97,6 +94,7 @@ def run(campaign_id: UUID) -> None:
         _stop(child)
     spares.refill()
     _settle(claim, child.returncode, verdict)
+    return True
 
 
 def _hand_over(child: "subprocess.Popen[bytes]", claim: Claim) -> "subprocess.Popen[bytes]":
@@ -148,12 +146,17 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
     if child.stdin is not None:
         child.stdin.close()
     if child.poll() is None:
-        child.terminate()
-        try:
+        _signal(child, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    _signal(child, signal.SIGKILL)
+    child.wait()
+
+
+def _signal(child: "subprocess.Popen[bytes]", number: int) -> None:
+    """Signal the child and whatever it started: it leads a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty (macOS: not permitted)
+        os.killpg(child.pid, number)
 
 
 def _settle(claim: Claim, code: int, verdict: str) -> None:
@@ -174,7 +177,7 @@ def _settle(claim: Claim, code: int, verdict: str) -> None:
     elif verdict == "ended" and code == EXIT_OK:
         reason = "The training process ended without a result."
         lifecycle.give_back(campaign_id, token, reason=reason, is_death=True)  # nothing to do where it did end well
-    remove_staging(campaign_id)
+    remove_staging(campaign_id, attempt=claim.attempt)  # another run may have a newer attempt's folder by now
 
 
 def memory_words() -> str:

@@ -3,6 +3,9 @@
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+
+_CLAIM_TRIES = 5
 
 
 @shared_task(name="training.run_campaign")
@@ -10,7 +13,10 @@ def run_campaign(campaign_id: str, **_extra: object) -> None:
     """Run the campaign whose turn it is; the one named in the message is tried when none waits before it."""
     from apps.training import actions, supervision
 
-    supervision.run(actions.next_pending() or UUID(campaign_id))
+    for _ in range(_CLAIM_TRIES):  # another worker may take the same one at the same moment
+        chosen = actions.next_pending() or UUID(campaign_id)
+        if supervision.run(chosen):
+            return
 
 
 @shared_task(name="training.reap_leases")
@@ -28,3 +34,23 @@ def dispatch_pending(**_extra: object) -> None:
     from apps.training import actions
 
     actions.dispatch_pending()
+
+
+@worker_ready.connect
+def _warm_up(sender: object = None, **_extra: object) -> None:
+    """Have a child waiting before the first job, in a worker of the training queue."""
+    from django.conf import settings
+
+    app = getattr(sender, "app", None)
+    if app is not None and settings.TRAINING_QUEUE in app.amqp.queues.consume_from:
+        from apps.training import supervision
+
+        supervision.spares.refill()
+
+
+@worker_shutting_down.connect
+def _give_back(**_extra: object) -> None:
+    """Have the running campaign stopped and given back; none is begun any more."""
+    from apps.training import supervision
+
+    supervision.shutting_down.set()

@@ -223,3 +223,22 @@ def test_a_message_for_a_campaign_that_is_gone_or_ended_does_nothing(sent, monke
     tasks.run_campaign("00000000-0000-0000-0000-000000000001", sent_by="a newer release")
 
     assert not TrainingEvent.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_whose_campaign_another_worker_took_runs_the_next_one(sent, monkeypatch):
+    first, second = (make_campaign(make_model(make_workspace())) for _ in range(2))
+    claimed: list = []
+
+    def run(campaign_id) -> bool:
+        if not claimed:  # the other worker is quicker
+            lifecycle.claim(campaign_id, {})
+        claim = lifecycle.claim(campaign_id, {})
+        claimed.append(claim)
+        return claim is not None
+
+    monkeypatch.setattr(supervision, "run", run)
+
+    tasks.run_campaign(str(first.pk))
+
+    assert [claim and claim.campaign_id for claim in claimed] == [None, second.pk]
