@@ -74,9 +74,7 @@ class Command(BaseCommand):
         try:
             self._start(parts)
             if not self.stopping.is_set():
-                write_facts(
-                    path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids()
-                )
+                self._write_down(path, supervisor, addresses, account)
                 keeper.start()
                 if not options["no_demo"]:
                     show_first_model(addresses.web, account, self._say, self.stopping)
@@ -111,9 +109,7 @@ class Command(BaseCommand):
         while not self.stopping.wait(_TICK_SECONDS):
             if restarted := supervisor.revive():
                 self._say(f"Restarted: {', '.join(restarted)}.")
-                write_facts(
-                    path, url=addresses.web, flower_url=addresses.flower, account=account, processes=supervisor.pids()
-                )
+                self._write_down(path, supervisor, addresses, account)
             for part in supervisor.parts:
                 rotate(part.log)
         self.kept.set()
