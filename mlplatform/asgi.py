@@ -5,6 +5,12 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
 
+if os.environ.get("MLPLATFORM_SUPERVISED"):
+    # The server's own processes do not notice the death of their parent; the port would stay taken.
+    from apps.core.children import die_with_parent
+
+    die_with_parent()
+
 from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()

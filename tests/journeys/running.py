@@ -1,6 +1,7 @@
 """A whole platform of its own: `manage.py up` in a temporary folder, with real processes and a real broker."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every look
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("broker", "web", "training", "worker", "beat", "flower")
 _NOT_INHERITED = {"DATABASE_URL", "REDIS_URL", "DATASETS_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "FLOWER_BASIC_AUTH"}
