@@ -25,5 +25,5 @@ def _timing(declared: dict[str, Any]) -> dict[str, Any]:
         return {"interval": interval, "expire_seconds": 2 * declared["every_seconds"]}
     minute, hour, day, month, weekday = declared["crontab"].split()
     fields = {"minute": minute, "hour": hour, "day_of_month": day, "month_of_year": month, "day_of_week": weekday}
-    crontab, _ = CrontabSchedule.objects.get_or_create(timezone=settings.TIME_ZONE, **fields)
+    crontab, _ = CrontabSchedule.objects.get_or_create(timezone=settings.PAGES_TIME_ZONE, **fields)
     return {"crontab": crontab}

@@ -28,6 +28,7 @@ class BaseMLService(ABC):
     summary: ClassVar[str]
     tasks: ClassVar[tuple[Task, ...]]
     needs_target: ClassVar[bool] = True
+    do_not_call_in_templates: ClassVar[bool] = True  # a template shows the class, it does not make one
     input_kind: ClassVar[str] = "table"
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
     fast_parameters: ClassVar[Mapping[str, Any]] = {}

@@ -1,6 +1,29 @@
-"""Routes of the core app."""
+"""Addresses of the pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from apps.dashboard.pages import campaigns, datasets, home, keys, models
 
 app_name = "dashboard"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in/", LoginView.as_view(template_name="dashboard/sign_in.html"), name="sign_in"),
+    path("sign-out/", LogoutView.as_view(next_page="dashboard:sign_in"), name="sign_out"),
+    path("datasets/", datasets.dataset_list, name="datasets"),
+    path("datasets/upload/", datasets.upload, name="upload"),
+    path("datasets/<uuid:pk>/", datasets.dataset_detail, name="dataset"),
+    path("models/", models.model_list, name="models"),
+    path("models/new/", models.new_model, name="new_model"),
+    path("models/<uuid:pk>/", models.model_detail, name="model"),
+    path("models/<uuid:pk>/try/", models.try_model, name="try_model"),
+    path("models/<uuid:pk>/train/", models.train, name="train"),
+    path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),
+    path("models/<uuid:pk>/versions/<int:number>/promote/", models.promote, name="promote"),
+    path("campaigns/", campaigns.campaign_list, name="campaigns"),
+    path("campaigns/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),
+    path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),
+    path("settings/", keys.settings_page, name="settings"),
+    path("settings/keys/<uuid:pk>/revoke/", keys.revoke, name="revoke_key"),
+]

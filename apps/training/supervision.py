@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from types import FrameType
 from uuid import UUID
 
 from django.conf import settings
@@ -33,6 +34,28 @@ _STOP_SECONDS = 5.0
 EXIT_OK, EXIT_MEMORY, EXIT_LEASE_LOST = 0, 70, 71
 
 shutting_down = threading.Event()
+
+
+def heed_signals() -> None:
+    """Have SIGQUIT and SIGINT end the running child at once.
+
+    Celery tells of a cold shutdown only after its own wait, and cannot end a task of a thread pool: without this, a
+    worker that gets SIGQUIT hangs until the training ends.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGQUIT, signal.SIGINT):
+            _heed(number)
+
+
+def _heed(number: int) -> None:
+    before = signal.getsignal(number)
+
+    def handle(received: int, frame: FrameType | None) -> None:
+        shutting_down.set()
+        if callable(before):
+            before(received, frame)
+
+    signal.signal(number, handle)
 
 
 @dataclass

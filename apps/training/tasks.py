@@ -37,14 +37,15 @@ def dispatch_pending(**_extra: object) -> None:
 
 
 @worker_ready.connect
-def _warm_up(sender: object = None, **_extra: object) -> None:
-    """Have a child waiting before the first job, in a worker of the training queue."""
+def _get_ready(sender: object = None, **_extra: object) -> None:
+    """In a worker of the training queue, heed signals and have a child waiting before the first job."""
     from django.conf import settings
 
     app = getattr(sender, "app", None)
     if app is not None and settings.TRAINING_QUEUE in app.amqp.queues.consume_from:
         from apps.training import supervision
 
+        supervision.heed_signals()
         supervision.spares.refill()
 
 

@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.core.middleware.PageMiddleware",
 ]
 
 TEMPLATES = [
@@ -103,7 +104,8 @@ LANGUAGES = [("en", "English"), ("fr", "Français")]
 LOCALE_PATHS = [BASE_DIR / "apps" / "dashboard" / "locale"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")
+TIME_ZONE = "UTC"  # what the API answers in
+PAGES_TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")  # what people read, and what schedules are meant in
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

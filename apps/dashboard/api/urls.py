@@ -1,5 +1,7 @@
-"""Routes of the dashboard app."""
+"""Routes of the dashboard's figures."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.dashboard.api.views import DashboardViewSet
+
+urlpatterns = [path("models/dashboard/", DashboardViewSet.as_view({"get": "retrieve"}), name="model-dashboard")]

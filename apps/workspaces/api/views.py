@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,8 +63,7 @@ class TokenView(APIView):
         given.is_valid(raise_exception=True)
         user = authenticate(request._request, **given.validated_data)  # noqa: SLF001  (Django's own request is asked for)
         if not isinstance(user, User):
-            problem = Problem("", "bad_credentials", "The user name or the password is wrong.")
-            raise InvalidInput("The user name or the password is wrong.", [problem])
+            raise AuthenticationFailed("The user name or the password is wrong.")
         _, clear = actions.issue_key(
             user=user,
             workspace=None,

@@ -101,3 +101,15 @@ class Pointed(RandomForestService):
         for step in range(12):
             progress(step / 12, "fitting", step=step, metrics={"loss": float("nan") if step == 11 else 1.0 / (step + 1)})
         super()._fit(table, lambda *a, **k: None)
+
+
+class Slow(RandomForestService):
+    """Takes three seconds more than it needs."""
+
+    slug: ClassVar[str] = "poison_slow"
+    title: ClassVar[str] = "Slow"
+
+    def _fit(self, table: Any, progress: Any) -> None:
+        progress(0.1, "fitting")
+        time.sleep(3)
+        super()._fit(table, progress)

@@ -1,0 +1,75 @@
+"""What every page begins with: a signed-in user, their reach, the workspace they look at."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from apps.core.errors import Forbidden, NotFound
+from apps.core.permissions import Act
+from apps.workspaces.access import Access
+from apps.workspaces.models import Workspace
+from apps.workspaces.selectors import access_of
+
+SESSION_KEY = "workspace"
+Page = Callable[..., HttpResponseBase]
+
+
+class Visit:
+    """A request for a page: who asks, and in which workspace."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.user = cast("User", request.user)
+        self.access: Access = access_of(self.user)
+        self.workspaces = list(Workspace.objects.filter(pk__in=self.access.workspace_ids))
+        self.workspace = self._chosen()
+
+    def _chosen(self) -> Workspace | None:
+        wanted = self.request.GET.get("workspace") or self.request.session.get(SESSION_KEY)
+        found = next((w for w in self.workspaces if str(w.pk) == str(wanted)), None)
+        chosen = found or (self.workspaces[0] if self.workspaces else None)
+        if chosen is not None:
+            self.request.session[SESSION_KEY] = str(chosen.pk)
+        return chosen
+
+    @property
+    def workspace_ids(self) -> list[UUID]:
+        """The workspace in view, as a list; empty for a user of none."""
+        return [self.workspace.pk] if self.workspace else []
+
+    def may(self, act: Act) -> bool:
+        """Say whether the user may do `act` in the workspace in view."""
+        return self.workspace is not None and self.access.may(act, self.workspace.pk)
+
+    def require(self, act: Act, workspace_id: UUID) -> None:
+        """Raise 404 for a stranger, 403 for a member whose role does not reach."""
+        try:
+            self.access.require(act, workspace_id)
+        except NotFound as error:
+            raise Http404 from error
+        except Forbidden as error:
+            raise PermissionDenied(error.detail) from error
+
+    def render(self, template: str, status: int = 200, **context: Any) -> HttpResponseBase:
+        """Render a page with what the frame around it needs."""
+        rights = {act.name.lower(): self.may(act) for act in Act}
+        frame = {"workspaces": self.workspaces, "workspace": self.workspace, "may": rights}
+        return render(self.request, f"dashboard/{template}", {**frame, **context}, status=status)
+
+
+def page(view: Callable[..., HttpResponseBase]) -> Page:
+    """Make a page of a function that takes a `Visit`."""
+
+    @login_required
+    @wraps(view)
+    def answer(request: HttpRequest, **named: Any) -> HttpResponseBase:
+        return view(Visit(request), **named)
+
+    return answer

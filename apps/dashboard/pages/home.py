@@ -1,0 +1,29 @@
+"""The first page: what there is, what runs, what needs attention."""
+
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+
+from apps.dashboard import charts
+from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.selectors import model_rows, prediction_days, summary_of
+from apps.datasets.selectors import datasets_of, latest_version
+from apps.training.selectors import campaigns_of
+
+_RECENT = 6
+
+
+@page
+def home(visit: Visit) -> HttpResponseBase:
+    """Show the dashboard of the workspace in view."""
+    ids = visit.workspace_ids
+    days = prediction_days(ids)
+    datasets = [(dataset, latest_version(dataset)) for dataset in datasets_of(ids)[:_RECENT]]
+    return visit.render(
+        "home.html",
+        rows=model_rows(ids),
+        summary=summary_of(ids)["summary"],
+        campaigns=campaigns_of(ids)[:_RECENT],
+        datasets=datasets,
+        predicted=sum(count for _day, count in days),
+        predictions_chart=charts.histogram([count for _day, count in days], title=_("Rows predicted on each of the last 7 days")),
+    )

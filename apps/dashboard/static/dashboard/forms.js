@@ -1,0 +1,64 @@
+// Small helps of the forms: drop a file, show what fits a choice, ask before what cannot be undone.
+"use strict";
+(() => {
+  for (const select of document.querySelectorAll("select[data-submits]")) {
+    select.addEventListener("change", () => select.form.requestSubmit());
+  }
+  for (const form of document.querySelectorAll("form[data-confirm]")) {
+    form.addEventListener("submit", (event) => { if (!window.confirm(form.dataset.confirm)) event.preventDefault(); });
+  }
+  for (const place of document.querySelectorAll(".drop")) {
+    const input = place.querySelector("input[type=file]");
+    const chosen = place.querySelector("[data-chosen]");
+    const say = () => { chosen.textContent = input.files.length ? input.files[0].name : ""; };
+    input.addEventListener("change", say);
+    for (const kind of ["dragover", "dragleave", "drop"]) {
+      place.addEventListener(kind, (event) => { event.preventDefault(); place.classList.toggle("over", kind === "dragover"); });
+    }
+    place.addEventListener("drop", (event) => { input.files = event.dataTransfer.files; say(); });
+    place.closest("form").addEventListener("submit", (event) => send(event, place));
+  }
+
+  function send(event, place) {
+    const form = event.target;
+    const bar = form.querySelector("progress");
+    if (!bar || !window.XMLHttpRequest) return;
+    event.preventDefault();
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.upload.onprogress = (e) => { if (e.lengthComputable) { bar.hidden = false; bar.value = e.loaded / e.total; } };
+    request.upload.onload = () => { bar.removeAttribute("value"); };
+    request.onload = () => {
+      if (request.responseURL && request.status < 400) { window.location.assign(request.responseURL); return; }
+      document.open(); document.write(request.responseText); document.close();
+    };
+    request.onerror = () => form.submit();
+    for (const button of form.querySelectorAll("button")) button.disabled = true;
+    request.send(new FormData(form));
+  }
+
+  const task = document.querySelector("[data-choices]");
+  if (task) {
+    const fit = () => {
+      const wanted = task.querySelector("[name=task]:checked")?.value;
+      let first = null;
+      for (const choice of task.querySelectorAll("[data-tasks]")) {
+        const fits = choice.dataset.tasks.split(" ").includes(wanted);
+        choice.hidden = !fits;
+        const radio = choice.querySelector("input[type=radio]");
+        if (!fits) radio.checked = false;
+        if (fits && !first) first = radio;
+      }
+      if (!task.querySelector("[name=algorithm]:checked") && first) first.checked = true;
+      const chosen = task.querySelector("[name=algorithm]:checked")?.value;
+      for (const set of task.querySelectorAll("[data-parameters]")) {
+        set.hidden = set.dataset.parameters !== chosen;
+        set.disabled = set.hidden;
+      }
+      const target = task.querySelector("[data-target]");
+      if (target) target.hidden = wanted === "anomaly";
+    };
+    task.addEventListener("change", fit);
+    fit();
+  }
+})();

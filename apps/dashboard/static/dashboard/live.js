@@ -1,0 +1,88 @@
+// The campaign's page: one stream of snapshots, by WebSocket, else server-sent events, else polling.
+"use strict";
+(() => {
+  const root = document.getElementById("campaign");
+  if (!root) return;
+  const words = JSON.parse(document.getElementById("words").textContent);
+  let facts = JSON.parse(document.getElementById("facts").textContent);
+  const { id } = root.dataset;
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  const isOver = (status) => ["completed", "failed", "cancelled"].includes(status);
+  const curve = startCurve(document.getElementById("curve"));
+
+  function show(next) {
+    const wasRunning = !isOver(facts.status);
+    facts = next;
+    part("bar").value = next.progress;
+    part("percent").textContent = `${Math.round(next.progress * 100)} %`;
+    part("stage").textContent = words.stages[next.stage] || next.stage;
+    part("left").textContent = next.eta_seconds ? words.left.replace("{time}", duration(next.eta_seconds)) : "";
+    const badge = part("status");
+    badge.textContent = words.statuses[next.status];
+    badge.className = `badge ${next.status}`;
+    curve.draw(next.history);
+    if (wasRunning && isOver(next.status)) window.setTimeout(() => window.location.reload(), 600);
+  }
+
+  function duration(seconds) {
+    return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+  }
+
+  function startCurve(place) {
+    let plot = null;
+    let shown = "";
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    return {
+      draw(history) {
+        const names = [...new Set(history.flatMap((point) => Object.keys(point)))].filter((n) => n !== "step" && n !== "trees");
+        const points = history.filter((point) => names.some((name) => name in point));
+        if (!names.length || points.length < 2) return;
+        const data = [points.map((p) => p.step), ...names.map((n) => points.map((p) => (n in p ? p[n] : null)))];
+        document.getElementById("no-curve").hidden = true;
+        if (plot && shown === names.join()) return void plot.setData(data);
+        if (plot) plot.destroy();
+        shown = names.join();
+        const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+        const colours = [colour("--accent"), colour("--warn"), colour("--bad"), colour("--good")];
+        plot = new uPlot({
+          width: place.clientWidth, height: 280, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 60 }],
+          series: [{ label: words.step }, ...names.map((n, i) => ({ label: n.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true }))],
+        }, data, place);
+        window.addEventListener("resize", () => plot.setSize({ width: place.clientWidth, height: 280 }));
+      },
+    };
+  }
+
+  function bySocket() {
+    const scheme = window.location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${window.location.host}/ws/campaigns/${id}/?after=${facts.seq}`);
+    let heard = false;
+    socket.onmessage = (event) => { heard = true; root.dataset.live = "websocket"; show(JSON.parse(event.data)); };
+    socket.onclose = () => { if (!isOver(facts.status)) window.setTimeout(heard ? bySocket : byEvents, 500); };
+  }
+
+  function byEvents() {
+    const source = new EventSource(`/api/v1/campaigns/${id}/events/?after=${facts.seq}`);
+    let failures = 0;
+    source.addEventListener("campaign", (event) => {
+      failures = 0; root.dataset.live = "events"; show(JSON.parse(event.data));
+      if (isOver(facts.status)) source.close();
+    });
+    source.onerror = () => { failures += 1; if (failures > 2) { source.close(); byPolling(); } };
+  }
+
+  async function byPolling() {
+    root.dataset.live = "polling";
+    while (!isOver(facts.status)) {
+      try {
+        const answer = await fetch(`/api/v1/campaigns/${id}/`);
+        if (answer.ok) show({ ...(await answer.json()), seq: facts.seq });
+      } catch { /* the next round tries again */ }
+      await new Promise((resolve) => { window.setTimeout(resolve, 2000); });
+    }
+  }
+
+  curve.draw(facts.history);
+  if (!isOver(facts.status)) bySocket();
+})();

@@ -1,0 +1,58 @@
+"""Charts and numbers for the templates."""
+
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from apps.dashboard import charts
+
+register = template.Library()
+
+
+@register.filter
+def figure(value: Any) -> str:
+    """Write a number shortly, in the reader's language; anything else as it is."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("true") if value else _("false")
+    if not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or value == int(value):
+        return number_format(int(value), decimal_pos=0, force_grouping=True)
+    size = abs(value)
+    places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5  # noqa: PLR2004
+    return number_format(round(value, places), decimal_pos=places, force_grouping=True)
+
+
+@register.filter
+def percent(value: Any) -> str:
+    """Write a share as a percentage."""
+    return "–" if value is None else f"{number_format(round(100 * value, 1), decimal_pos=0 if value in {0, 1} else 1)} %"
+
+
+@register.filter
+def lookup(mapping: Any, key: Any) -> Any:
+    """Return an entry of a mapping, None when it is not there."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.simple_tag
+def histogram(counts: list[int], title: str) -> SafeString:
+    """Draw a column's histogram."""
+    return charts.histogram(counts, title=title)
+
+
+@register.simple_tag
+def share_bar(part: float, whole: float, title: str, tone: str = "") -> SafeString:
+    """Draw a part of a whole."""
+    return charts.share_bar(part / whole if whole else 0.0, title=title, tone=tone)
+
+
+@register.simple_tag
+def signed_bar(value: float, largest: float, title: str) -> SafeString:
+    """Draw a contribution."""
+    return charts.signed_bar(value, largest, title=title)
