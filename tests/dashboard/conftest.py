@@ -88,7 +88,9 @@ def run(campaign: TrainingCampaign) -> TrainingCampaign:
 
     claim = lifecycle.claim(campaign.pk, {})
     assert claim is not None
-    engine.run(campaign.pk, claim.token, claim.attempt)
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(engine, "close_old_connections", lambda: None)  # it would end the test's transaction
+        engine.run(campaign.pk, claim.token, claim.attempt)
     campaign.refresh_from_db()
     return campaign
 

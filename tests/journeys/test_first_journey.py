@@ -1,6 +1,7 @@
 """Upload, train, watch, predict, explain, compare, promote, roll back: the way a newcomer goes, over HTTP alone."""
 
 import datetime as dt
+import math
 import threading
 import time
 from typing import Any
@@ -62,9 +63,11 @@ def test_why_a_row_got_its_answer_adds_up(visitor: Visitor, clients: str):
 
     told = visitor.post(f"models/{model}/explain/", {"data": rows})["explanations"]
 
-    for explanation in told:
-        total = explanation["base"] + sum(part["contribution"] for part in explanation["contributions"])
-        assert abs(total - explanation["output"]) < 1e-4
+    answers = visitor.post(f"models/{model}/predict/", {"data": rows})
+    for explanation, label, detail in zip(told, answers["predictions"], answers["details"], strict=True):
+        log_odds = explanation["base"] + sum(part["contribution"] for part in explanation["contributions"])
+        assert explanation["prediction"] == label
+        assert abs(1 / (1 + math.exp(-log_odds)) - detail["probabilities"][label]) < 1e-5
     importance = visitor.get(f"models/{model}/feature_importance/")["features"]
     assert importance[0]["name"] in {"amount", "days", "sector"}
     performance = visitor.get(f"models/{model}/performance/")
