@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
+from django.utils import timezone
 
 from apps.core import clock
 from apps.dashboard.words import METRICS, NEUTRAL, SMALLER_IS_BETTER
@@ -54,7 +55,9 @@ def model_rows(workspace_ids: list[UUID]) -> list[dict[str, Any]]:
     for model in models_of(workspace_ids):
         champion = champion_of(model)
         scores = scores_of(champion) if champion else []
-        rows.append({"model": model, "champion": champion, "score": scores[0] if scores else None, "training": model.pk in training})
+        rows.append(
+            {"model": model, "champion": champion, "score": scores[0] if scores else None, "training": model.pk in training}
+        )
     return rows
 
 
@@ -79,7 +82,7 @@ def summary_of(workspace_ids: list[UUID]) -> dict[str, Any]:
 
 def prediction_days(workspace_ids: list[UUID]) -> list[tuple[Any, int]]:
     """Return the rows predicted on each of the last seven days, today last."""
-    today = clock.now().date()
+    today = timezone.localdate(clock.now())
     first = today - timedelta(days=DAYS - 1)
     logs = PredictionLog.objects.in_workspaces(workspace_ids).filter(at__date__gte=first)
     found = dict(logs.order_by().annotate(day=TruncDate("at")).values_list("day").annotate(Sum("row_count")))

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from apps.core import clock
 from apps.core.artifacts import safe_join
@@ -16,17 +16,32 @@ from apps.registry.models import Alias, ModelVersion, RegisteredModel
 
 def models_of(workspace_ids: Iterable[UUID]) -> QuerySet[RegisteredModel]:
     """Return the live models of these workspaces, newest first, each with its open aliases (`open_aliases`)."""
-    now = Prefetch("aliases", Alias.objects.filter(until__isnull=True).select_related("version"), to_attr="open_aliases")
+    now = Prefetch("aliases", _open_aliases(), to_attr="open_aliases")
     live = RegisteredModel.objects.in_workspaces(list(workspace_ids)).filter(archived_at__isnull=True)
     return live.select_related("workspace").prefetch_related(now)
 
 
+def _open_aliases() -> QuerySet[Alias]:
+    """Return the open spans with their versions; `has_newer_data` says whether the version's data set has moved on."""
+    newer = DatasetVersion.objects.filter(
+        dataset=OuterRef("version__dataset_version__dataset"),
+        status=DatasetVersion.Status.READY,
+        number__gt=OuterRef("version__dataset_version__number"),
+    )
+    spans: QuerySet[Alias] = Alias.objects.filter(until__isnull=True).select_related("version")
+    return spans.annotate(has_newer_data=Exists(newer))
+
+
+def _alias_now(model: RegisteredModel, name: str) -> Alias | None:
+    found = getattr(model, "open_aliases", None)
+    if found is None:
+        found = _open_aliases().filter(model=model, name=name)
+    return next((alias for alias in found if alias.name == name), None)
+
+
 def version_now(model: RegisteredModel, name: str) -> ModelVersion | None:
     """Return the version an alias points at now."""
-    found = getattr(model, "open_aliases", None)
-    if found is not None:
-        return next((alias.version for alias in found if alias.name == name), None)
-    alias = Alias.objects.select_related("version").filter(model=model, name=name, until__isnull=True).first()
+    alias = _alias_now(model, name)
     return alias.version if alias else None
 
 
@@ -55,20 +70,15 @@ def version_folder(version: ModelVersion) -> Path:
 
 def reasons_to_retrain(model: RegisteredModel) -> list[str]:
     """Say in words why a model should be trained again; empty when it should not."""
-    champion = champion_of(model)
-    if champion is None:
+    alias = _alias_now(model, Alias.Name.CHAMPION)
+    if alias is None:
         return []
-    reasons = []
+    champion, reasons = alias.version, []
     age = clock.now() - champion.created_at
     if model.retrain_every_days and age > timedelta(days=model.retrain_every_days):
         reasons.append(f"The champion is {age.days} days old; it is to be retrained every {model.retrain_every_days} days.")
     if champion.evaluation.get("beats_baseline") is False:
         reasons.append("The champion is no better than the trivial baseline.")
-    newer = DatasetVersion.objects.filter(
-        dataset_id=champion.dataset_version.dataset_id,
-        status=DatasetVersion.Status.READY,
-        number__gt=champion.dataset_version.number,
-    )
-    if newer.exists():
+    if alias.has_newer_data:  # type: ignore[attr-defined]  # annotated by `_open_aliases`
         reasons.append("A newer version of its data set is ready.")
     return reasons

@@ -26,7 +26,10 @@ def places(settings: Any, tmp_path: Path) -> None:
     settings.DATASETS_DIR = str(tmp_path / "datasets")
     settings.ML_MODELS_DIR = str(tmp_path / "models")
     settings.UPLOAD_WAIT_SECONDS = 0.0
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +112,12 @@ def train_model(cast: Cast, invoices_of_acme: DatasetVersion) -> Callable[..., R
     def make(**fields: Any) -> RegisteredModel:
         from apps.registry.actions import create_model
 
-        given: dict[str, Any] = {"name": "Late payers", "algorithm": "random_forest", "task": "classification", "target": "late"}
+        given: dict[str, Any] = {
+            "name": "Late payers",
+            "algorithm": "random_forest",
+            "task": "classification",
+            "target": "late",
+        }
         given |= {"parameters": {"n_estimators": 20, "max_depth": 5}, **fields}
         model = create_model(workspace=cast.acme, actor=Actor(user_id=None), **given)
         campaign = train(model, invoices_of_acme)

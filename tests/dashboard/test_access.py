@@ -27,7 +27,9 @@ def url(name: str, *args: Any) -> str:
 def things(cast):
     """Rows of acme without files: enough to see who gets how far."""
     model = make_model(cast.acme)
-    version = make_dataset_version(cast.acme)
+    facts = {"missing": 0, "distinct": 2, "min": None, "max": None}
+    columns = [{"name": "x", "dtype": "number", **facts}, {"name": "label", "dtype": "category", **facts}]
+    version = make_dataset_version(cast.acme, columns=columns)
     campaign = make_campaign(model, dataset_version=version)
     return {"model": model, "dataset": version.dataset, "campaign": campaign, "version": version}
 
@@ -39,7 +41,13 @@ def pages_of(things) -> list[str]:
 def writes_of(things) -> list[tuple[str, dict[str, Any], str]]:
     """Each write from a page: where, what, and the lowest role that may."""
     model, campaign = things["model"].pk, things["campaign"].pk
-    start = {"start": "1", "dataset": str(things["dataset"].pk), "algorithm": "random_forest", "name": "New", "target": "label"}
+    start = {
+        "start": "1",
+        "dataset": str(things["dataset"].pk),
+        "algorithm": "random_forest",
+        "name": "New",
+        "target": "label",
+    }
     return [
         (url("upload"), {"file": as_file(b"a,b\n1,2\n"), "name": "New"}, Role.TRAINER),
         (url("new_model"), {**start, "task": "classification"}, Role.TRAINER),
@@ -220,7 +228,9 @@ def test_keys_are_made_shown_once_and_revoked(cast, browser, api):
 
     made = Page(client.post(url("settings"), {"name": "laptop", "scope": "read"}))
     key = ApiKey.objects.get(name="laptop")
-    clear = next(word for element in made.elements for word in [element.text, element.get("value")] if word.startswith("mlp_"))
+    clear = next(
+        word for element in made.elements for word in [element.text, element.get("value")] if word.startswith("mlp_")
+    )
 
     assert (key.user, key.workspace, key.scope) == (cast.viewer, cast.acme, "read")
     assert clear not in client.get(url("settings")).content.decode()

@@ -1,6 +1,6 @@
 """The dashboard's figures over HTTP."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
@@ -26,7 +26,7 @@ class DashboardViewSet(ScopedViewSet):
     """Counts over the caller's workspaces, or one of them."""
 
     queryset = RegisteredModel.objects.all()
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
 
     @extend_schema(parameters=[OpenApiParameter("workspace", OpenApiTypes.UUID)], responses=_BODY)

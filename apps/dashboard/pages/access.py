@@ -44,6 +44,10 @@ class Visit:
         """The workspace in view, as a list; empty for a user of none."""
         return [self.workspace.pk] if self.workspace else []
 
+    def turn_to(self, workspace_id: UUID) -> None:
+        """Look at the workspace of the object that this page is about, whichever was in view."""
+        self.workspace = next(w for w in self.workspaces if w.pk == workspace_id)
+
     def may(self, act: Act) -> bool:
         """Say whether the user may do `act` in the workspace in view."""
         return self.workspace is not None and self.access.may(act, self.workspace.pk)

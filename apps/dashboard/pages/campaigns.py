@@ -76,4 +76,5 @@ def _find(visit: Visit, pk: UUID) -> TrainingCampaign:
     campaign = campaigns_of(visit.access.workspace_ids).filter(pk=pk).first()
     if campaign is None:
         raise Http404
+    visit.turn_to(campaign.model.workspace_id)
     return campaign

@@ -70,4 +70,5 @@ def _find(visit: Visit, pk: UUID) -> Dataset:
     dataset = datasets_of(visit.access.workspace_ids).filter(pk=pk).first()
     if dataset is None:
         raise Http404
+    visit.turn_to(dataset.workspace_id)
     return dataset

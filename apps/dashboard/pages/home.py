@@ -25,5 +25,7 @@ def home(visit: Visit) -> HttpResponseBase:
         campaigns=campaigns_of(ids)[:_RECENT],
         datasets=datasets,
         predicted=sum(count for _day, count in days),
-        predictions_chart=charts.histogram([count for _day, count in days], title=_("Rows predicted on each of the last 7 days")),
+        predictions_chart=charts.histogram(
+            [count for _day, count in days], title=_("Rows predicted on each of the last 7 days")
+        ),
     )

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from apps.core.permissions import Act, Scope
 from apps.dashboard.pages.access import Visit, page
 from apps.workspaces.actions import issue_key, revoke_key
+from apps.workspaces.api.authentication import recent_keys
 from apps.workspaces.models import ApiKey, Membership
 
 
@@ -45,4 +46,5 @@ def revoke(visit: Visit, pk: UUID) -> HttpResponseBase:
     if key is None:
         raise Http404
     revoke_key(key=key, actor=visit.access.actor)
+    recent_keys.forget_all()
     return redirect("dashboard:settings")

@@ -159,7 +159,9 @@ def _show(visit: Visit, model: RegisteredModel, status: int = 200, **more: Any) 
 
 def _version_rows(model: RegisteredModel) -> list[dict[str, Any]]:
     rows = []
-    for version in model.versions.prefetch_related("aliases").select_related("dataset_version__dataset").order_by("-number")[:50]:
+    for version in (
+        model.versions.prefetch_related("aliases").select_related("dataset_version__dataset").order_by("-number")[:50]
+    ):
         names = [alias.get_name_display() for alias in version.aliases.all() if alias.until is None]
         scores = scores_of(version)
         live = any(alias.name == "champion" and alias.until is None for alias in version.aliases.all())
@@ -173,7 +175,9 @@ def _drawings(version: ModelVersion) -> list[dict[str, Any]]:
     if bins := curves.get("calibration"):
         points = [(b["predicted"], b["observed"]) for b in bins]
         chart = charts.line(points, title=_("Calibration"), x_label=_("predicted"), y_label=_("observed"))
-        text = _("Of the rows given a chance of 70 %, about 70 % should turn out so: the closer to the dashed line, the better.")
+        text = _(
+            "Of the rows given a chance of 70 %, about 70 % should turn out so: the closer to the dashed line, the better."
+        )
         drawn.append({"title": _("Calibration"), "chart": chart, "text": text})
     if points := curves.get("roc"):
         chart = charts.line(points, title=_("ROC curve"), x_label=_("false alarms"), y_label=_("hits"))
@@ -313,4 +317,5 @@ def _find(visit: Visit, pk: UUID) -> RegisteredModel:
     model = models_of(visit.access.workspace_ids).filter(pk=pk).first()
     if model is None:
         raise Http404
+    visit.turn_to(model.workspace_id)
     return model
