@@ -30,7 +30,8 @@ def say(words: str) -> None:
 
 def main() -> int:
     """Install what is missing, then run the platform or the tests."""
-    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+    version = (sys.version_info[0], sys.version_info[1])
+    if not OLDEST <= version <= NEWEST:
         found = ".".join(map(str, sys.version_info[:2]))
         print(f"This needs Python 3.11 or 3.12; this one is {found}. Try: python3.11 quickstart.py", file=sys.stderr)
         return 2
@@ -49,7 +50,6 @@ def main() -> int:
         sys.exit("The database could not be prepared; the reason is above.")
     say("Starting the platform")
     os.execv(PYTHON, [str(PYTHON), "manage.py", "up", *rest])  # noqa: S606  (our own interpreter)
-    return 0
 
 
 def run_tests(options: list[str]) -> int:
@@ -103,7 +103,7 @@ def install(name: str) -> None:
     say(f"Installing {lock.relative_to(ROOT)}")
     if not _with_uv(lock):
         say("uv is not to be had here; pip takes a few minutes longer")
-        command = [PYTHON, "-m", "pip", "install", "--quiet", "--requirement", lock]
+        command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--requirement", str(lock)]
         if subprocess.run(command, check=False, env=_environment()).returncode:
             sys.exit(f"Installing {lock.relative_to(ROOT)} failed; pip says why above. Mend that and start again.")
     stamp.write_text(stamp_of(lock))
@@ -118,10 +118,20 @@ def _environment() -> dict[str, str]:
 def _with_uv(lock: Path) -> bool:
     uv = VENV / "bin" / "uv"
     if not uv.exists():
-        command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]
+        command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]
         if subprocess.run(command, check=False, env=_environment()).returncode:
             return False
-    command = [uv, "pip", "install", "--quiet", "--python", PYTHON, "--compile-bytecode", "--requirement", lock]
+    command = [
+        str(uv),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(PYTHON),
+        "--compile-bytecode",
+        "--requirement",
+        str(lock),
+    ]
     return subprocess.run(command, check=False, env=_environment()).returncode == 0
 
 

@@ -52,7 +52,14 @@ def invoices(rows: int = ROWS, seed: int = 7) -> bytes:
         months, past = chance.randint(1, 180), min(12, int(chance.expovariate(0.55)))
         terms, reminded = chance.choice([30, 45, 60]), chance.random() < 0.35
         month = chance.randint(1, 12)
-        pull = _SECTORS[sector] + 0.55 * past - 0.012 * months + 0.4 * (amount > 6_000) - 0.5 * reminded + 0.5 * (month in {7, 8})
+        pull = (
+            _SECTORS[sector]
+            + 0.55 * past
+            - 0.012 * months
+            + 0.4 * (amount > 6_000)
+            - 0.5 * reminded
+            + 0.5 * (month in {7, 8})
+        )
         days = max(-5, round(9 * pull + chance.gauss(8, 11)))
         write.writerow(
             [

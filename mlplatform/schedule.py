@@ -10,18 +10,21 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 @transaction.atomic
 def upsert_schedule() -> int:
     """Write `PERIODIC_TASKS` to the database; a task that people switched off stays off. Return their number."""
-    for name, declared in settings.PERIODIC_TASKS.items():
+    tasks: dict[str, Any] = dict(settings.PERIODIC_TASKS)
+    for name, declared in tasks.items():
         timing = _timing(declared)
         PeriodicTask.objects.update_or_create(
             name=name,
             defaults={"task": declared["task"], "interval": None, "crontab": None, "expire_seconds": None, **timing},
         )
-    return len(settings.PERIODIC_TASKS)
+    return len(tasks)
 
 
 def _timing(declared: dict[str, Any]) -> dict[str, Any]:
     if "every_seconds" in declared:
-        interval, _ = IntervalSchedule.objects.get_or_create(every=declared["every_seconds"], period=IntervalSchedule.SECONDS)
+        interval, _ = IntervalSchedule.objects.get_or_create(
+            every=declared["every_seconds"], period=IntervalSchedule.SECONDS
+        )
         return {"interval": interval, "expire_seconds": 2 * declared["every_seconds"]}
     minute, hour, day, month, weekday = declared["crontab"].split()
     fields = {"minute": minute, "hour": hour, "day_of_month": day, "month_of_year": month, "day_of_week": weekday}

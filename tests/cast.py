@@ -28,4 +28,10 @@ def make_cast() -> Cast:
     """Put the cast on the stage."""
     acme, rival = make_workspace("Acme"), make_workspace("Rival")
     members = {role: make_member(acme, role, f"{role}-of-acme") for role in Role.values}
-    return Cast(acme=acme, rival=rival, stranger=make_member(rival, Role.OWNER, "owner-of-rival"), nobody=make_user("nobody"), **members)
+    return Cast(
+        acme=acme,
+        rival=rival,
+        stranger=make_member(rival, Role.OWNER, "owner-of-rival"),
+        nobody=make_user("nobody"),
+        **members,
+    )

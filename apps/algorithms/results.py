@@ -10,7 +10,9 @@ from apps.algorithms.schema import TableSchema, Task
 class Progress(Protocol):
     """What a service calls while it fits; may raise `Cancelled`, which the service lets through."""
 
-    def __call__(self, fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
+    def __call__(
+        self, fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
+    ) -> None:
         """Report `fraction` (0..1, never falling) of the fit; `metrics` at `step` draw the live curve."""
 
 
@@ -80,8 +82,17 @@ class Explanation:
 class Predictor(Protocol):
     """The light serving form of a version: numpy only, safe to share between threads."""
 
-    schema: TableSchema
-    task: Task
+    @property
+    def schema(self) -> TableSchema:
+        """The input it takes."""
+
+    @property
+    def task(self) -> Task:
+        """What it answers."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its arrays."""
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer one value a row; raise `core.errors.InvalidInput` naming `/data/<row>/<column>` for each fault."""

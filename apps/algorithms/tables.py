@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -170,7 +170,7 @@ def _posted(kind: ColumnKind, values: Any) -> list[Any]:
     known = np.isfinite(values)
     if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
         stamps = np.where(known, values, 0).astype("int64").astype("datetime64[s]")
-        unit = "D" if kind == ColumnKind.DATE else "s"
+        unit: Literal["D", "s"] = "D" if kind == ColumnKind.DATE else "s"
         texts = np.datetime_as_string(stamps, unit=unit).tolist()
         return [text if ok else None for text, ok in zip(texts, known, strict=True)]
     cast = {ColumnKind.INTEGER: int, ColumnKind.BOOLEAN: bool}.get(kind, float)

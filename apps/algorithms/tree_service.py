@@ -111,10 +111,10 @@ class TreeService(BaseMLService):
             return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
         if self.task == Task.REGRESSION:
             assert table.target is not None
-            truth, values = table.target.astype(np.float64), raw[:, 0]
+            observed, values = table.target.astype(np.float64), raw[:, 0]
             bounds = self.light.intervals.around(values) if self.light.intervals else None
-            found = metrics.regression_metrics(truth, values, bounds)
-            return Evaluation(found, "rmse", greater_is_better=False, curves=metrics.regression_curves(truth, values))
+            found = metrics.regression_metrics(observed, values, bounds)
+            return Evaluation(found, "rmse", greater_is_better=False, curves=metrics.regression_curves(observed, values))
         answers = self.light.answers_of_raw(raw)
         scores, alerts = np.array([d["score"] for d in answers.details]), np.array(answers.values) == -1
         found = metrics.anomaly_metrics(scores, alerts, _anomaly_truth(table))
@@ -181,7 +181,7 @@ class TreeService(BaseMLService):
         service.trivial = facts["trivial"]
         light = folder / "light"
         service.light = TreePredictor.load(light, json.loads((light / "predictor.json").read_text()))
-        service.native = service._load_native(folder)  # noqa: SLF001  (its own class)
+        service.native = service._load_native(folder)
         return service
 
     def _predictor(self, folder: Path) -> None:
@@ -238,10 +238,12 @@ def _trivial(target: npt.NDArray[Any] | None, classes: int, task: Task) -> dict[
 def _anomaly_truth(table: "TrainingTable") -> npt.NDArray[np.bool_] | None:
     if table.target is None:
         return None
-    normal = {0, 0.0, 1, "0", "normal", "false", "no", "non", "inlier", False}
+    normal = {0, 1, "0", "normal", "false", "no", "non", "inlier"}
     labels = [label.lower() if isinstance(label, str) else label for label in table.target.tolist()]
     values = set(labels)
-    usual = 1 if values <= {1, -1} else next((v for v in (0, False, "0", "normal", "no", "non", "inlier") if v in values), None)
+    usual = (
+        1 if values <= {1, -1} else next((v for v in (0, False, "0", "normal", "no", "non", "inlier") if v in values), None)
+    )
     if usual is None or usual not in normal:
         return None
     return np.array([label is not None and label != usual for label in labels], dtype=bool)

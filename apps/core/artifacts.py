@@ -90,7 +90,7 @@ def verify_folder(folder: Path, checksums: Checksums, *, below: str = "") -> Non
         if sha256_of(folder / name) != digest:
             raise ArtifactDamaged(f"The file {name} does not match its checksum.")
     if strangers := found - wanted.keys():
-        raise ArtifactDamaged(f"The file {sorted(strangers)[0]} does not belong there.")
+        raise ArtifactDamaged(f"The file {min(strangers)} does not belong there.")
 
 
 def remove_folder(folder: Path) -> None:

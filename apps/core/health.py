@@ -45,7 +45,7 @@ def check_broker() -> Finding:
     """Open a connection to the broker."""
     try:
         with current_app.connection_for_write(connect_timeout=_PATIENCE_SECONDS) as broker:
-            broker.ensure_connection(max_retries=1, timeout=_PATIENCE_SECONDS)
+            broker.ensure_connection(max_retries=1, timeout=int(_PATIENCE_SECONDS))
     except (OperationalError, OSError):
         return Finding("broker", is_well=False, detail="it does not answer", advice="Start Redis, or check REDIS_URL.")
     return Finding("broker", is_well=True, detail="it answers")

@@ -32,7 +32,9 @@ def register_upload(
         if dataset is None:
             shown = (name or PurePath(stored.original_name).stem or "dataset")[:200]
             dataset = Dataset.objects.create(workspace=workspace, name=shown, kind=kind, created_by_id=actor.user_id)
-            record_audit(actor=actor, workspace_id=workspace.pk, verb="dataset.create", target=dataset, details={"name": shown})
+            record_audit(
+                actor=actor, workspace_id=workspace.pk, verb="dataset.create", target=dataset, details={"name": shown}
+            )
         else:
             Dataset.objects.select_for_update().get(pk=dataset.pk)
         last = DatasetVersion.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
@@ -58,7 +60,7 @@ def send_check(version: DatasetVersion) -> None:
     from apps.datasets.tasks import check_version
 
     try:
-        check_version.apply_async(args=[str(version.pk)], retry=False)
+        check_version.apply_async(args=(str(version.pk),), retry=False)
     except OperationalError:
         logger.warning("The broker is down; the check of dataset version %s is sent later.", version.pk)
 

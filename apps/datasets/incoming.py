@@ -48,7 +48,9 @@ def store_upload(upload: IncomingFile) -> StoredUpload:
                 size += len(chunk)
                 if size > settings.UPLOAD_MAX_BYTES:
                     limit = settings.UPLOAD_MAX_BYTES / 1024**2
-                    raise TooLarge(f"The file is larger than the {limit:.0f} MiB this platform accepts. Split it, or ask its operator.")
+                    raise TooLarge(
+                        f"The file is larger than the {limit:.0f} MiB this platform accepts. Split it, or ask its operator."
+                    )
                 digest.update(chunk)
                 file.write(chunk)
             file.flush()

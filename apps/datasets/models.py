@@ -60,7 +60,9 @@ class DatasetVersion(models.Model):
     upload_path = models.CharField(max_length=400, help_text="The file as sent, relative to DATASETS_DIR.")
     upload_bytes = models.BigIntegerField()
     upload_sha256 = models.CharField(max_length=64)
-    table_path = models.CharField(max_length=400, blank=True, help_text="The canonical Parquet copy, relative to DATASETS_DIR.")
+    table_path = models.CharField(
+        max_length=400, blank=True, help_text="The canonical Parquet copy, relative to DATASETS_DIR."
+    )
     table_sha256 = models.CharField(max_length=64, blank=True)
     content_hash = models.CharField(max_length=64, blank=True, db_index=True)
     rows = models.BigIntegerField(null=True)

@@ -82,7 +82,9 @@ def checked_rows(rows: Any, *, most: int) -> list[dict[str, Any]]:
     if not rows:
         raise InvalidInput("There is no row to predict.", [Problem("/data", "empty", "Send at least one row.")])
     if len(rows) > most:
-        raise TooLarge(f"{len(rows)} rows were sent; at most {most} are answered at once. Send them in portions, or as a batch prediction.")
+        raise TooLarge(
+            f"{len(rows)} rows were sent; at most {most} are answered at once. Send them in portions, or as a batch prediction."
+        )
     return rows
 
 
@@ -126,6 +128,6 @@ def send_batch(batch_id: UUID) -> None:
     from apps.predictions.tasks import run_batch
 
     try:
-        run_batch.apply_async(args=[str(batch_id)], retry=False)
+        run_batch.apply_async(args=(str(batch_id),), retry=False)
     except OperationalError:
         logger.warning("The broker is down; batch %s is sent later.", batch_id)

@@ -61,7 +61,7 @@ class PredictorCache:
                 self._loaded.popitem(last=False)
 
     def _bytes(self) -> int:
-        return sum(getattr(one.predictor, "size_bytes", 0) for one in self._loaded.values())
+        return sum(one.predictor.size_bytes for one in self._loaded.values())
 
     def clear(self) -> None:
         """Forget all."""

@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 5_000
 _TIMES = {ColumnKind.DATE, ColumnKind.DATETIME}
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another run holds the batch."""
 
 
@@ -51,7 +51,9 @@ def score(batch_id: UUID, token: UUID) -> None:
     except PlatformError as error:
         lifecycle.fail(batch_id, token, reason=error.detail)
     except Exception as error:
-        lifecycle.fail(batch_id, token, reason=f"Scoring stopped with {type(error).__name__}; the worker's log has the details.")
+        lifecycle.fail(
+            batch_id, token, reason=f"Scoring stopped with {type(error).__name__}; the worker's log has the details."
+        )
         raise
     finally:
         beside.unlink(missing_ok=True)

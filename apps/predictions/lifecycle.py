@@ -43,7 +43,9 @@ def take_back_expired() -> None:
     lost = Q(lease_until__lt=clock.now()) | Q(lease_until__isnull=True)
     expired = BatchPrediction.objects.filter(lost, status=_Status.RUNNING)
     words = "The process that scored this data set died three times. Split the data set, or look at the worker's log."
-    expired.filter(attempt__gte=MOST_ATTEMPTS).update(status=_Status.FAILED, error=words, finished_at=clock.now(), token=None)
+    expired.filter(attempt__gte=MOST_ATTEMPTS).update(
+        status=_Status.FAILED, error=words, finished_at=clock.now(), token=None
+    )
     expired.filter(attempt__lt=MOST_ATTEMPTS).update(status=_Status.PENDING, token=None, lease_until=None)
 
 

@@ -88,4 +88,3 @@ class Recorder:
 
 
 recorder = Recorder()
-

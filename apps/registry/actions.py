@@ -46,7 +46,7 @@ def create_model(*, workspace: Workspace, actor: Actor, **fields: Any) -> Regist
 @transaction.atomic
 def update_model(*, model: RegisteredModel, actor: Actor, **fields: Any) -> RegisteredModel:
     """Change a model's description or settings; what its versions were made for stays once there is one."""
-    found = RegisteredModel.objects.select_for_update().get(pk=model.pk)
+    found: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
     changed = {name: value for name, value in fields.items() if name in _CHANGEABLE and getattr(found, name) != value}
     fixed = [name for name in _FIXED_ONCE_TRAINED if name in changed]
     if fixed and found.versions.exists():
@@ -55,7 +55,9 @@ def update_model(*, model: RegisteredModel, actor: Actor, **fields: Any) -> Regi
         setattr(found, name, value)
     _check(found)
     found.save(update_fields=list(changed) or None)
-    record_audit(actor=actor, workspace_id=found.workspace_id, verb="model.update", target=found, details={"fields": list(changed)})
+    record_audit(
+        actor=actor, workspace_id=found.workspace_id, verb="model.update", target=found, details={"fields": list(changed)}
+    )
     return found
 
 
@@ -64,7 +66,8 @@ def _check(model: RegisteredModel) -> None:
     if model.task not in [str(task) for task in service.tasks]:
         known = ", ".join(service.tasks)
         raise InvalidInput(
-            f"{service.title} does not do {model.task!r}.", [Problem("/task", "wrong_task", f"{service.title} does: {known}.")]
+            f"{service.title} does not do {model.task!r}.",
+            [Problem("/task", "wrong_task", f"{service.title} does: {known}.")],
         )
     if service.needs_target and not model.target:
         raise InvalidInput("A target is needed.", [Problem("/target", "required", "Name the column to predict.")])

@@ -12,7 +12,10 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
     """Return the card that is stored among a version's files."""
     split = facts.evaluation.get("split", {})
     warnings = facts.evaluation.get("warnings", [])
-    rows = [f"| {name} | {_number(value)} | {_number(facts.baseline.metrics.get(name))} |" for name, value in facts.metrics.items()]
+    rows = [
+        f"| {name} | {_number(value)} | {_number(facts.baseline.metrics.get(name))} |"
+        for name, value in facts.metrics.items()
+    ]
     ranked = facts.importance.features[:_SHOWN_FEATURES]
     predicts = f"It predicts `{facts.schema.target}`." if facts.schema.target else "It scores how unusual a row is."
     parts = [

@@ -36,7 +36,9 @@ class VersionFacts:
     trained_seconds: float = 0.0
 
 
-def build_manifest(*, facts: VersionFacts, model_id: UUID, campaign_id: UUID, number: int, checksums: Checksums) -> dict[str, Any]:
+def build_manifest(
+    *, facts: VersionFacts, model_id: UUID, campaign_id: UUID, number: int, checksums: Checksums
+) -> dict[str, Any]:
     """Return the manifest as plain JSON."""
     data = facts.dataset_version
     return {

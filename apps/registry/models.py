@@ -24,7 +24,9 @@ class RegisteredModel(models.Model):
     domain = models.CharField(max_length=60, blank=True)
     target = models.CharField(max_length=300, blank=True)
     features = models.JSONField(default=list, blank=True, help_text="Columns used; empty: all.")
-    group_column = models.CharField(max_length=300, blank=True, help_text="Rows that share it stay on one side of the split.")
+    group_column = models.CharField(
+        max_length=300, blank=True, help_text="Rows that share it stay on one side of the split."
+    )
     time_column = models.CharField(max_length=300, blank=True, help_text="Splits by time: the latest rows are kept apart.")
     parameters = models.JSONField(default=dict, blank=True)
     auto_retrain = models.BooleanField(default=False)

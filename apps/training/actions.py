@@ -142,7 +142,7 @@ def is_dead(owner: dict[str, Any]) -> bool:
     if owner.get("host") != socket.gethostname():
         return False
     try:
-        return abs(psutil.Process(owner["pid"]).create_time() - owner["born"]) > 1.0
+        return bool(abs(psutil.Process(owner["pid"]).create_time() - owner["born"]) > 1.0)
     except psutil.NoSuchProcess:
         return True
 
@@ -168,7 +168,8 @@ def next_pending() -> UUID | None:
     running = TrainingCampaign.objects.exclude(started_at=None).order_by("-started_at")
     recent = list(running.values_list("model__workspace_id", flat=True)[:200])
     rank = {workspace: -place for place, workspace in reversed(list(enumerate(recent)))}
-    return min(rows, key=lambda row: (rank.get(row[1], -len(recent) - 1), rows.index(row)))[0]
+    first: UUID = min(rows, key=lambda row: (rank.get(row[1], -len(recent) - 1), rows.index(row)))[0]
+    return first
 
 
 def in_turn(rows: list[tuple[UUID, UUID]]) -> list[UUID]:

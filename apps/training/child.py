@@ -21,7 +21,7 @@ def main() -> None:
     from django.conf import settings
 
     os.nice(_NICE)
-    from apps.training import engine
+    from apps.training import engine, lifecycle
     from apps.training.supervision import EXIT_LEASE_LOST, EXIT_MEMORY
 
     engine.warm_up()
@@ -35,7 +35,7 @@ def main() -> None:
         engine.run(UUID(job["campaign"]), UUID(job["token"]), int(job["attempt"]))
     except MemoryError:
         os._exit(EXIT_MEMORY)
-    except engine.LeaseLost:
+    except lifecycle.LeaseLost:
         os._exit(EXIT_LEASE_LOST)
 
 

@@ -28,7 +28,7 @@ LEGAL: dict[str, frozenset[str]] = {
 }
 
 
-class LeaseLost(Exception):  # noqa: N818  (a fact about the run, not a fault)
+class LeaseLost(Exception):
     """Another run holds the campaign, or it has ended: this one must stop and write nothing."""
 
 

@@ -75,9 +75,7 @@ class TrainingCampaign(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="completed") | Q(finished_at__isnull=False), name="completed_campaign_has_an_end"
             ),
-            models.CheckConstraint(
-                condition=Q(progress__gte=0) & Q(progress__lte=1), name="campaign_progress_is_a_share"
-            ),
+            models.CheckConstraint(condition=Q(progress__gte=0) & Q(progress__lte=1), name="campaign_progress_is_a_share"),
         ]
 
     def __str__(self) -> str:

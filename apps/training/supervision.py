@@ -133,31 +133,52 @@ def _hand_over(child: "subprocess.Popen[bytes]", claim: Claim) -> "subprocess.Po
 
 def _watch(claim: Claim, child: "subprocess.Popen[bytes]") -> str:
     """Wait for the child's end, or for a reason to end it; return "ended", "cancel", "time", "lost" or "shutdown"."""
-    began = renewed = looked = time.monotonic()
+    watch = _Watch(claim, *[time.monotonic()] * 3)
     while True:
         try:
             child.wait(timeout=_TICK_SECONDS)
         except subprocess.TimeoutExpired:
-            now = time.monotonic()
+            if verdict := watch.reason_to_end(time.monotonic()):
+                return verdict
         else:
             return "ended"
+
+
+@dataclass
+class _Watch:
+    """When a run began, when its lease was last renewed, and when its cancel flag was last looked at."""
+
+    claim: Claim
+    began: float
+    renewed: float
+    looked: float
+
+    def reason_to_end(self, now: float) -> str | None:
+        """Renew the lease when it is time; say why the child must end, if it must."""
         if shutting_down.is_set():
             return "shutdown"
-        if now - began > settings.TRAINING_TIME_SECONDS:
+        if now - self.began > settings.TRAINING_TIME_SECONDS:
             return "time"
         try:
-            if now - looked > _LOOK_SECONDS:
-                looked = now
-                if _cancel_requested(claim.campaign_id):
-                    return "cancel"
-            if now - renewed > _RENEW_SECONDS:
-                if not lifecycle.renew(claim.campaign_id, claim.token):
-                    return "lost"
-                renewed = now
+            return self._cancelled(now) or self._lost(now)
         except DatabaseError:
             close_old_connections()
-            if now - renewed > settings.TRAINING_LEASE_SECONDS:
-                return "lost"  # somebody else may run it by now: two must never go on
+            # After that long somebody else may run it: two must never go on.
+            return "lost" if now - self.renewed > settings.TRAINING_LEASE_SECONDS else None
+
+    def _cancelled(self, now: float) -> str | None:
+        if now - self.looked <= _LOOK_SECONDS:
+            return None
+        self.looked = now
+        return "cancel" if _cancel_requested(self.claim.campaign_id) else None
+
+    def _lost(self, now: float) -> str | None:
+        if now - self.renewed <= _RENEW_SECONDS:
+            return None
+        if not lifecycle.renew(self.claim.campaign_id, self.claim.token):
+            return "lost"
+        self.renewed = now
+        return None
 
 
 def _cancel_requested(campaign_id: UUID) -> bool:

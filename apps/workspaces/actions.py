@@ -113,10 +113,18 @@ def issue_key(
     prefix = secrets.token_hex(KEY_PREFIX_LENGTH // 2)
     clear = f"mlp_{prefix}_{secrets.token_urlsafe(32)}"
     key: ApiKey = ApiKey.objects.create(
-        user=user, workspace=workspace, name=name, prefix=prefix, key_sha256=key_digest(clear), scope=scope, expires_at=expires_at
+        user=user,
+        workspace=workspace,
+        name=name,
+        prefix=prefix,
+        key_sha256=key_digest(clear),
+        scope=scope,
+        expires_at=expires_at,
     )
     details = {"name": name, "scope": scope, "holder": user.get_username()}
-    record_audit(actor=actor, workspace_id=workspace.pk if workspace else None, verb="key.issue", target=key, details=details)
+    record_audit(
+        actor=actor, workspace_id=workspace.pk if workspace else None, verb="key.issue", target=key, details=details
+    )
     return key, clear
 
 

@@ -2,15 +2,15 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
-from mlplatform.settings.base import *  # noqa: F403
+from mlplatform.settings.base import *
 
-SECRET_KEY = env.str("SECRET_KEY")  # noqa: F405
+SECRET_KEY = env.str("SECRET_KEY")
 if len(SECRET_KEY) < 50 or "insecure" in SECRET_KEY or "only-for-tests" in SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY must be a private random text of at least 50 characters.")
-if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:  # noqa: F405
+if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that serve this platform, separated by commas.")
 
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)  # noqa: F405
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

@@ -7,9 +7,9 @@ from pathlib import Path
 os.environ.setdefault("MLPLATFORM_VAR", tempfile.mkdtemp(prefix="mlplatform-test-"))
 os.environ.setdefault("ML_MODELS_DIR", str(Path(os.environ["MLPLATFORM_VAR"]) / "ml_models"))
 
-from mlplatform.settings.base import *  # noqa: E402, F403
+from mlplatform.settings.base import *
 
-SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
+SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"  # noqa: S105
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

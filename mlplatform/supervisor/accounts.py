@@ -44,7 +44,9 @@ def first_account(path: Path) -> Account:
             user.set_password(password)
             user.save()
         membership = Membership.objects.select_related("workspace").filter(user=user).order_by("pk").first()
-        workspace: Workspace = membership.workspace if membership else create_workspace(name=WORKSPACE, owner=user, actor=SYSTEM)
+        workspace: Workspace = (
+            membership.workspace if membership else create_workspace(name=WORKSPACE, owner=user, actor=SYSTEM)
+        )
         api_key = str(known.get("api_key", ""))
         if not api_key or live_key(api_key) is None:
             _, api_key = issue_key(user=user, workspace=None, name="quickstart", scope=Scope.ADMIN, actor=SYSTEM)

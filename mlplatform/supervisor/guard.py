@@ -21,7 +21,7 @@ def main() -> int:
         if os.getppid() != parent:
             return 1
         os.execvp(command[0], command)  # noqa: S606  (a fixed list, no shell)
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(command)  # type: ignore[unreachable]  # not where mypy runs
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda received, _frame: child.send_signal(received))
     while child.poll() is None:

@@ -43,11 +43,9 @@ def http_answers(url: str) -> Probe:
 
 
 def log_says(path: Path, words: bytes) -> Probe:
-    """The process wrote that it is ready (its log is emptied before it starts)."""
+    """Look for words the process writes when it is ready (its log is emptied before it starts)."""
 
     def probe() -> bool:
         return path.exists() and words in path.read_bytes()
 
     return probe
-
-

@@ -76,14 +76,21 @@ def fit_boosting(
 
 
 def _train(
-    matrix: Matrix, target: npt.NDArray[Any], left: Any, right: Any, settings: Any, rounds: int, patience: int | None, report: Any
+    matrix: Matrix,
+    target: npt.NDArray[Any],
+    left: Any,
+    right: Any,
+    settings: Any,
+    rounds: int,
+    patience: int | None,
+    report: Any,
 ) -> xgboost.Booster:
     train = xgboost.QuantileDMatrix(matrix[left], label=target[left])
-    watched = [] if right is None else [(train, "train"), (xgboost.DMatrix(matrix[right], label=target[right]), "validation")]
-    if patience is None or right is None:
-        watched = watched[1:]
-    else:
-        watched = watched[1:] if len(matrix) > FEW_ROWS else watched
+    watched = (
+        [] if right is None else [(train, "train"), (xgboost.DMatrix(matrix[right], label=target[right]), "validation")]
+    )
+    if patience is None or right is None or len(matrix) > FEW_ROWS:
+        watched = watched[1:]  # the loss on the training rows costs a pass a round
     return xgboost.train(
         settings, train, rounds, evals=watched, early_stopping_rounds=patience if watched else None,
         callbacks=[report], verbose_eval=False,

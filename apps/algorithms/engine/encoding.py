@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
 from apps.algorithms.predictors.encoder import DATE_FEATURES, ColumnEncoding, Encoder, Matrix
-from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.schema import ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
 
 FEW_LEVELS = 12
@@ -40,7 +40,7 @@ def fit_encoder(table: TrainingTable, *, task: Task, target: npt.NDArray[Any] | 
     warnings: list[str] = []
     for column in table.features:
         values = table.columns[column.name]
-        if why := _useless(column, values, table.rows):
+        if why := _useless(values, table.rows):
             warnings.append(f"The column {column.name!r} is left out: {why}.")
             continue
         if column.kind in {ColumnKind.CATEGORY, ColumnKind.TEXT}:
@@ -63,7 +63,7 @@ def fit_encoder(table: TrainingTable, *, task: Task, target: npt.NDArray[Any] | 
     return FittedEncoder(encoder, matrix, tuple(warnings))
 
 
-def _useless(column: Column, values: Any, rows: int) -> str | None:
+def _useless(values: Any, rows: int) -> str | None:
     if isinstance(values, np.ndarray):
         known = values[np.isfinite(values)]
         if not len(known):

@@ -23,7 +23,18 @@ class _Builder:
         self.groups: list[int] = []
         self.node_count = self.leaf_count = self.deepest = 0
 
-    def add(self, *, left: Any, right: Any, feature: Any, threshold: Any, default_left: Any, cover: Any, value: Any, group: int = 0) -> None:
+    def add(
+        self,
+        *,
+        left: Any,
+        right: Any,
+        feature: Any,
+        threshold: Any,
+        default_left: Any,
+        cover: Any,
+        value: Any,
+        group: int = 0,
+    ) -> None:
         """Add one tree; a node whose `left` is negative is a leaf, `value` has a row a node."""
         order, depth = _children_beside(left, right)
         place = np.empty(len(order), dtype=np.int32)

@@ -58,7 +58,11 @@ def classification_curves(truth: Codes, chances: Doubles, names: list[str]) -> d
     right = truth == 1 if len(names) == 2 else chances.argmax(axis=1) == truth
     bins = np.minimum((shown * 10).astype(int), 9)
     curves["calibration"] = [
-        {"predicted": float(shown[bins == b].mean()), "observed": float(right[bins == b].mean()), "rows": int((bins == b).sum())}
+        {
+            "predicted": float(shown[bins == b].mean()),
+            "observed": float(right[bins == b].mean()),
+            "rows": int((bins == b).sum()),
+        }
         for b in range(10)
         if (bins == b).any()
     ]

@@ -88,7 +88,9 @@ def epoch_seconds(value: str | date | datetime) -> float:
 
 def _wrong(row: int, name: str, wanted: str, value: Any) -> Problem:
     shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
-    return Problem(f"/data/{row}/{_escaped(name)}", "wrong_type", f"Row {row}: {name!r} takes {wanted} or null, not {shown}.")
+    return Problem(
+        f"/data/{row}/{_escaped(name)}", "wrong_type", f"Row {row}: {name!r} takes {wanted} or null, not {shown}."
+    )
 
 
 def _shape_fault(wanted: set[str], rows: Sequence[Any], target: str | None) -> InvalidInput:
@@ -120,5 +122,3 @@ def _refusal(problems: list[Problem]) -> InvalidInput:
     shown = problems[:MOST_PROBLEMS]
     more = f" (and {len(shown) - 1} more)" if len(shown) > 1 else ""
     return InvalidInput(f"{shown[0].detail}{more}", shown)
-
-

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.algorithms.predictors.encoder import Encoder, Matrix
 from apps.algorithms.predictors.rows import columns_of_rows
@@ -87,7 +86,8 @@ class TreePredictor:
 
     def raw(self, matrix: Matrix) -> Doubles:
         """Return `scale * sums + base` (rows x outputs)."""
-        return self.trees.sums(matrix) * self.finish.scale + np.asarray(self.finish.base)
+        raw: Doubles = self.trees.sums(matrix) * self.finish.scale + np.asarray(self.finish.base)
+        return raw
 
     def answers(self, matrix: Matrix) -> Answers:
         """Answer an encoded matrix."""
@@ -179,19 +179,24 @@ class TreePredictor:
             encoder=Encoder.from_json(facts["encoder"]),
             trees=FlatTrees.load(folder, outputs=facts["outputs"], deepest=facts["deepest"]),
             finish=Finish(**{**facts["finish"], "base": tuple(facts["finish"]["base"])}),
-            intervals=Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"])) if interval else None,
+            intervals=Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"]))
+            if interval
+            else None,
             tail=Tail(tail["threshold"], tuple(tail["quantiles"])) if tail else None,
         )
 
 
 def probabilities(link: str, raw: Doubles) -> Doubles:
     """Return class probabilities (rows x classes) of raw outputs."""
+    chances: Doubles
     if link == "softmax":
-        shifted: npt.NDArray[np.float64] = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
-    if raw.shape[1] > 1:
-        return raw / raw.sum(axis=1, keepdims=True)
-    second = raw[:, 0]
-    if link == "sigmoid":
-        second = 0.5 * (1.0 + np.tanh(second / 2))
-    return np.column_stack([1.0 - second, second])
+        chances = np.exp(raw - raw.max(axis=1, keepdims=True))
+        chances /= chances.sum(axis=1, keepdims=True)
+    elif raw.shape[1] > 1:
+        chances = raw / raw.sum(axis=1, keepdims=True)
+    else:
+        second = raw[:, 0]
+        if link == "sigmoid":
+            second = 0.5 * (1.0 + np.tanh(second / 2))
+        chances = np.column_stack([1.0 - second, second])
+    return chances

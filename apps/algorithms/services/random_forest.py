@@ -44,7 +44,9 @@ class RandomForestService(TreeService):
 
         chosen = self.parameters["max_features"]
         auto = "sqrt" if classes else "third"
-        share = {"sqrt": "sqrt", "third": max(1, round(matrix.shape[1] / 3)), "all": None}[auto if chosen == "auto" else chosen]
+        share = {"sqrt": "sqrt", "third": max(1, round(matrix.shape[1] / 3)), "all": None}[
+            auto if chosen == "auto" else chosen
+        ]
         forest: Any = (RandomForestClassifier if classes else RandomForestRegressor)(
             n_estimators=1,
             max_depth=self.parameters["max_depth"],

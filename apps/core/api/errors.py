@@ -77,7 +77,14 @@ def describe(error: Exception) -> Described | None:
         return _of_framework(error)
     if isinstance(error, OperationalError):
         logger.warning("The database did not answer: %s", error)
-        return 503, "database_busy", "A part of the platform is not available", "The database did not answer. Try again.", [], _BUSY_SECONDS
+        return (
+            503,
+            "database_busy",
+            "A part of the platform is not available",
+            "The database did not answer. Try again.",
+            [],
+            _BUSY_SECONDS,
+        )
     return _of_django(error)
 
 
@@ -85,7 +92,7 @@ def _of_framework(error: exceptions.APIException) -> Described:
     wait = getattr(error, "wait", None)
     retry_after = max(1, int(wait)) if wait is not None else None
     detail = error.detail if isinstance(error.detail, str) else str(error.default_detail)
-    code = {exceptions.ParseError: "unreadable_request"}.get(type(error), str(error.default_code))
+    code = "unreadable_request" if isinstance(error, exceptions.ParseError) else str(error.default_code)
     return error.status_code, code, HTTPStatus(error.status_code).phrase, str(detail), [], retry_after
 
 

@@ -1,7 +1,7 @@
 """JSON as the platform reads it: bounded, finite, and free of what a database cannot hold."""
 
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 from django.conf import settings
@@ -15,9 +15,7 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self, stream: BinaryIO, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """Return the parsed body; an empty body is an empty object."""
         body = stream.read(settings.JSON_MAX_BYTES + 1)
         return parse_json(body)

@@ -1,7 +1,5 @@
 """Health, metrics and the description of the API."""
 
-from typing import Any, ClassVar
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
@@ -23,8 +21,8 @@ _RETRY_SECONDS = "10"
 class PublicView(APIView):
     """Open to all: it tells nothing about anybody's data."""
 
-    permission_classes: ClassVar[list[Any]] = [AllowAny]
-    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes = [AllowAny]
+    authentication_classes = []
 
 
 class AliveView(PublicView):
@@ -63,9 +61,9 @@ class MetricsView(PublicView):
 class SchemaView(SpectacularAPIView):
     """The OpenAPI 3.1 document; JSON unless YAML is asked for."""
 
-    permission_classes: ClassVar[list[Any]] = [AllowAny]
-    authentication_classes: ClassVar[list[Any]] = []
-    renderer_classes: ClassVar[list[Any]] = [OpenApiJsonRenderer, OpenApiYamlRenderer]
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    renderer_classes = [OpenApiJsonRenderer, OpenApiYamlRenderer]
 
 
 def docs(request: HttpRequest) -> HttpResponse:

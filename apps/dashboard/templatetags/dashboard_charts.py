@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from apps.dashboard import charts
 
 register = template.Library()
+NOTHING = "\u2013"  # what stands for a value that is not there
 
 
 @register.filter
 def figure(value: Any) -> str:
     """Write a number shortly, in the reader's language; anything else as it is."""
     if value is None:
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return _("true") if value else _("false")
     if not isinstance(value, int | float):
@@ -24,14 +25,14 @@ def figure(value: Any) -> str:
     if isinstance(value, int) or value == int(value):
         return number_format(int(value), decimal_pos=0, force_grouping=True)
     size = abs(value)
-    places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5  # noqa: PLR2004
+    places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
     return number_format(round(value, places), decimal_pos=places, force_grouping=True)
 
 
 @register.filter
 def percent(value: Any) -> str:
     """Write a share as a percentage."""
-    return "–" if value is None else f"{number_format(round(100 * value, 1), decimal_pos=0 if value in {0, 1} else 1)} %"
+    return NOTHING if value is None else f"{number_format(round(100 * value, 1), decimal_pos=0 if value in {0, 1} else 1)} %"
 
 
 @register.filter

@@ -33,8 +33,8 @@ class ColumnSerializer(serializers.Serializer[Any]):
     dtype = serializers.CharField()
     missing = serializers.IntegerField()
     distinct = serializers.IntegerField()
-    min = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
-    max = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
+    min = serializers.JSONField(allow_null=True)
+    max = serializers.JSONField(allow_null=True)
     mean = serializers.FloatField(required=False)
     std = serializers.FloatField(required=False)
     quantiles = serializers.JSONField(required=False)

@@ -10,7 +10,11 @@ _detail = DatasetViewSet.as_view({"get": "retrieve", "delete": "destroy"})
 urlpatterns = [
     path("datasets/", _list, name="dataset-list"),
     path("datasets/<uuid:pk>/", _detail, name="dataset-detail"),
-    path("datasets/<uuid:pk>/versions/", DatasetViewSet.as_view({"get": "versions", "post": "new_version"}), name="dataset-versions"),
+    path(
+        "datasets/<uuid:pk>/versions/",
+        DatasetViewSet.as_view({"get": "versions", "post": "new_version"}),
+        name="dataset-versions",
+    ),
     path("datasets/<uuid:pk>/preview/", DatasetViewSet.as_view({"get": "preview"}), name="dataset-preview"),
     path("datasets/<uuid:pk>/download/", DatasetViewSet.as_view({"get": "download"}), name="dataset-download"),
 ]

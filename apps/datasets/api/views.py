@@ -34,7 +34,7 @@ from apps.workspaces.models import Workspace
 _POLL_SECONDS = 0.05
 
 
-class DatasetFilter(filters.FilterSet):
+class DatasetFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?workspace=`, `?kind=`, `?name=`."""
 
     workspace = filters.UUIDFilter(field_name="workspace_id")
@@ -65,7 +65,7 @@ class DatasetViewSet(ScopedViewSet):
     }
 
     def get_parsers(self) -> list[Any]:
-        """Uploads are multipart; nothing else here has a body."""
+        """Return the parser of uploads; nothing else here has a body."""
         return [UploadParser()]
 
     def get_queryset(self) -> QuerySet[Any]:

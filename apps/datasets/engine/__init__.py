@@ -9,7 +9,7 @@ from django.conf import settings
 
 from apps.core.artifacts import sha256_of, storage_guard
 from apps.datasets import lifecycle
-from apps.datasets.engine.dialect import Refused, Reading, find_dialect
+from apps.datasets.engine.dialect import Reading, Refused, find_dialect
 from apps.datasets.engine.profile import profile_table
 from apps.datasets.engine.tables import Copied, copy_parquet, write_table
 from apps.datasets.models import DatasetVersion

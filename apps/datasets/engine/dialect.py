@@ -34,7 +34,7 @@ _FOREIGN = (
 )
 
 
-class Refused(Exception):  # noqa: N818  (a verdict, not a fault)
+class Refused(Exception):
     """The file is refused whole; `problems` are the row-level reasons."""
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
@@ -155,7 +155,9 @@ def _check_lines(path: Path) -> None:
 
 
 def _too_long(line: int, limit: int) -> Refused:
-    return Refused.because("line_too_long", f"Line {line} is longer than {limit // 1024} KiB. Is a quote left open?", row=line)
+    return Refused.because(
+        "line_too_long", f"Line {line} is longer than {limit // 1024} KiB. Is a quote left open?", row=line
+    )
 
 
 def _header(path: Path, reading: Reading) -> Reading:
@@ -171,7 +173,9 @@ def _header(path: Path, reading: Reading) -> Reading:
         raise Refused.because("header", f"The header cannot be read: {error}.", row=1) from error
     if len(names) > settings.UPLOAD_MAX_COLUMNS:
         limit = settings.UPLOAD_MAX_COLUMNS
-        raise Refused.because("too_many_columns", f"The header names {len(names)} columns; at most {limit} are accepted.", row=1)
+        raise Refused.because(
+            "too_many_columns", f"The header names {len(names)} columns; at most {limit} are accepted.", row=1
+        )
     bom = len(codecs.BOM_UTF8) if path.open("rb").read(3) == codecs.BOM_UTF8 else 0
     reading.header_bytes = bom + len(lines.taken.encode())
     reading.names = _clean_names(names, reading)

@@ -92,7 +92,12 @@ def _text_facts(file: pq.ParquetFile, name: str, rows: int) -> dict[str, Any]:
 def _other_facts(file: pq.ParquetFile, name: str, kind: ColumnKind) -> dict[str, Any]:
     column = file.read(columns=[name]).column(0)
     known = column.drop_null()
-    facts: dict[str, Any] = {"missing": column.null_count, "distinct": pc.count_distinct(known).as_py(), "min": None, "max": None}
+    facts: dict[str, Any] = {
+        "missing": column.null_count,
+        "distinct": pc.count_distinct(known).as_py(),
+        "min": None,
+        "max": None,
+    }
     if not len(known):
         return facts
     if kind == ColumnKind.BOOLEAN:
@@ -137,14 +142,19 @@ def _column_warnings(column: dict[str, Any], rows: int) -> list[dict[str, Any]]:
     few = 2 <= column["distinct"] <= TOP_CATEGORIES and "rarest" in column
     if few and column["rarest"] / known < RARE_SHARE:
         share = column["rarest"] / known
-        found.append(_warning(name, "imbalance", f"The rarest value makes up {share:.1%} of the rows; as a target it is hard to learn."))
+        found.append(
+            _warning(
+                name, "imbalance", f"The rarest value makes up {share:.1%} of the rows; as a target it is hard to learn."
+            )
+        )
     return found
 
 
 def _paired_warnings(file: pq.ParquetFile, columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sample = next(file.iter_batches(batch_size=SAMPLE_ROWS))
     table = pa.Table.from_batches([sample])
-    found, seen = [], {}
+    found: list[dict[str, Any]] = []
+    seen: dict[int, str] = {}
     for column in columns[:MOST_PAIRED_COLUMNS]:
         values = table.column(column["name"]).combine_chunks()
         if column["distinct"] < 2:
@@ -159,7 +169,9 @@ def _paired_warnings(file: pq.ParquetFile, columns: list[dict[str, Any]]) -> lis
 
 def _scaled_copies(table: pa.Table, columns: list[dict[str, Any]], copies: set[str]) -> list[dict[str, Any]]:
     names = [
-        c["name"] for c in columns if c["dtype"] in _NUMBERS and c["distinct"] > 2 and not c["missing"] and c["name"] not in copies
+        c["name"]
+        for c in columns
+        if c["dtype"] in _NUMBERS and c["distinct"] > 2 and not c["missing"] and c["name"] not in copies
     ][:MOST_PAIRED_COLUMNS]
     if len(names) < 2 or table.num_rows < 10:
         return []
@@ -172,7 +184,11 @@ def _scaled_copies(table: pa.Table, columns: list[dict[str, Any]], copies: set[s
     correlation = np.abs(unit.T @ unit) / len(unit)
     pairs = np.argwhere(np.triu(correlation > 1 - 1e-9, k=1))
     return [
-        _warning(names[usable[right]], "leakage", f"It is {names[usable[left]]!r} in another scale; if one is the target, leave the other out.")
+        _warning(
+            names[usable[right]],
+            "leakage",
+            f"It is {names[usable[left]]!r} in another scale; if one is the target, leave the other out.",
+        )
         for left, right in pairs.tolist()
     ]
 

@@ -103,10 +103,15 @@ def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
                 pa.PythonFile(file, mode="r"),
                 read_options=pa_csv.ReadOptions(column_names=reading.names, block_size=_BLOCK, use_threads=False),
                 parse_options=pa_csv.ParseOptions(
-                    delimiter=reading.separator, newlines_in_values=True, invalid_row_handler=ragged, ignore_empty_lines=width > 1
+                    delimiter=reading.separator,
+                    newlines_in_values=True,
+                    invalid_row_handler=ragged,
+                    ignore_empty_lines=width > 1,
                 ),
                 convert_options=pa_csv.ConvertOptions(
-                    column_types=dict.fromkeys(reading.names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+                    column_types=dict.fromkeys(reading.names, pa.string()),
+                    strings_can_be_null=False,
+                    quoted_strings_can_be_null=False,
                 ),
             )
             for batch in stream:
@@ -127,7 +132,9 @@ def _check_cells(batch: pa.RecordBatch) -> None:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         longest = pc.max(pc.binary_length(column)).as_py() or 0
         if longest > limit:
-            problem = Refused.problem("cell_too_long", f"A cell holds {longest} bytes; at most {limit} are accepted.", column=name)
+            problem = Refused.problem(
+                "cell_too_long", f"A cell holds {longest} bytes; at most {limit} are accepted.", column=name
+            )
             raise Refused([problem])
 
 
@@ -209,7 +216,9 @@ def _write(
     return copied
 
 
-def _flush(writer: Any, waiting: list[pa.RecordBatch], digest: Any, copied: Copied, *, whole_groups: bool) -> list[pa.RecordBatch]:
+def _flush(
+    writer: Any, waiting: list[pa.RecordBatch], digest: Any, copied: Copied, *, whole_groups: bool
+) -> list[pa.RecordBatch]:
     if not waiting:
         return []
     table = pa.Table.from_batches(waiting)
@@ -235,7 +244,7 @@ def _digest_values(digest: Any, column: pa.ChunkedArray) -> None:
         digest.update(pc.binary_length(filled).to_numpy(zero_copy_only=False).tobytes())
         digest.update("".join(filled.to_pylist()).encode())
     elif pa.types.is_boolean(values.type):
-        digest.update(pc.fill_null(values, False).to_numpy(zero_copy_only=False).tobytes())  # noqa: FBT003
+        digest.update(pc.fill_null(values, False).to_numpy(zero_copy_only=False).tobytes())
     elif pa.types.is_floating(values.type):
         digest.update(pc.fill_null(values, 0.0).to_numpy(zero_copy_only=False).tobytes())
     else:

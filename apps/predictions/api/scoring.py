@@ -29,7 +29,9 @@ def _rows_of_split(value: Any) -> list[dict[str, Any]]:
         raise InvalidInput(text, [Problem("/dataframe_split", "bad_form", text)])
     for i, row in enumerate(data):
         if not isinstance(row, list) or len(row) != len(columns):
-            raise InvalidInput(text, [Problem(f"/dataframe_split/data/{i}", "wrong_length", f"Row {i} does not fit the columns.")])
+            raise InvalidInput(
+                text, [Problem(f"/dataframe_split/data/{i}", "wrong_length", f"Row {i} does not fit the columns.")]
+            )
     return [dict(zip(columns, row, strict=True)) for row in data]
 
 
@@ -86,7 +88,9 @@ def rows_of_tensors(body: Any, schema: TableSchema) -> list[dict[str, Any]]:
     columns = {str(i.get("name")): _flat(i["data"]) for i in inputs}
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:
-        raise InvalidInput("The tensors differ in length.", [Problem("/inputs", "wrong_length", "Give each as many values.")])
+        raise InvalidInput(
+            "The tensors differ in length.", [Problem("/inputs", "wrong_length", "Give each as many values.")]
+        )
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

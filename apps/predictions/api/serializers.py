@@ -57,5 +57,16 @@ class BatchSerializer(serializers.ModelSerializer[BatchPrediction]):
 
     class Meta:
         model = BatchPrediction
-        fields = ["id", "model", "version", "dataset", "dataset_version", "status", "rows", "error", "created_at", "finished_at"]
+        fields = [
+            "id",
+            "model",
+            "version",
+            "dataset",
+            "dataset_version",
+            "status",
+            "rows",
+            "error",
+            "created_at",
+            "finished_at",
+        ]
         read_only_fields = fields

@@ -1,6 +1,6 @@
 """The Open Inference Protocol, version 2, over the same predictors, keys and log."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
@@ -21,8 +21,8 @@ from apps.predictions.api.views import ModelPredictionViewSet
 class ServerView(APIView):
     """What serves here; open to all, like the health routes."""
 
-    permission_classes: ClassVar[list[Any]] = [AllowAny]
-    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes = [AllowAny]
+    authentication_classes = []
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
@@ -74,5 +74,6 @@ class InferenceViewSet(ModelPredictionViewSet):
         done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor)
         answers = Answers(done.predictions, done.details)
         outputs = scoring.tensors_of_answers(answers, predictor.schema, Task(predictor.task))
+        given = request.data.get("id") if isinstance(request.data, dict) else None
         body = {"model_name": str(pk), "model_version": str(done.version), "outputs": outputs}
-        return Response({**body, "id": request.data.get("id") or done.id.hex})
+        return Response({**body, "id": given or done.id.hex})

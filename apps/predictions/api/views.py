@@ -36,7 +36,7 @@ class ModelPredictionViewSet(ScopedViewSet):
     """Answer and explain rows by a model's champion."""
 
     queryset = RegisteredModel.objects.filter(archived_at__isnull=True)
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {
         "predict": Act.PREDICT,
         "invocations": Act.PREDICT,
@@ -128,7 +128,7 @@ class PredictionViewSet(ScopedViewSet):
     """Read single predictions."""
 
     queryset = RegisteredModel.objects.all()
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
 
     @extend_schema(responses=PredictionSerializer, parameters=[OpenApiParameter("pk", str, OpenApiParameter.PATH)])
@@ -142,7 +142,7 @@ class BatchViewSet(ScopedViewSet):
 
     queryset = BatchPrediction.objects.select_related("version", "dataset_version", "model")
     serializer_class = BatchSerializer
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "download": Act.READ}
 
     def list(self, request: Request) -> Response:

@@ -36,7 +36,7 @@ from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import Workspace
 
 
-class ModelFilter(filters.FilterSet):
+class ModelFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?workspace=`, `?algorithm=`, `?task=`, `?domain=`, `?name=`."""
 
     workspace = filters.UUIDFilter(field_name="workspace_id")
@@ -142,12 +142,21 @@ class ModelViewSet(ScopedViewSet):
         accuracy = champion.metrics.get("accuracy") if champion else None
         return Response(
             {
-                "model": {"id": model.pk, "name": model.name, "type": model.algorithm, "accuracy": accuracy, "age_days": age},
+                "model": {
+                    "id": model.pk,
+                    "name": model.name,
+                    "type": model.algorithm,
+                    "accuracy": accuracy,
+                    "age_days": age,
+                },
                 "version": champion.number if champion else None,
                 "metrics": champion.metrics if champion else {},
                 "baseline": champion.baseline if champion else {},
                 "main_metric": champion.evaluation.get("main") if champion else None,
-                "history": [_history_line(version) for version in model.versions.prefetch_related("aliases").order_by("-number")[:200]],
+                "history": [
+                    _history_line(version)
+                    for version in model.versions.prefetch_related("aliases").order_by("-number")[:200]
+                ],
                 "needs_retraining": bool(reasons),
                 "reasons": reasons,
             }
@@ -164,7 +173,9 @@ class ModelViewSet(ScopedViewSet):
 
 def untrained() -> Conflict:
     """Return the refusal of what needs a trained version, with the way out."""
-    return Conflict("The model has no trained version yet. POST a dataset to its train/ route, and wait for the campaign to complete.")
+    return Conflict(
+        "The model has no trained version yet. POST a dataset to its train/ route, and wait for the campaign to complete."
+    )
 
 
 def _history_line(version: ModelVersion) -> dict[str, Any]:
@@ -177,7 +188,7 @@ class VersionViewSet(ScopedViewSet):
 
     queryset = ModelVersion.objects.select_related("model", "dataset_version").prefetch_related("aliases")
     serializer_class = VersionSerializer
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {
         "list": Act.READ,
         "retrieve": Act.READ,
@@ -204,7 +215,11 @@ class VersionViewSet(ScopedViewSet):
 
     def list(self, request: Request, model_id: UUID) -> Response:
         """List versions, newest first."""
-        if not RegisteredModel.objects.in_workspaces(self.access.workspace_ids).filter(pk=model_id, archived_at=None).exists():
+        if (
+            not RegisteredModel.objects.in_workspaces(self.access.workspace_ids)
+            .filter(pk=model_id, archived_at=None)
+            .exists()
+        ):
             raise NotFound
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
@@ -240,7 +255,9 @@ class VersionViewSet(ScopedViewSet):
         """List the version's files with their checksums."""
         version = self.get_object()
         folder = version_folder(version)
-        return Response([_file_line(folder / path, path, digest) for path, digest in sorted(version.manifest["files"].items())])
+        return Response(
+            [_file_line(folder / path, path, digest) for path, digest in sorted(version.manifest["files"].items())]
+        )
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def artifact(self, request: Request, model_id: UUID, number: int, path: str) -> FileResponse:

@@ -35,7 +35,7 @@ class TrainViewSet(ScopedViewSet):
     """Start trainings of a model."""
 
     queryset = RegisteredModel.objects.filter(archived_at__isnull=True).select_related("workspace")
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"train": Act.TRAIN}
 
     @extend_schema(request=TrainSerializer, responses={202: CampaignSerializer})
@@ -74,7 +74,7 @@ def version_to_train_on(model: RegisteredModel, dataset_id: UUID) -> DatasetVers
     return version
 
 
-class CampaignFilter(filters.FilterSet):
+class CampaignFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?model=`, `?status=`, `?workspace=`."""
 
     model = filters.UUIDFilter(field_name="model_id")

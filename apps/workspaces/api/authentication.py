@@ -75,7 +75,7 @@ def access_with_key(clear: str) -> Access | None:
 class SessionAuthentication(authentication.SessionAuthentication):
     """Accept a signed-in browser, with CSRF checked on writes; it reaches all of the user's memberships."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Access] | None:  # type: ignore[override]  # auth is an Access
+    def authenticate(self, request: Request) -> tuple[Any, Access] | None:
         """Return the user and their reach; None for a browser that is not signed in."""
         found = super().authenticate(request)
         return (found[0], access_of(found[0])) if found else None

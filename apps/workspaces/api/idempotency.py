@@ -48,7 +48,7 @@ def _second(record: IdempotencyRecord, digest: str) -> IdempotencyRecord | Respo
             return record
         raise Conflict("The first request with this idempotency key is still under way.", retry_after=2)
     headers = {"Location": record.location} if record.location else {}
-    kind = MEDIA_TYPE if record.status >= 400 else None  # noqa: PLR2004  (HTTP's own line)
+    kind = MEDIA_TYPE if record.status >= 400 else None
     return Response(record.body, status=record.status, headers={**headers, "Idempotent-Replay": "true"}, content_type=kind)
 
 

@@ -13,7 +13,11 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """Describe the bearer form."""
-        return {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY` or `Authorization: Token KEY`."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "`Authorization: Bearer KEY` or `Authorization: Token KEY`.",
+        }
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # not typed

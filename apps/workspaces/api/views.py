@@ -52,9 +52,9 @@ class LoginThrottle(SimpleRateThrottle):
 class TokenView(APIView):
     """Trade a user's name and password for an API key."""
 
-    authentication_classes: ClassVar[list[Any]] = []
-    permission_classes: ClassVar[list[Any]] = [AllowAny]
-    throttle_classes: ClassVar[list[Any]] = [LoginThrottle]
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = [LoginThrottle]
 
     @extend_schema(request=TokenRequestSerializer, responses=TokenSerializer, auth=[])
     def post(self, request: Request) -> Response:
@@ -126,18 +126,20 @@ class WorkspaceViewSet(ScopedViewSet):
         given = self.get_serializer(workspace, data=request.data, partial=True)
         given.is_valid(raise_exception=True)
         name = given.validated_data.get("name", workspace.name)
-        return Response(self.get_serializer(actions.rename_workspace(workspace=workspace, name=name, actor=self.access.actor)).data)
+        return Response(
+            self.get_serializer(actions.rename_workspace(workspace=workspace, name=name, actor=self.access.actor)).data
+        )
 
 
 class _InWorkspace(ScopedViewSet):
     """What belongs to the workspace named in the URL."""
 
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
 
     def workspace(self) -> Workspace:
         """Return the workspace, or 404; the action's act is checked in it."""
         self.access.require(self.acts[self.action], self.kwargs["workspace_id"])
-        return Workspace.objects.get(pk=self.kwargs["workspace_id"])  # type: ignore[no-any-return]
+        return Workspace.objects.get(pk=self.kwargs["workspace_id"])
 
     def get_queryset(self) -> Any:
         """Return the rows of this workspace."""

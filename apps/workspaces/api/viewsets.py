@@ -1,6 +1,6 @@
 """The base of every API view: rows scoped to the caller, and an act declared for each action or no access at all."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -15,7 +15,7 @@ from apps.workspaces.api import idempotency
 from apps.workspaces.models import IdempotencyRecord
 
 
-class Replay(Exception):  # noqa: N818  (an answer on its way, not a fault)
+class Replay(Exception):
     """Carries a stored answer out of `initial`."""
 
     def __init__(self, response: Response) -> None:
@@ -37,7 +37,7 @@ class ScopedViewSet(GenericViewSet[Any]):
     @property
     def access(self) -> Access:
         """The caller's reach."""
-        access: Access = self.request.auth
+        access: Access = cast("Access", self.request.auth)
         return access
 
     first_attempt: IdempotencyRecord | None = None
@@ -81,4 +81,4 @@ def workspace_of(row: Any) -> UUID:
     value = row
     for part in path.split("__"):
         value = getattr(value, part)
-    return value if isinstance(value, UUID) else value.pk  # type: ignore[no-any-return]
+    return value if isinstance(value, UUID) else value.pk
