@@ -1,0 +1,133 @@
+"""Uploads through the page, and what the page then says of a file."""
+
+import pytest
+from django.urls import reverse
+
+from apps.datasets.models import Dataset
+from apps.workspaces.models import AuditEntry
+from tests.dashboard.conftest import as_file, checked, upload
+from tests.dashboard.reading import Page
+from tests.journeys.tables import as_csv, as_french_csv, invoices
+
+DATASETS, UPLOAD = reverse("dashboard:datasets"), reverse("dashboard:upload")
+
+
+def address_of(version) -> str:
+    return reverse("dashboard:dataset", args=[version.dataset_id])
+
+
+def test_an_uploaded_file_is_read_and_shown(cast, browser):
+    client = browser(cast.trainer)
+
+    sent = client.post(UPLOAD, {"file": as_file(as_csv(invoices(120))), "name": "Spring invoices"})
+
+    dataset = Dataset.objects.get()
+    assert (sent.status_code, sent.url) == (302, reverse("dashboard:dataset", args=[dataset.pk]))
+    assert (dataset.name, dataset.workspace, dataset.created_by) == ("Spring invoices", cast.acme, cast.trainer)
+    assert AuditEntry.objects.filter(verb="dataset.upload", user=cast.trainer).count() == 1
+    waiting = Page(client.get(sent.url))
+    assert "The file is being read" in waiting.text
+    checked(dataset.versions.get())
+    page = Page(client.get(sent.url))
+    assert page.faults == []
+    assert {"Spring invoices", "120", "utf-8"} <= {element.text.lower() for element in page.elements} | {"Spring invoices"}
+    assert f"{reverse('dashboard:new_model')}?dataset={dataset.pk}" in page.links
+    for column in ("amount", "days", "sector", "city", "since", "late"):
+        assert column in page.text
+    assert "The file is being read" not in page.text
+
+
+def test_a_french_file_shows_how_it_was_read(cast, browser):
+    version = upload(cast.acme, as_french_csv(invoices(80)), file="factures été.csv")
+
+    page = Page(browser(cast.viewer).get(address_of(version)))
+
+    assert "factures été.csv" in page.text
+    assert "Montant HT" in page.text
+    assert version.reading["encoding"] in page.text
+
+
+def test_a_refused_file_names_the_rows_at_fault(cast, browser):
+    version = upload(cast.acme, b"a,b\n1,2\n1,2,3\n4,5\n6,7,8,9\n")
+
+    page = Page(browser(cast.viewer).get(address_of(version)))
+
+    assert version.status == "refused"
+    assert page.faults == []
+    for problem in version.problems:
+        assert problem["detail"] in page.text
+        assert str(problem["row"]) in {cell.text for cell in page.all("td")}
+    assert not any("new" in link and str(version.dataset_id) in link for link in page.links)
+
+
+@pytest.mark.parametrize("given", [{}, {"file": as_file(b"")}])
+def test_no_file_or_an_empty_one_is_said_in_words(cast, browser, given):
+    answer = browser(cast.trainer).post(UPLOAD, given)
+
+    assert answer.status_code == 422
+    assert "file" in answer.context["fault"]
+    assert answer.context["fault"] in Page(answer).text
+    assert not Dataset.objects.exists()
+
+
+def test_a_file_over_the_limit_is_refused_and_leaves_nothing(cast, browser, settings, tmp_path):
+    settings.UPLOAD_MAX_BYTES = 1000
+
+    answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n" + b"1,2\n" * 1000)})
+
+    assert answer.status_code == 413
+    assert "larger than" in Page(answer).text
+    assert not Dataset.objects.exists()
+    assert not [path for path in (tmp_path / "datasets").rglob("*") if path.is_file()]
+
+
+def test_a_name_that_is_only_a_path_or_controls_is_harmless(cast, browser):
+    sent = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n", "../../etc/pass\u202ewd.csv")})
+
+    version = checked(Dataset.objects.get().versions.get())
+    assert "\u202e" not in version.original_name
+    assert "/" not in version.original_name
+    assert browser(cast.viewer).get(sent.url).status_code == 200
+
+
+def test_hostile_columns_and_cells_stay_words(cast, browser):
+    header = '"<script>alert(1)</script>",__proto__,"a ""quoted"" name",constructor\n'
+    rows = "".join(f'"<img src=x onerror=alert({i})>",{i},"\' onmouseover=\'x",{{{{ 7|add:7 }}}}\n' for i in range(40))
+    version = upload(cast.acme, (header + rows).encode(), name="<b>bold</b>", file='"><svg onload=x>.csv')
+
+    for address in (address_of(version), DATASETS, reverse("dashboard:home")):
+        answer = browser(cast.trainer).get(address)
+        page = Page(answer)
+        assert answer.status_code == 200
+        assert page.faults == []
+        assert "<b>bold</b>" in page.text
+        assert not [e for e in page.elements if any(name.startswith("on") for name in e.attributes)]
+        assert all(script.get("src") or script.get("type") == "application/json" for script in page.all("script"))
+    page = Page(browser(cast.trainer).get(address_of(version)))
+    for name in ("<script>alert(1)</script>", "__proto__", 'a "quoted" name', "constructor", "<img src=x onerror=alert(0)>"):
+        assert name in page.text
+    form = browser(cast.trainer).get(reverse("dashboard:new_model"), {"dataset": str(version.dataset_id)})
+    options = [option.get("value") for option in Page(form).all("option")]
+    assert {"<script>alert(1)</script>", "__proto__", 'a "quoted" name', "constructor"} <= set(options)
+
+
+def test_extreme_numbers_and_dates_do_not_break_the_page(cast, browser):
+    rows = "".join(
+        f"{value},{-1e-300},{day},\n" for value, day in [(1e300, "0001-01-01"), (-1e300, "9999-12-31"), (0, "")] * 4
+    )
+    version = upload(cast.acme, ("huge,tiny,day,empty\n" + rows).encode())
+
+    for language in ("en", "fr"):
+        answer = browser(cast.viewer, language).get(address_of(version))
+        page = Page(answer)
+        assert answer.status_code == 200
+        assert max(len(word) for word in page.text.split()) < 70  # no number of 300 digits
+
+
+def test_many_columns_are_shown_without_a_query_each(cast, browser, django_assert_max_num_queries):
+    names = ",".join(f"c{i}" for i in range(400))
+    row = ",".join(str(i) for i in range(400))
+    version = upload(cast.acme, "\n".join([names, *[row] * 30]).encode())
+
+    with django_assert_max_num_queries(12):
+        assert browser(cast.viewer).get(address_of(version)).status_code == 200
