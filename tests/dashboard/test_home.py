@@ -41,14 +41,15 @@ def test_a_newcomer_is_led_from_a_file_to_a_prediction(cast, browser):
 
 
 def test_it_shows_models_beside_their_baseline_and_what_runs(cast, late_payers, browser):
-    waiting = make_campaign(make_model(cast.acme, name="Never trained"))
+    make_model(cast.acme, name="Never trained")
+    waiting = make_campaign(make_model(cast.acme, name="In training"))
 
     answer = browser(cast.viewer).get(HOME)
     page = Page(answer)
 
     assert page.faults == []
-    assert {"Late payers", "Never trained", "ROC AUC", "Untrained", "Ready"} <= set(_phrases(page))
-    row = answer.context["rows"][1]
+    assert {"Late payers", "Never trained", "ROC AUC", "Untrained", "Ready", "Training"} <= _phrases(page)
+    row = next(row for row in answer.context["rows"] if row["model"] == late_payers)
     assert row["score"].verdict == "better"
     assert reverse("dashboard:campaign", args=[waiting.pk]) in page.links
     assert answer.context["summary"]["training_models"] == 1

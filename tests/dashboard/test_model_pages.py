@@ -13,7 +13,7 @@ from apps.registry.selectors import champion_of, version_folder
 from apps.training.models import TrainingCampaign
 from tests.dashboard.conftest import run, train, upload
 from tests.dashboard.reading import Page
-from tests.journeys.tables import as_csv, invoices
+from tests.journeys.tables import as_csv
 
 NEW = reverse("dashboard:new_model")
 
@@ -104,7 +104,7 @@ def test_columns_left_out_are_not_learned_from(cast, invoices_of_acme, browser):
         ({"task": "divination"}, "does not do"),
         ({"algorithm": "oracle"}, "oracle"),
         ({"algorithm": None}, "lgorithm"),
-        ({"target": "late", "left_out": ["amount", "days", "sector", "city", "since"]}, ""),
+        ({"target": "late", "left_out": ["amount", "days", "sector", "city", "since"]}, "at least one"),
     ],
 )
 def test_what_cannot_be_is_said_in_words_and_nothing_is_kept(cast, invoices_of_acme, browser, wrong, word):

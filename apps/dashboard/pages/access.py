@@ -35,7 +35,7 @@ class Visit:
         wanted = self.request.GET.get("workspace") or self.request.session.get(SESSION_KEY)
         found = next((w for w in self.workspaces if str(w.pk) == str(wanted)), None)
         chosen = found or (self.workspaces[0] if self.workspaces else None)
-        if chosen is not None:
+        if chosen is not None and self.request.session.get(SESSION_KEY) != str(chosen.pk):
             self.request.session[SESSION_KEY] = str(chosen.pk)
         return chosen
 

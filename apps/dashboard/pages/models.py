@@ -1,9 +1,11 @@
 """Models: the form that makes one, and the page of one."""
 
+import math
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -94,18 +96,21 @@ def _start(visit: Visit, dataset: Dataset, given: QueryDict) -> UUID:
     left_out = set(given.getlist("left_out"))
     names = [column["name"] for column in version.columns]
     features = [name for name in names if name not in left_out and name != target] if left_out else []
-    model = create_model(
-        workspace=visit.workspace,
-        actor=visit.access.actor,
-        name=given.get("name", "").strip()[:200] or dataset.name,
-        description=given.get("description", "")[:4000],
-        algorithm=service.slug,
-        task=task,
-        target=target,
-        features=features,
-        parameters=_parameters(service, given),
-    )
-    return start_campaign(model=model, dataset_version=version, actor=visit.access.actor).pk
+    if left_out and not features:
+        raise InvalidInput(_("Every column is left out: leave at least one to learn from."))
+    with transaction.atomic():  # a training that cannot start leaves no model behind
+        model = create_model(
+            workspace=visit.workspace,
+            actor=visit.access.actor,
+            name=given.get("name", "").strip()[:200] or dataset.name,
+            description=given.get("description", "")[:4000],
+            algorithm=service.slug,
+            task=task,
+            target=target,
+            features=features,
+            parameters=_parameters(service, given),
+        )
+        return start_campaign(model=model, dataset_version=version, actor=visit.access.actor).pk
 
 
 def _parameters(service: Any, given: QueryDict) -> dict[str, Any]:
@@ -257,6 +262,8 @@ def _typed(kind: ColumnKind, text: str) -> Any:
         try:
             number = float(text.replace(" ", "").replace("\u202f", "").replace("\u00a0", "").replace(",", "."))
         except ValueError:
+            return text
+        if not math.isfinite(number):
             return text
         return int(number) if kind == ColumnKind.INTEGER and number.is_integer() else number
     if kind == ColumnKind.BOOLEAN:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from apps.dashboard import charts
 
 register = template.Library()
+_PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
 NOTHING = "\u2013"  # what stands for a value that is not there
 
 
@@ -22,9 +23,11 @@ def figure(value: Any) -> str:
         return _("true") if value else _("false")
     if not isinstance(value, int | float):
         return str(value)
+    size = abs(value)
+    if not _PLAIN_FROM <= size < _PLAIN_TO and size != 0:
+        return number_format(f"{value:.4g}")
     if isinstance(value, int) or value == int(value):
         return number_format(int(value), decimal_pos=0, force_grouping=True)
-    size = abs(value)
     places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
     return number_format(round(value, places), decimal_pos=places, force_grouping=True)
 
@@ -32,7 +35,10 @@ def figure(value: Any) -> str:
 @register.filter
 def percent(value: Any) -> str:
     """Write a share as a percentage."""
-    return NOTHING if value is None else f"{number_format(round(100 * value, 1), decimal_pos=0 if value in {0, 1} else 1)} %"
+    if value is None:
+        return NOTHING
+    rounded = round(100 * value, 1)
+    return f"{number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1)} %"
 
 
 @register.filter

@@ -109,14 +109,21 @@ def _other_facts(file: pq.ParquetFile, name: str, kind: ColumnKind) -> dict[str,
     if kind in _TIMES:
         return facts
     values = known.to_numpy().astype(np.float64)
-    facts |= {"mean": float(values.mean()), "std": float(values.std())}
-    facts["quantiles"] = {f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)}
+    with np.errstate(over="ignore", invalid="ignore"):
+        facts |= {"mean": _finite(values.mean()), "std": _finite(values.std())}
+        quantiles = np.quantile(values, QUANTILES)
+    facts["quantiles"] = {f"{q:g}": _finite(v) for q, v in zip(QUANTILES, quantiles, strict=True)}
     facts["histogram"] = _histogram(values)
     if facts["distinct"] <= TOP_CATEGORIES:
         found = sorted(pc.value_counts(known).to_pylist(), key=lambda item: (-item["counts"], item["values"]))
         facts["top"] = [{"value": item["values"], "count": item["counts"]} for item in found]
         facts["rarest"] = found[-1]["counts"]
     return facts
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON can hold: sums over values near the limits of a double overflow."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _histogram(values: npt.NDArray[np.float64]) -> dict[str, Any] | None:
