@@ -52,6 +52,7 @@ def plan_parts(*, broker: Broker, var: Path, host: str, port: int, flower_passwo
     parts.append(Part("flower", [*_CELERY, *flower], logs / "flower.log", http_answers(f"{addresses.flower}/"), secret))
     web = [sys.executable, "-m", "uvicorn", "mlplatform.asgi:application", "--host", host, "--port", str(web_port)]
     web += ["--workers", str(WEB_PROCESSES), "--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "3"]
+    web += ["--timeout-worker-healthcheck", "30"]  # a busy machine is no dead server
     alive = http_answers(f"{addresses.web}/healthz")
     supervised = {**common, "MLPLATFORM_SUPERVISED": "1"}
     parts.append(Part("web", web, logs / "web.log", alive, supervised, stop_signal=signal.SIGTERM))
