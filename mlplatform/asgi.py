@@ -1,6 +1,7 @@
 """The ASGI application: pages, API and event streams by Django, WebSockets by Channels."""
 
 import os
+from typing import cast
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
@@ -19,6 +20,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps to 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from apps.predictions.api.fast import Application, ShortWay  # noqa: E402
 from apps.training.api.routing import websocket_urlpatterns  # noqa: E402
 
 _sockets = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
@@ -33,7 +35,7 @@ async def _websocket(scope: Any, receive: Any, send: Any) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": ShortWay(cast("Application", django_application)),
         "websocket": _websocket,
     }
 )

@@ -40,14 +40,29 @@ class Predicted:
     @property
     def prediction_ids(self) -> list[str]:
         """Ids of the single predictions, good for feedback at once."""
-        return [f"{self.id.hex}-{i}" for i in range(len(self.predictions))]
+        entry = self.id.hex
+        return [f"{entry}-{i}" for i in range(len(self.predictions))]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer as the API gives it."""
+        return {
+            "predictions": self.predictions,
+            "model": self.model_id,
+            "version": self.version,
+            "prediction_ids": self.prediction_ids,
+            "details": self.details,
+        }
 
 
 def predict(*, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
     """Answer rows with the champion; the log entry is written behind."""
+    return answer(model_id=model_id, loaded=live_predictor(model_id), rows=rows, actor=actor)
+
+
+def answer(*, model_id: UUID, loaded: Loaded, rows: Any, actor: Actor) -> Predicted:
+    """Answer rows with a loaded predictor; touches no database."""
     began = time.perf_counter()
     checked = checked_rows(rows, most=settings.PREDICT_MAX_ROWS)
-    loaded = live_predictor(model_id)
     answers = loaded.predictor.predict(checked)
     log_id = uuid.uuid4()
     recorder.record(

@@ -1,6 +1,7 @@
 """Loaded predictors of this process: few, checked before their first use, swapped as aliases move."""
 
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,11 +9,13 @@ from uuid import UUID
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Predictor
 from apps.registry.actions import verify_version
-from apps.registry.models import ModelVersion
+from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import version_folder
 
 MOST_PREDICTORS = 64
 MOST_BYTES = 1024**3
+MOST_CHAMPIONS = 10_000
+REMEMBER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class PredictorCache:
                 self._keep(found)
         return found
 
+    def peek(self, version_id: UUID) -> Loaded | None:
+        """Return the predictor of a version if it is loaded."""
+        with self._lock:
+            return self._loaded.get(version_id)
+
     def _keep(self, loaded: Loaded) -> None:
         with self._lock:
             self._loaded[loaded.version_id] = loaded
@@ -75,3 +83,39 @@ def _load(version: ModelVersion) -> Loaded:
 
 
 predictors = PredictorCache()
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """Which version answers for a model, and whose model it is."""
+
+    workspace_id: UUID
+    version_id: UUID
+    until: float
+
+
+class RecentChampions:
+    """The champions of models asked a moment ago: a promotion is seen everywhere within `REMEMBER_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, Champion] = {}
+
+    def get(self, model_id: UUID) -> Champion | None:
+        """Return a champion that was read a moment ago."""
+        known = self._known.get(model_id)
+        return known if known is not None and known.until > time.monotonic() else None
+
+    def remember(self, model_id: UUID) -> None:
+        """Read the champion of a model that is in service, and keep it for a moment."""
+        now = Alias.objects.filter(
+            model_id=model_id, name=Alias.Name.CHAMPION, until__isnull=True, model__archived_at__isnull=True
+        )
+        found = now.values_list("model__workspace_id", "version_id").first()
+        if len(self._known) > MOST_CHAMPIONS:
+            self._known.clear()
+        if found is not None:
+            workspace_id, version_id = found
+            self._known[model_id] = Champion(workspace_id, version_id, time.monotonic() + REMEMBER_SECONDS)
+
+
+champions = RecentChampions()

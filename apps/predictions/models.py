@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.fields import FastJSONField
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.models import ScopedQuerySet
@@ -24,9 +25,9 @@ class PredictionLog(models.Model):
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="prediction_logs")
     at = models.DateTimeField(db_index=True)
     row_count = models.PositiveIntegerField()
-    rows = models.JSONField()
-    predictions = models.JSONField()
-    details = models.JSONField(default=list)
+    rows = FastJSONField()
+    predictions = FastJSONField()
+    details = FastJSONField(default=list)
     milliseconds = models.FloatField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 

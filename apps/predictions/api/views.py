@@ -27,6 +27,7 @@ from apps.predictions.api.serializers import (
     PredictionSerializer,
     RowsSerializer,
 )
+from apps.predictions.cache import champions
 from apps.predictions.models import BatchPrediction
 from apps.registry.models import RegisteredModel
 from apps.workspaces.api.viewsets import ScopedViewSet
@@ -57,15 +58,8 @@ class ModelPredictionViewSet(ScopedViewSet):
         """Answer rows: one prediction a row, with probabilities or an interval, and the version that made it."""
         model_id = self._model_id(pk)
         done = actions.predict(model_id=model_id, rows=rows_of(request), actor=self.access.actor)
-        return Response(
-            {
-                "predictions": done.predictions,
-                "model": model_id,
-                "version": done.version,
-                "prediction_ids": done.prediction_ids,
-                "details": done.details,
-            }
-        )
+        champions.remember(model_id)
+        return Response(done.as_json())
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
     def invocations(self, request: Request, pk: UUID) -> Response:

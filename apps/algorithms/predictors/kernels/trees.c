@@ -11,7 +11,8 @@ typedef struct {
     uint8_t unused;
 } node_t;
 
-#define BLOCK 128
+#define BLOCK 256
+#define LANES 8 /* walks side by side: each waits for memory while the others step */
 
 static inline int32_t child(const node_t *n, const float *x) {
     const float v = x[n->feature];
@@ -19,19 +20,45 @@ static inline int32_t child(const node_t *n, const float *x) {
     return n->left + right;
 }
 
+static inline void add_leaf(const node_t *n, const float *values, int32_t width, int32_t group, double *to) {
+    const float *leaf = values + (int64_t)n->left * width;
+    if (width == 1) to[group] += leaf[0];
+    else for (int32_t k = 0; k < width; k++) to[k] += leaf[k];
+}
+
+static void walk_lanes(const node_t *nodes, int32_t root, const float *x, int32_t features, int32_t at[LANES]) {
+    for (int i = 0; i < LANES; i++) at[i] = root;
+    int inner;
+    do {
+        inner = 0;
+        for (int i = 0; i < LANES; i++) {
+            const node_t *n = nodes + at[i];
+            const int is_inner = n->feature >= 0;
+            const float v = x[(int64_t)i * features + (is_inner ? n->feature : 0)];
+            int right = !(v <= n->threshold);
+            right = v != v ? !n->default_left : right;
+            at[i] = is_inner ? n->left + right : at[i];
+            inner |= is_inner;
+        }
+    } while (inner);
+}
+
 void trees_sum(const node_t *nodes, const int32_t *roots, const int32_t *groups, int32_t trees, const float *values,
                int32_t width, const float *x, int64_t rows, int32_t features, double *out, int32_t outputs) {
     for (int64_t start = 0; start < rows; start += BLOCK) {
         const int64_t end = start + BLOCK < rows ? start + BLOCK : rows;
         for (int32_t t = 0; t < trees; t++) {
-            for (int64_t r = start; r < end; r++) {
-                const float *row = x + r * features;
+            int64_t r = start;
+            int32_t at[LANES];
+            for (; r + LANES <= end; r += LANES) {
+                walk_lanes(nodes, roots[t], x + r * features, features, at);
+                for (int i = 0; i < LANES; i++)
+                    add_leaf(nodes + at[i], values, width, groups[t], out + (r + i) * outputs);
+            }
+            for (; r < end; r++) {
                 const node_t *n = nodes + roots[t];
-                while (n->feature >= 0) n = nodes + child(n, row);
-                const float *leaf = values + (int64_t)n->left * width;
-                double *to = out + r * outputs;
-                if (width == 1) to[groups[t]] += leaf[0];
-                else for (int32_t k = 0; k < width; k++) to[k] += leaf[k];
+                while (n->feature >= 0) n = nodes + child(n, x + r * features);
+                add_leaf(n, values, width, groups[t], out + r * outputs);
             }
         }
     }
