@@ -1,6 +1,7 @@
 """What the pages call things that the platform names by a code."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 METRICS = {
     "accuracy": _("Accuracy"),
@@ -61,8 +62,38 @@ KINDS = {
     "category": _("category"),
     "text": _("text"),
 }
-EVENTS = {
-    "status": _("State"),
-    "progress": _("Progress"),
-    "metric": _("Measure"),
-}
+
+# What the catalogue's entries say of themselves, in English; a text that is not among these is shown as it is.
+OF_THE_CATALOGUE = (
+    gettext_noop("Isolation forest"),
+    gettext_noop("Finds unusual rows without labels; you say what share may alert."),
+    gettext_noop("Trees"),
+    gettext_noop("More are steadier and slower."),
+    gettext_noop("Rows a tree"),
+    gettext_noop("Small samples isolate best."),
+    gettext_noop("Share of usual rows that may alert"),
+    gettext_noop("Random forest"),
+    gettext_noop("A robust first choice for tables: hardly any tuning, honest with few rows."),
+    gettext_noop("Depth"),
+    gettext_noop("Empty: as deep as the data asks."),
+    gettext_noop("Rows in a leaf"),
+    gettext_noop("More smooth the answers."),
+    gettext_noop("Columns tried at a split"),
+    gettext_noop("auto: the square root for classes, a third for numbers."),
+    gettext_noop("XGBoost"),
+    gettext_noop("Usually the most accurate on tables; finds its own number of trees."),
+    gettext_noop("Most trees"),
+    gettext_noop("Fewer are used when more do not help."),
+    gettext_noop("Learning rate"),
+    gettext_noop("Smaller learns slower and finer."),
+    gettext_noop("Deeper trees see more interplay of columns."),
+    gettext_noop("Weight in a leaf"),
+    gettext_noop("Share of rows a tree"),
+    gettext_noop("Share of columns a tree"),
+    gettext_noop("L2 penalty"),
+    gettext_noop("Patience"),
+    gettext_noop("Stop after so many trees without gain on rows held back; empty: never."),
+    gettext_noop("always the share of each class"),
+    gettext_noop("always the mean"),
+    gettext_noop("the largest robust z-score"),
+)

@@ -7,7 +7,10 @@ from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from apps.algorithms import catalog
+from apps.core.errors import InvalidInput
 from apps.dashboard import charts
+from apps.dashboard.words import KINDS
 
 register = template.Library()
 _PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
@@ -39,6 +42,27 @@ def percent(value: Any) -> str:
         return NOTHING
     rounded = round(100 * value, 1)
     return f"{number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1)} %"
+
+
+@register.filter
+def translated(text: str) -> str:
+    """Return a text of the catalogue in the reader's language, as it is when there is no translation."""
+    return _(text) if text else ""
+
+
+@register.filter
+def kind_word(kind: str) -> str:
+    """Name what a column holds."""
+    return str(KINDS.get(kind, kind))
+
+
+@register.filter
+def algorithm_title(slug: str) -> str:
+    """Name an algorithm; one that is no longer in the catalogue by its slug."""
+    try:
+        return _(catalog.get(slug).title)
+    except InvalidInput:
+        return slug
 
 
 @register.filter

@@ -1,0 +1,130 @@
+"""A campaign's page at every stage of its life."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from apps.training import lifecycle
+from apps.training.selectors import last_seq
+from tests.dashboard.reading import Page
+from tests.factories import make_campaign, make_model
+
+
+def address_of(campaign) -> str:
+    return reverse("dashboard:campaign", args=[campaign.pk])
+
+
+def facts_of(page: Page) -> dict:
+    return json.loads(page.one("script", id="facts").text)
+
+
+def test_one_that_waits_can_be_watched_and_cancelled(cast, invoices_of_acme, browser):
+    campaign = make_campaign(make_model(cast.acme, target="late"), dataset_version=invoices_of_acme, stage="queued")
+    lifecycle.record_creation(campaign)
+    client = browser(cast.trainer)
+
+    page = Page(client.get(address_of(campaign)))
+    after = Page(client.post(reverse("dashboard:cancel_campaign", args=[campaign.pk]), follow=True))
+
+    assert page.faults == []
+    assert "Waiting for a worker" in page.text
+    assert facts_of(page)["status"] == "pending"
+    assert "Cancelled" in after.text
+    campaign.refresh_from_db()
+    assert campaign.status == "cancelled"
+    assert reverse("dashboard:cancel_campaign", args=[campaign.pk]) not in after.posts_to
+
+
+def test_cancelling_what_has_ended_is_said_in_words(cast, late_payers, browser):
+    campaign = late_payers.campaigns.get()
+
+    page = Page(browser(cast.trainer).post(reverse("dashboard:cancel_campaign", args=[campaign.pk]), follow=True))
+
+    assert "completed already" in page.text
+    campaign.refresh_from_db()
+    assert campaign.status == "completed"
+
+
+def test_one_that_runs_hands_its_curve_and_place_in_the_log_to_the_script(cast, invoices_of_acme, browser):
+    campaign = make_campaign(make_model(cast.acme, target="late"), dataset_version=invoices_of_acme)
+    lifecycle.record_creation(campaign)
+    claim = lifecycle.claim(campaign.pk, {})
+    for step in (10, 20, 30):
+        lifecycle.report(
+            campaign.pk, claim.token, progress=step / 100, stage="fitting", step=step, metrics={"validation_loss": 1 / step}
+        )
+
+    page = Page(browser(cast.viewer, "fr").get(address_of(campaign)))
+    facts = facts_of(page)
+
+    assert [point["step"] for point in facts["history"]] == [10, 20, 30]
+    assert (facts["status"], facts["progress"], facts["seq"]) == ("training", 0.3, last_seq(campaign.pk))
+    assert page.one("progress").get("value") == "0.3"
+    assert "Apprentissage" in page.text
+
+
+def test_one_that_is_done_shows_what_came_of_it(cast, late_payers, browser):
+    campaign = late_payers.campaigns.get()
+
+    page = Page(browser(cast.viewer).get(address_of(campaign)))
+
+    assert page.faults == []
+    assert "Completed" in page.text
+    assert reverse("dashboard:model", args=[late_payers.pk]) in page.links
+    assert "Baseline: always the share of each class" in page.text
+    assert len(facts_of(page)["history"]) > 1
+
+
+@pytest.mark.parametrize(
+    "words", ["The file ran out.", "</script><script>alert(1)</script>", "<!--", "{{ 7|add:7 }}", "\u2028"]
+)
+def test_one_that_failed_says_why_whatever_the_words(cast, invoices_of_acme, browser, words):
+    campaign = make_campaign(make_model(cast.acme, target="late"), dataset_version=invoices_of_acme)
+    lifecycle.record_creation(campaign)
+    claim = lifecycle.claim(campaign.pk, {})
+    lifecycle.fail(campaign.pk, claim.token, reason=words)
+
+    answer = browser(cast.viewer).get(address_of(campaign))
+    page = Page(answer)
+
+    assert page.faults == []
+    assert " ".join(words.split()) in page.one("div", role="alert").text
+    assert facts_of(page)["error"] == words
+    assert all(script.get("src") or script.get("type") == "application/json" for script in page.all("script"))
+
+
+def test_metrics_of_any_name_are_data_not_code(cast, invoices_of_acme, browser):
+    campaign = make_campaign(make_model(cast.acme, target="late"), dataset_version=invoices_of_acme)
+    lifecycle.record_creation(campaign)
+    claim = lifecycle.claim(campaign.pk, {})
+    for name in ("__proto__", "constructor", "</script>"):
+        lifecycle.report(
+            campaign.pk,
+            claim.token,
+            progress=0.1,
+            stage="<b>",
+            step=1,
+            metrics={name: float("nan") if name == "</script>" else 1.0},
+        )
+
+    facts = facts_of(Page(browser(cast.viewer).get(address_of(campaign))))
+
+    assert facts["history"] == [
+        {"step": 1, "__proto__": 1.0},
+        {"step": 1, "constructor": 1.0},
+        {"step": 1, "</script>": None},
+    ]
+
+
+def test_the_list_shows_every_state(cast, invoices_of_acme, late_payers, browser):
+    from django.utils import timezone
+
+    for status in ("pending", "training", "failed", "cancelled"):
+        ended = timezone.now() if status in {"failed", "cancelled"} else None
+        make_campaign(late_payers, dataset_version=invoices_of_acme, status=status, finished_at=ended)
+
+    page = Page(browser(cast.viewer).get(reverse("dashboard:campaigns")))
+
+    assert page.faults == []
+    assert {"Pending", "Training", "Failed", "Cancelled", "Completed"} <= {element.text for element in page.all("span")}

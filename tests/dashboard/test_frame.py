@@ -1,0 +1,153 @@
+"""What every page has: a policy that forbids inline code, and nothing that would need it; error pages; charts."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.dashboard import charts
+from tests.dashboard.reading import Page
+
+ROOT = Path(__file__).resolve().parents[2] / "apps" / "dashboard"
+
+
+def addresses(model) -> list[str]:
+    campaign = model.campaigns.get()
+    names = ("home", "datasets", "models", "new_model", "campaigns", "settings", "sign_in")
+    objects = [("model", model.pk), ("campaign", campaign.pk), ("dataset", campaign.dataset_version.dataset_id)]
+    return [*(reverse(f"dashboard:{n}") for n in names), *(reverse(f"dashboard:{kind}", args=[pk]) for kind, pk in objects)]
+
+
+def test_no_page_holds_inline_code_or_reaches_for_another_host(cast, late_payers, browser):
+    for address in addresses(late_payers):
+        answer = browser(cast.owner).get(address)
+        page = Page(answer)
+        assert page.faults == [], address
+        policy = answer["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        for element in page.elements:
+            assert not element.get("style"), (address, element)
+            assert not [name for name in element.attributes if name.startswith("on")], (address, element)
+            assert element.tag != "style"
+            if element.tag == "script":
+                assert element.get("src") or element.get("type") == "application/json"
+            for name in ("src", "href", "action"):
+                assert not element.get(name).startswith(("http:", "https:", "//", "javascript:")), (address, element)
+
+
+def test_every_field_and_picture_can_be_named_aloud(cast, late_payers, browser):
+    for address in addresses(late_payers):
+        page = Page(browser(cast.owner).get(address))
+        assert len(page.all("h1")) == 1, address
+        assert page.all("title")[0].text
+        assert page.one("html").get("lang") == "en"
+        for svg in page.all("svg"):
+            assert svg.get("aria-hidden") == "true" or (svg.get("role") == "img" and svg.text), (address, svg)
+        labelled = {label.get("for") for label in page.all("label")}
+        source = browser(cast.owner).get(address).content.decode()
+        for field in [*page.all("input"), *page.all("select")]:
+            if field.get("type") == "hidden":
+                continue
+            named = field.get("aria-label") or field.get("id") in labelled or _inside_label(source, field.get("name"))
+            assert named, (address, field)
+
+
+def _inside_label(source: str, name: str) -> bool:
+    return any(
+        re.search(rf'name="{re.escape(name)}"', label) for label in re.findall(r"<label.*?</label>", source, re.DOTALL)
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("/nowhere/", "There is nothing here"), ("/models/x/", "There is nothing here")]
+)
+def test_a_wrong_address_gets_a_page(cast, browser, address, words):
+    for client in (browser(), browser(cast.viewer)):
+        answer = client.get(address)
+        page = Page(answer)
+        assert (answer.status_code, page.faults) == (404, [])
+        assert words in page.text
+        assert "/" in page.links
+
+
+def test_error_pages_speak_the_reader_s_language(cast, browser):
+    answer = browser(cast.viewer, "fr").get("/nowhere/")
+
+    assert "a rien ici" in Page(answer).text
+    assert Page(answer).one("html").get("lang") == "fr"
+    refused = browser(cast.viewer, "fr").get(reverse("dashboard:new_model"))
+    assert refused.status_code == 403
+    assert "Votre rôle ne le permet pas" in Page(refused).text
+
+
+def test_a_fault_of_ours_gets_a_page_without_details(cast, late_payers, monkeypatch):
+    def broken(ids: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("apps.dashboard.pages.home.model_rows", broken)
+    client = Client(raise_request_exception=False)
+    client.force_login(cast.viewer)
+
+    answer = client.get("/")
+
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.content.decode()
+    assert "Something went wrong on our side" in Page(answer).text
+
+
+def test_the_api_under_the_same_roof_still_answers_machines(db, browser):
+    answer = browser().get("/api/v1/nowhere/")
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_what_is_vendored_is_named_with_its_licence():
+    vendor = ROOT / "static" / "dashboard" / "vendor"
+    notes = (vendor / "THIRD_PARTY.md").read_text()
+
+    assert "htmx" in notes
+    assert "uPlot" in notes
+    assert all(path.stat().st_size > 100 for path in vendor.iterdir())
+
+
+def test_the_style_knows_both_lights():
+    style = (ROOT / "static" / "dashboard" / "app.css").read_text()
+
+    assert "prefers-color-scheme: dark" in style
+    assert "@import" not in style
+    assert "http" not in style
+
+
+@pytest.mark.parametrize("counts", [[], [0], [0, 0, 0], [5], [1, 10**12, 3]])
+def test_bars_are_drawn_for_any_counts(counts):
+    drawn = charts.histogram(counts, title="<b>")
+
+    assert "&lt;b&gt;" in drawn
+    assert drawn.count("<rect") == len(counts)
+    assert "nan" not in drawn
+    assert all(
+        0 <= float(height) <= 44 for height in re.findall(r'rect x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', drawn)
+    )
+
+
+@pytest.mark.parametrize(("share", "width"), [(-1, "0.0"), (0, "0.0"), (0.5, "50.0"), (7, "100.0")])
+def test_a_share_stays_in_its_bar(share, width):
+    assert f'width="{width}" height="6"' in charts.share_bar(share, title="part")
+
+
+@pytest.mark.parametrize("points", [[], [(0, 0)], [(1.0, 1.0), (1.0, 1.0)], [(-1e300, 1e300), (3, 4)]])
+def test_points_of_any_scale_are_drawn(points):
+    drawn = charts.scatter(points, title="t", x_label="x", y_label="y")
+
+    assert drawn.count("<circle") in {0, len(points)}
+    assert "nan" not in drawn
+    assert "inf" not in drawn
+
+
+def test_contributions_point_to_their_side():
+    assert 'class="up"' in charts.signed_bar(2, 4, title="a")
+    assert 'class="down" x="25.00" width="25.00"' in charts.signed_bar(-2, 4, title="a")
+    assert 'width="0.00"' in charts.signed_bar(0, 0, title="a")

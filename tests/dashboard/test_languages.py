@@ -1,0 +1,181 @@
+"""French and English: nothing untranslated, the compiled texts in step with the written ones, numbers as readers write them."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import polib
+import pytest
+from django.urls import reverse
+from django.utils import translation
+
+from apps.algorithms import catalog
+from tests.dashboard.reading import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+FRENCH = ROOT / "apps" / "dashboard" / "locale" / "fr" / "LC_MESSAGES" / "django.po"
+_TAG = re.compile(r"""{%\s*translate\s+(?P<quote>["'])(?P<text>.*?)(?P=quote)""")
+_BLOCK = re.compile(r"{%\s*blocktranslate(?:\s+[^%]*)?%}(?P<text>.*?){%\s*endblocktranslate\s*%}", re.DOTALL)
+_CALL = re.compile(r"""\b(?:_|gettext_noop)\(\s*(?P<quote>["'])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\s*\)""")
+
+
+@pytest.fixture(scope="module")
+def french() -> polib.POFile:
+    return polib.pofile(str(FRENCH))
+
+
+def texts_in_templates() -> set[str]:
+    found = set()
+    for path in (ROOT / "apps").glob("*/templates/**/*.html"):
+        source = path.read_text()
+        found |= {match["text"] for match in _TAG.finditer(source)}
+        found |= {re.sub(r"{{\s*(\w+)\s*}}", r"%(\1)s", match["text"]) for match in _BLOCK.finditer(source)}
+    return found
+
+
+def texts_in_code() -> set[str]:
+    found = set()
+    for path in (ROOT / "apps").glob("**/*.py"):
+        found |= {match["text"] for match in _CALL.finditer(path.read_text())}
+    return found
+
+
+def test_every_text_of_the_pages_and_the_code_has_its_french(french):
+    written = {entry.msgid for entry in french.translated_entries()}
+
+    missing = (texts_in_templates() | texts_in_code()) - written
+
+    assert len(texts_in_templates()) > 100
+    assert missing == set()
+    assert [entry.msgid for entry in french if entry.fuzzy or entry.obsolete or not entry.msgstr] == []
+
+
+def test_what_the_catalogue_says_of_itself_has_its_french(french):
+    written = {entry.msgid for entry in french}
+
+    for service in catalog.entries():
+        said = [service.title, service.summary, *(t for p in service.hyperparameters for t in (p.title, p.help))]
+        assert {text for text in said if text} <= written, service.slug
+
+
+def test_the_compiled_texts_are_those_written(french):
+    compiled = polib.mofile(str(FRENCH.with_suffix(".mo")))
+
+    assert {e.msgid: e.msgstr for e in compiled} == {e.msgid: e.msgstr for e in french}
+
+
+def test_a_translation_keeps_the_places_of_its_values(french):
+    for entry in french:
+        for places in (
+            lambda t: sorted(re.findall(r"%\(\w+\)s", t)),
+            lambda t: sorted(f for _, f, _, _ in Formatter().parse(t) if f),
+        ):
+            assert places(entry.msgid) == places(entry.msgstr), entry.msgid
+
+
+def test_french_is_written_as_the_french_write_it(french):
+    """A space before double punctuation, no straight apostrophe between letters."""
+    for entry in french:
+        assert not re.search(r"\w[;!?]", entry.msgstr), entry.msgstr
+        assert not re.search(r"\w:(\s|$)", entry.msgstr), entry.msgstr
+        assert not re.search(r"\w'\w", entry.msgstr), entry.msgstr
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("fr", "fr"), ("fr-CA,fr;q=0.9,en;q=0.5", "fr"), ("en-GB", "en"), ("de", "en"), ("", "en"), (";;q=x,\x01", "en")],
+)
+def test_the_browser_s_language_is_honoured(db, browser, accepted, language):
+    page = Page(browser(language=accepted).get(reverse("dashboard:sign_in")))
+
+    assert page.one("html").get("lang") == language
+    assert ("Se connecter" in page.text) == (language == "fr")
+
+
+def test_the_switch_is_remembered_and_leads_back(cast, browser):
+    client = browser(cast.viewer, "en")
+    models = reverse("dashboard:models")
+
+    switched = client.post(reverse("set_language"), {"language": "fr", "next": models})
+
+    assert (switched.status_code, switched.url) == (302, models)
+    for address in (models, reverse("dashboard:home")):
+        assert Page(client.get(address)).one("html").get("lang") == "fr"
+    evil = client.post(reverse("set_language"), {"language": "fr", "next": "https://evil.example/"})
+    assert not evil.url.startswith("http")
+
+
+def test_a_french_page_holds_no_english(cast, late_payers, browser, french):
+    """No msgid whose French differs is seen on a French page."""
+    english = {e.msgid for e in french if e.msgid != e.msgstr and len(e.msgid) > 12 and "%(" not in e.msgid}
+    campaign = late_payers.campaigns.get()
+    addresses = [
+        reverse(f"dashboard:{name}") for name in ("home", "datasets", "models", "new_model", "campaigns", "settings")
+    ]
+    addresses += [
+        reverse(f"dashboard:{kind}", args=[pk]) for kind, pk in [("model", late_payers.pk), ("campaign", campaign.pk)]
+    ]
+    addresses += [reverse("dashboard:dataset", args=[campaign.dataset_version.dataset_id])]
+
+    for address in addresses:
+        text = Page(browser(cast.owner, "fr").get(address)).text
+        assert {words for words in english if words in text} == set(), address
+
+
+def test_numbers_and_dates_are_written_in_the_reader_s_way(cast, late_payers, browser):
+    address = reverse("dashboard:model", args=[late_payers.pk])
+    score = late_payers.versions.get().metrics["roc_auc"]
+
+    in_english = Page(browser(cast.viewer, "en").get(address)).text
+    in_french = Page(browser(cast.viewer, "fr").get(address)).text
+
+    assert f"{score:.3f}" in in_english
+    assert f"{score:.3f}".replace(".", ",") in in_french
+    assert f"{score:.3f}" not in in_french
+
+
+def test_what_machines_read_is_not_localised(cast, late_payers, browser):
+    """Inputs, SVG and progress bars hold points, whatever the language."""
+    campaign = late_payers.campaigns.get()
+    campaign.progress = 0.4321
+    campaign.save()
+
+    for kind, pk in [("model", late_payers.pk), ("campaign", campaign.pk), ("dataset", campaign.dataset_version.dataset_id)]:
+        page = Page(browser(cast.trainer, "fr").get(reverse(f"dashboard:{kind}", args=[pk])))
+        for element in page.elements:
+            if element.tag in {"rect", "circle", "line", "progress"} or element.get("type") == "number":
+                numbers = [
+                    element.get(name) for name in ("x", "y", "width", "height", "cx", "cy", "value") if element.get(name)
+                ]
+                assert all(re.fullmatch(r"-?[\d.]+", number) for number in numbers), element
+    new = Page(browser(cast.trainer, "fr").get(reverse("dashboard:new_model")))
+    assert new.one("input", name_="xgboost.learning_rate").get("value") == "0.05"
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_figures_of_any_size_are_short_and_never_an_error(language):
+    from apps.dashboard.templatetags.dashboard_charts import figure, percent
+
+    with translation.override(language):
+        for value in (
+            0,
+            -0.0,
+            1,
+            10**18,
+            1e300,
+            -1e300,
+            1e-300,
+            5e-7,
+            0.1,
+            123456.789,
+            float("nan"),
+            float("inf"),
+            -float("inf"),
+        ):
+            assert 1 <= len(figure(value)) <= 20, value
+        assert (figure(None), figure("text"), percent(None)) == ("\u2013", "text", "\u2013")
+        assert [re.sub(r"\s", " ", percent(v)) for v in (0, 1, 0.9)] == ["0 %", "100 %", "90 %"]
+    with translation.override("fr"):
+        assert (percent(0.1234), figure(0.1234)) == ("12,3 %", "0,123")
+    with translation.override("en"):
+        assert (percent(0.9999), figure(1234567)) == ("100 %", "1,234,567")
