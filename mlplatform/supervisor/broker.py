@@ -34,7 +34,7 @@ def choose_broker(var: Path) -> Broker:
         url = f"redis://:{password}@127.0.0.1:{port}/0"
         write_atomically(var / "broker" / "url", url.encode(), mode=0o600)
         return Broker(url, _configured(server, var, port, password), server.name)
-    if importlib.util.find_spec("fakeredis"):
+    if importlib.util.find_spec("fakeredis") and importlib.util.find_spec("lupa"):  # Celery's client sends Lua scripts
         command = [sys.executable, "-m", "mlplatform.supervisor.python_broker", str(port)]
         url = f"redis://127.0.0.1:{port}/0"
         write_atomically(var / "broker" / "url", url.encode(), mode=0o600)

@@ -5,6 +5,8 @@ import re
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.journeys.running import ROLES, RunningPlatform, alive, free_port, wait_for
+from tests.journeys.running import ROLES, ROOT, RunningPlatform, alive, free_port, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -101,6 +103,20 @@ def test_flower_asks_for_a_password(running: RunningPlatform):
     assert {httpx.get(f"http://127.0.0.1:{port}/workers").status_code for port in ports} == {401}
 
 
+def doctor(platform: RunningPlatform) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "manage.py", "doctor"]
+    return subprocess.run(
+        command, cwd=ROOT, env=platform.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_doctor_finds_all_well(running: RunningPlatform):
+    said = wait_for(lambda: (done := doctor(running)).returncode == 0 and done, seconds=60, what="the doctor's consent")
+
+    for part in ("database", "broker", "storage", "worker"):
+        assert part in said.stdout
+
+
 def test_the_parent_loads_no_ml_library(running: RunningPlatform):
     loaded = {line.path for line in psutil.Process(running.process.pid).memory_maps()}
 
@@ -135,6 +151,10 @@ def test_it_stops_within_ten_seconds_leaves_nothing_and_starts_again_as_it_was(t
         assert took < 10
         assert not alive(family)
         assert not platform.family()
+        ill = doctor(platform)
+        assert ill.returncode == 1
+        assert "→" in ill.stdout
+        assert "Traceback" not in ill.stdout + ill.stderr
         again = platform.start().facts
         for fact in ("username", "password", "api_key", "workspace"):
             assert again[fact] == before[fact]
