@@ -1,0 +1,102 @@
+"""Every page as a person sees it: both languages, both lights, wide and narrow; nothing cut off, nothing in the console."""
+
+import re
+
+import pytest
+
+from tests.browser.conftest import does_not_scroll_sideways, shoot
+
+PAGES = {
+    "home": "/",
+    "datasets": "/datasets/",
+    "models": "/models/",
+    "new-model": "/models/new/",
+    "campaigns": "/campaigns/",
+    "settings": "/settings/",
+    "nowhere": "/nowhere/",
+}
+LOOKS = [("en", "light", 1280), ("fr", "dark", 1280), ("fr", "light", 390), ("en", "dark", 390)]
+
+
+def first_link(page, start: str, name: str) -> str:
+    page.goto(start)
+    return page.get_by_role("link", name=name).first.get_attribute("href")
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
+def test_every_page_fits_and_is_quiet(visit, platform, language, scheme, width):
+    page = visit(language=language, scheme=scheme, width=width)
+    objects = {
+        "model": first_link(page, "/models/", "Late payers"),
+        "regression": first_link(page, "/models/", "Payment delay"),
+        "campaign": first_link(page, "/campaigns/", "Late payers"),
+        "dataset": first_link(page, "/datasets/", "Factures clients"),
+    }
+    cut_off = []
+    for name, address in {**PAGES, **objects}.items():
+        answer = page.goto(address)
+        assert answer.status == (404 if name == "nowhere" else 200)
+        assert page.locator("html").get_attribute("lang") == language
+        if name == "campaign":
+            page.wait_for_selector("#curve canvas")
+        shoot(page, f"{name}-{language}-{scheme}-{width}")
+        if not does_not_scroll_sideways(page):
+            cut_off.append(name)
+    page.complaints[:] = [text for text in page.complaints if "404" not in text]
+    assert cut_off == []
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS[:1] + LOOKS[2:3])
+def test_the_sign_in_page(visit, platform, language, scheme, width):
+    page = visit(language=language, scheme=scheme, width=width, signed_in=False)
+    page.goto("/models/")
+    assert re.search(r"/sign-in/\?next=/models/$", page.url)
+    page.fill("[name=username]", "somebody")
+    page.fill("[name=password]", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+
+    shoot(page, f"sign-in-{language}-{scheme}-{width}")
+
+    assert does_not_scroll_sideways(page)
+
+
+def test_the_keyboard_reaches_the_content_first(visit, platform):
+    page = visit()
+    page.goto("/models/")
+
+    page.keyboard.press("Tab")
+    skip = page.evaluate("document.activeElement.getAttribute('href')")
+    page.keyboard.press("Tab")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+
+    assert skip == "#content"
+    assert outline != "none"
+
+
+def test_the_language_switch_needs_one_click_and_keeps_the_page(visit, platform):
+    page = visit(language="en")
+    page.goto("/models/")
+
+    page.select_option("select[name=language]", "fr")
+    page.wait_for_selector("html[lang=fr]")
+
+    assert page.url == f"{platform.url}/models/"
+    page.goto("/campaigns/")
+    assert page.locator("html").get_attribute("lang") == "fr"
+
+
+def test_without_script_the_pages_still_work(chromium, platform):
+    context = chromium.new_context(base_url=platform.url, java_script_enabled=False, locale="en-GB")
+    page = context.new_page()
+    page.goto("/")
+    page.fill("[name=username]", platform.facts["username"])
+    page.fill("[name=password]", platform.facts["password"])
+    page.click("main button.primary")
+    page.goto("/models/")
+    page.click("text=Late payers")
+
+    page.get_by_role("button", name="Predict").click()
+
+    assert page.get_by_role("heading", name="Why").is_visible()
+    context.close()
