@@ -22,7 +22,13 @@ METRICS = {
     "recall_of_alerts": _("Recall of alerts"),
 }
 SMALLER_IS_BETTER = {"log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
-NEUTRAL = {"alert_rate", "interval_coverage", "interval_width"}
+# Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
+NEUTRAL = {"alert_rate", "interval_coverage", "interval_width", "calibration_error"}
+CURVES = {
+    "train_loss": _("Loss on the rows it learns from"),
+    "validation_loss": _("Loss on rows held back"),
+    "out_of_bag_score": _("Score on rows a tree has not seen"),
+}
 
 STAGES = {
     "queued": _("Waiting for a worker"),

@@ -121,6 +121,34 @@ def test_the_style_knows_both_lights():
     assert "http" not in style
 
 
+READ_ON = [
+    ("ink", "ground"), ("ink", "surface"), ("soft", "ground"), ("soft", "surface"), ("soft", "raised"), ("accent", "ground"),
+    ("accent", "surface"), ("accent-ink", "accent"), ("accent", "accent-soft"), ("ink", "accent-soft"), ("good", "good-soft"),
+    ("good", "surface"), ("bad", "bad-soft"), ("bad", "surface"), ("warn", "warn-soft"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+@pytest.mark.parametrize(("ink", "ground"), READ_ON)
+def test_words_stand_out_from_what_they_are_written_on(light, ink, ground):
+    """WCAG AA asks 4.5 to 1."""
+    style = (ROOT / "static" / "dashboard" / "app.css").read_text()
+    blocks = re.findall(r":root {(.*?)}", style, re.DOTALL)
+    tokens = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[0]))
+    if light == "dark":
+        tokens |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[1]))
+
+    high, low = sorted((_luminance(tokens[ink]), _luminance(tokens[ground])), reverse=True)
+
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 @pytest.mark.parametrize("counts", [[], [0], [0, 0, 0], [5], [1, 10**12, 3]])
 def test_bars_are_drawn_for_any_counts(counts):
     drawn = charts.histogram(counts, title="<b>")

@@ -14,7 +14,7 @@ from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.selectors import scores_of
-from apps.dashboard.words import METRICS, STAGES, STATUSES
+from apps.dashboard.words import CURVES, METRICS, STAGES, STATUSES
 from apps.training.actions import cancel_campaign
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaign_as_json, campaigns_of, events_after, last_seq
@@ -38,7 +38,7 @@ def campaign_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
         "statuses": {code: str(text) for code, text in STATUSES.items()},
         "left": _("about {time} left"),
         "step": _("step"),
-        "metrics": {code: str(text) for code, text in METRICS.items()},
+        "metrics": {code: str(text) for code, text in {**METRICS, **CURVES}.items()},
     }
     events = [
         {"at": event.at, "status": event.status, "word": STATUSES[event.status], "message": event.message}

@@ -45,6 +45,12 @@ def percent(value: Any) -> str:
 
 
 @register.filter
+def plain(value: Any) -> Any:
+    """Return a cell as it stands in the data; true and false in the reader's language."""
+    return figure(value) if isinstance(value, bool) else value
+
+
+@register.filter
 def translated(text: str) -> str:
     """Return a text of the catalogue in the reader's language, as it is when there is no translation."""
     return _(text) if text else ""

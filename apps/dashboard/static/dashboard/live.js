@@ -47,7 +47,7 @@
         const colours = [colour("--accent"), colour("--warn"), colour("--bad"), colour("--good")];
         plot = new uPlot({
           width: place.clientWidth, height: 280, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 60 }],
-          series: [{ label: words.step }, ...names.map((n, i) => ({ label: n.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true }))],
+          series: [{ label: words.step }, ...names.map((n, i) => ({ label: words.metrics[n] || n.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true }))],
         }, data, place);
         window.addEventListener("resize", () => plot.setSize({ width: place.clientWidth, height: 280 }));
       },
