@@ -15,7 +15,6 @@ import time
 import venv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -49,13 +48,13 @@ def main() -> int:
     say("Preparing the database")
     if subprocess.run([PYTHON, "manage.py", "migrate", "--verbosity", "0"], check=False).returncode:
         sys.exit("The database could not be prepared; the reason is above.")
-    hand_over(rest)
+    return hand_over(rest)
 
 
-def hand_over(options: list[str]) -> NoReturn:
+def hand_over(options: list[str]) -> int:
     """Become `manage.py up`."""
     say("Starting the platform")
-    os.execv(PYTHON, [str(PYTHON), "manage.py", "up", *options])  # noqa: S606  (our own interpreter)
+    return os.execv(PYTHON, [str(PYTHON), "manage.py", "up", *options])  # noqa: S606  (our own interpreter)
 
 
 def run_tests(options: list[str]) -> int:

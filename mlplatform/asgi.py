@@ -1,8 +1,7 @@
 """The ASGI application: pages, API and event streams by Django, WebSockets by Channels."""
 
 import os
-from typing import cast
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
 

@@ -1,11 +1,13 @@
 """Fixtures that every folder of tests shares."""
 
+import os
 from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from apps.predictions.recorder import recorder
 from tests.cast import Cast, make_cast
 
 
@@ -25,3 +27,9 @@ def api() -> Callable[[User | None], APIClient]:
         return client
 
     return client_for
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _write_the_prediction_log_only_when_told() -> None:
+    """Keep the log's thread from writing into a test's transaction; tests call `recorder.flush()`."""
+    recorder._pid = os.getpid()

@@ -39,6 +39,12 @@ class UnreadableRequest(PlatformError):
     status, code, title = 400, "unreadable_request", "The request cannot be read"
 
 
+class Unauthenticated(PlatformError):
+    """Nobody we know."""
+
+    status, code, title = 401, "not_authenticated", "Sign in first"
+
+
 class Forbidden(PlatformError):
     """A member of the workspace whose role or key does not reach this far."""
 

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import close_old_connections, connections
 
 from apps.predictions.models import PredictionLog
 
@@ -74,8 +74,8 @@ class Recorder:
         while True:
             try:
                 self._write(batch)
-            except DatabaseError:
-                logger.exception("%d entries of the prediction log wait for the database", len(batch))
+            except Exception:
+                logger.exception("%d entries of the prediction log wait to be written", len(batch))
                 close_old_connections()
                 time.sleep(_RETRY_SECONDS)
             else:

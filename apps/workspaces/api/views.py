@@ -9,7 +9,6 @@ from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +16,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from apps.core import clock
-from apps.core.errors import InvalidInput, NotFound, Problem
+from apps.core.errors import InvalidInput, NotFound, Problem, Unauthenticated
 from apps.core.permissions import Act, Scope
 from apps.workspaces import actions
 from apps.workspaces.access import Actor
@@ -63,7 +62,7 @@ class TokenView(APIView):
         given.is_valid(raise_exception=True)
         user = authenticate(request._request, **given.validated_data)  # noqa: SLF001  (Django's own request is asked for)
         if not isinstance(user, User):
-            raise AuthenticationFailed("The user name or the password is wrong.")
+            raise Unauthenticated("The user name or the password is wrong.")
         _, clear = actions.issue_key(
             user=user,
             workspace=None,

@@ -1,0 +1,284 @@
+"""What every entry of the catalogue promises, whatever the algorithm."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apps.algorithms import catalog
+from apps.algorithms.base import BaseMLService
+from apps.algorithms.engine.metrics import beats_baseline
+from apps.algorithms.predictors import load_predictor
+from apps.algorithms.results import Answers, Cancelled
+from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.tables import TrainingTable
+from apps.core.errors import InvalidInput
+from tests.contracts.tables import binary_table, mixed_table, silent
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = [(service, task) for service in catalog.entries() for task in service.tasks]
+each_case = pytest.mark.parametrize(("service", "task"), CASES, ids=[f"{s.slug}-{t}" for s, t in CASES])
+each_service = pytest.mark.parametrize("service", catalog.entries(), ids=lambda s: s.slug)
+_fitted: dict[tuple[str, str], tuple[BaseMLService, Any]] = {}
+
+
+def fitted(service: type[BaseMLService], task: Task) -> tuple[BaseMLService, Any]:
+    """Fit a service once for all tests of this file; return it with the split it learned from."""
+    key = (service.slug, str(task))
+    if key not in _fitted:
+        split = mixed_table(task).split(task=task, test_share=0.25, seed=3)
+        model = service(task=task, parameters=dict(service.fast_parameters), seed=5)
+        model.fit(split.train, silent)
+        _fitted[key] = model, split
+    return _fitted[key]
+
+
+def largest_difference(one: Answers, other: Answers) -> float:
+    worst = 0.0
+    for a, b, x, y in zip(one.details, other.details, one.values, other.values, strict=True):
+        if "probabilities" in a:
+            worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
+        elif "score" in a:
+            worst = max(worst, abs(a["score"] - b["score"]))
+        else:
+            worst = max(worst, abs(x - y) / max(1.0, abs(x)))
+    return worst
+
+
+@each_case
+def test_it_learns_more_than_the_trivial_baseline(service, task):
+    model, split = fitted(service, task)
+
+    evaluation, baseline = model.evaluate(split.test), model.baseline(split.test)
+
+    assert all(np.isfinite(value) for value in evaluation.metrics.values())
+    assert evaluation.main in evaluation.metrics
+    assert beats_baseline(evaluation, dict(baseline.metrics))
+
+
+@each_case
+def test_one_answer_a_row_in_the_promised_shape(service, task):
+    model, split = fitted(service, task)
+    rows = split.test.records(50)
+
+    answers = model.predict(rows)
+
+    assert len(answers.values) == len(answers.details) == 50
+    for value, details in zip(answers.values, answers.details, strict=True):
+        if task == Task.CLASSIFICATION:
+            assert value in {"low", "middle", "high"}
+            assert sum(details["probabilities"].values()) == pytest.approx(1.0, abs=1e-9)
+            assert max(details["probabilities"], key=details["probabilities"].get) == value
+        elif task == Task.REGRESSION:
+            low, high = details["interval"]
+            assert low <= value <= high
+            assert details["level"] == 0.9
+        else:
+            assert value in {-1, 1}
+            assert 0 < details["tail_probability"] <= 1
+
+
+@each_case
+def test_the_light_predictor_agrees_with_the_native_model_on_holes_and_strange_categories(
+    service, task, tmp_path, monkeypatch
+):
+    model, _split = fitted(service, task)
+    model.predictor(tmp_path)
+    rows = mixed_table(task, rows=1_000, seed=9).records()
+    for i, row in enumerate(rows):
+        if i % 7 == 0:
+            row["few"] = "never seen"
+        if i % 11 == 0:
+            row["x0"] = row["many"] = row["day"] = None
+    native = model.predict(rows)
+
+    for kernel in ("on", "off"):
+        monkeypatch.setenv("MLPLATFORM_KERNEL", kernel)
+        light = load_predictor(tmp_path).predict(rows)
+        assert largest_difference(native, light) <= 1e-5, kernel
+
+    assert "never seen" in native.details[0]["warnings"][0]
+    assert light.details[0]["warnings"] == native.details[0]["warnings"]
+
+
+@each_case
+def test_the_same_seed_gives_the_same_model_and_the_threads_do_not_matter(service, task):
+    model, split = fitted(service, task)
+    again = service(task=task, parameters=dict(service.fast_parameters), seed=5, threads=2)
+
+    again.fit(split.train, silent)
+
+    rows = split.test.records(40)
+    assert again.light.predict(rows) == model.light.predict(rows)  # what serves is the same to the last bit
+    assert largest_difference(again.predict(rows), model.predict(rows)) < 1e-12  # the library adds up in another order
+
+
+@each_case
+def test_a_saved_model_answers_the_same_in_a_fresh_process(service, task, tmp_path):
+    model, split = fitted(service, task)
+    rows = split.test.records(20)
+    model.save(tmp_path)
+    (tmp_path.parent / "rows.json").write_text(json.dumps(rows))
+    script = (
+        "import json, sys; from pathlib import Path; from apps.algorithms import catalog;"
+        f"service = catalog.get({service.slug!r}).load(Path({str(tmp_path)!r}));"
+        f"rows = json.loads(Path({str(tmp_path.parent / 'rows.json')!r}).read_text());"
+        "answers = service.predict(rows); print(json.dumps([answers.values, answers.details]))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    values, details = json.loads(done.stdout)
+    assert largest_difference(Answers(values, details), model.predict(rows)) == pytest.approx(0.0, abs=1e-12)
+
+
+@each_case
+def test_progress_rises_and_the_table_is_left_as_it_was(service, task):
+    table = mixed_table(task, rows=200)
+    before = copy.deepcopy(table.columns)
+    heard: list[float] = []
+    model = service(task=task, parameters=dict(service.fast_parameters))
+
+    model.fit(table, lambda fraction, stage, *, step=None, metrics=None: heard.append(fraction))
+
+    assert heard == sorted(heard)
+    assert 0 <= heard[0] < heard[-1] <= 1
+    for name, values in before.items():
+        np.testing.assert_array_equal(np.asarray(values), np.asarray(table.columns[name]))
+
+
+@each_case
+def test_cancel_is_honoured(service, task):
+    def stop(fraction: float, stage: str, *, step: int | None = None, metrics: Any = None) -> None:
+        if fraction > 0.02:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        service(task=task, parameters=dict(service.fast_parameters)).fit(mixed_table(task, rows=150), stop)
+
+
+@each_case
+def test_explanations_add_up_and_importance_is_sorted(service, task, monkeypatch):
+    model, split = fitted(service, task)
+    rows = split.test.records(3)
+    light = model.light  # type: ignore[attr-defined]
+
+    with_kernel = model.explain(rows)
+    monkeypatch.setenv("MLPLATFORM_KERNEL", "off")
+    with_numpy = model.explain(rows)
+    importance = model.importance(split.test)
+
+    for one, other in zip(with_kernel, with_numpy, strict=True):
+        assert one.base == pytest.approx(other.base, rel=1e-9)
+        assert list(one.contributions) == [column.name for column in light.schema.columns]
+        for name in one.contributions:
+            assert one.contributions[name] == pytest.approx(other.contributions[name], abs=1e-6)
+    sizes = [size for _name, size, _std in importance.features]
+    assert sizes == sorted(sizes, reverse=True)
+    assert importance.features[0][0] in {"x0", "x1", "few", "many", "day", "x2"}
+
+
+@each_service
+def test_bad_hyperparameters_are_refused_by_name(service):
+    for parameter in service.hyperparameters:
+        with pytest.raises(InvalidInput) as refused:
+            service.clean_parameters({parameter.name: "nonsense" if parameter.kind != "choice" else 7})
+        assert refused.value.problems[0].pointer == f"/parameters/{parameter.name}"
+    with pytest.raises(InvalidInput, match="No such parameter"):
+        service.clean_parameters({"no_such": 1})
+    schema = service.parameters_schema()
+    assert {name: field["default"] for name, field in schema["properties"].items()} == service.clean_parameters({})
+
+
+@each_case
+def test_rows_that_do_not_fit_are_refused_with_row_and_column(service, task):
+    model, split = fitted(service, task)
+    good = split.test.records(1)[0]
+
+    for bad, code in (
+        ({**good, "extra": 1}, "unknown_column"),
+        ({k: v for k, v in good.items() if k != "x0"}, "missing_column"),
+        ({**good, "x0": "12"}, "wrong_type"),
+        ({**good, "x0": True}, "wrong_type"),
+        ({**good, "few": 3}, "wrong_type"),
+        ({**good, "day": "31/12/2025"}, "wrong_type"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            model.predict([good, bad])
+        problem = refused.value.problems[0]
+        assert problem.code == code
+        assert problem.pointer.startswith("/data/1/")
+
+
+@each_case
+def test_data_that_cannot_be_learned_from_is_refused_in_words(service, task):
+    def attempt(table: TrainingTable) -> str:
+        with pytest.raises(InvalidInput) as refused:
+            service(task=task, parameters=dict(service.fast_parameters)).fit(table, silent)
+        return refused.value.detail
+
+    whole = mixed_table(task, rows=60)
+    assert "at least 10" in attempt(whole.take(np.arange(1)))
+    assert "No feature column" in attempt(TrainingTable((), {}, 60, whole.target, whole.target_name, whole.target_kind))
+    flat = TrainingTable((Column("c", ColumnKind.NUMBER),), {"c": np.ones(60)}, 60, whole.target, "y", whole.target_kind)
+    assert "always holds the same value" in attempt(flat)
+    if task == Task.CLASSIFICATION:
+        one = whole.take(np.flatnonzero(whole.target == "low"))
+        assert "Two classes at least" in attempt(mixed_with(one, ["low"] * one.rows))
+        labels = ["a"] * 59 + ["b"]
+        assert "single row" in attempt(mixed_with(whole, labels))
+    if task == Task.REGRESSION:
+        assert "predicts a number" in attempt(mixed_with(whole, ["text"] * 60, kind=ColumnKind.CATEGORY))
+
+
+def mixed_with(table: TrainingTable, labels: list[Any], kind: ColumnKind = ColumnKind.CATEGORY) -> TrainingTable:
+    return TrainingTable(table.features, table.columns, table.rows, np.array(labels, dtype=object), "y", kind)
+
+
+@each_case
+def test_constant_and_empty_columns_are_left_out_with_a_warning(service, task):
+    table = mixed_table(task, rows=120)
+    columns = {**table.columns, "flat": np.full(120, 3.0), "empty": [None] * 120}
+    features = (*table.features, Column("flat", ColumnKind.NUMBER), Column("empty", ColumnKind.CATEGORY))
+    wider = TrainingTable(features, columns, 120, table.target, table.target_name, table.target_kind)
+    model = service(task=task, parameters=dict(service.fast_parameters))
+
+    model.fit(wider, silent)
+
+    assert {"flat", "empty"} <= {name for name in ("flat", "empty") if any(repr(name) in text for text in model.warnings)}
+    assert len(model.predict(wider.records(2)).values) == 2
+
+
+def test_labels_come_back_as_they_stood_in_the_data():
+    service = catalog.get("xgboost")(task=Task.CLASSIFICATION, parameters={"n_estimators": 20})
+    service.fit(binary_table(), silent)
+
+    answers = service.predict([{"x0": 3.0, "x1": 3.0}, {"x0": -3.0, "x1": -3.0}])
+
+    assert answers.values == [True, False]
+
+
+def test_a_ninth_algorithm_is_one_file_from_outside(tmp_path, monkeypatch):
+    package = tmp_path / "more_algorithms"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "stump.py").write_text(
+        "from apps.algorithms.services.random_forest import RandomForestService\n\n\n"
+        "class StumpService(RandomForestService):\n"
+        '    """One level deep."""\n\n'
+        '    slug = "stump"\n    title = "Stumps"\n    fast_parameters = {"n_estimators": 10, "max_depth": 1}\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("MLPLATFORM_ALGORITHM_PACKAGES", "more_algorithms")
+
+    service = catalog.get("stump")
+
+    model = service(task=Task.CLASSIFICATION, parameters=dict(service.fast_parameters))
+    model.fit(binary_table(), silent)
+    assert "stump" in [entry.slug for entry in catalog.entries()]
+    assert len(model.predict([{"x0": 1.0, "x1": None}]).values) == 1

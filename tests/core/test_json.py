@@ -1,0 +1,46 @@
+"""What the parser refuses, and what the renderer never lets out."""
+
+import math
+
+import orjson
+import pytest
+from django.test import override_settings
+
+from apps.core.api.parsers import parse_json
+from apps.core.api.renderers import dump_json
+from apps.core.errors import TooLarge, UnreadableRequest
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'"\\ud800"',
+        b'{"a": "x\\u0000y"}',
+        b'{"\\u0000": 1}',
+        b"[" * 100 + b"]" * 100,
+        b"\xff",
+    ],
+)
+def test_what_a_database_cannot_hold_is_refused(body):
+    with pytest.raises(UnreadableRequest):
+        parse_json(body)
+
+
+def test_an_oversized_body_is_refused_unparsed():
+    with override_settings(JSON_MAX_BYTES=10), pytest.raises(TooLarge):
+        parse_json(b"[" + b"1," * 20 + b"1]")
+
+
+def test_many_values_that_are_not_deep_are_read():
+    assert len(parse_json(orjson.dumps([{"a": [1]}] * 1000))) == 1000
+
+
+def test_an_escaped_backslash_before_u0000_is_text():
+    assert parse_json(b'{"a": "\\\\u0000"}') == {"a": "\\u0000"}
+
+
+def test_nan_and_infinity_become_null():
+    assert dump_json({"a": math.nan, "b": [math.inf, -math.inf]}) == b'{"a":null,"b":[null,null]}'

@@ -1,0 +1,176 @@
+"""Files as offices write them, read to the cell; files that cannot be read, refused with the rows at fault."""
+
+from pathlib import Path
+
+import pytest
+
+from apps.datasets.engine.dialect import Refused, find_dialect
+from apps.datasets.engine.profile import Profile, profile_table
+from apps.datasets.engine.tables import Copied, copy_parquet, write_table
+
+ROWS = [
+    {"nom": "Élodie", "montant": 1234.5, "date": "2025-12-31", "code": "007", "payé": True},
+    {"nom": "Zoé", "montant": 2000.0, "date": "2026-02-01", "code": "012", "payé": False},
+    {"nom": "Loïc", "montant": None, "date": None, "code": "100", "payé": None},
+]
+NARROW, NO_BREAK = "\u202f", "\u00a0"
+
+
+def french(thousands: str = " ", separator: str = ";") -> str:
+    lines = [
+        ["nom", "montant", "date", "code", "payé"],
+        ["Élodie", f"1{thousands}234,50", "31/12/2025", "007", "vrai"],
+        ["Zoé", f"2{thousands}000,00", "01/02/2026", "012", "faux"],
+        ["Loïc", "", "", "100", ""],
+    ]
+    return "".join(separator.join(line) + "\r\n" for line in lines)
+
+
+def read(tmp_path: Path, content: bytes) -> tuple[Copied, Profile, dict]:
+    source = tmp_path / "upload"
+    source.write_bytes(content)
+    reading = find_dialect(source, tmp_path / "utf8")
+    copied = write_table(reading, tmp_path / "table.parquet")
+    return copied, profile_table(tmp_path / "table.parquet", copied), reading.as_json()
+
+
+def refused(tmp_path: Path, content: bytes) -> list[dict]:
+    with pytest.raises(Refused) as verdict:
+        read(tmp_path, content)
+    return verdict.value.problems
+
+
+FRENCH_PACK = {
+    "plain thousands space": french().encode(),
+    "no-break space": french(NO_BREAK).encode(),
+    "narrow no-break space": french(NARROW).encode(),
+    "apostrophe": french("'").encode(),
+    "point in thousands": french(".").encode(),
+    "no thousands": french("").encode(),
+    "byte order mark": b"\xef\xbb\xbf" + french().encode(),
+    "windows 1252": french(NO_BREAK).encode("cp1252"),
+    "utf-16 with mark": french().encode("utf-16"),
+    "utf-16 little endian": french(NARROW).encode("utf-16-le"),
+    "utf-16 big endian": french(NARROW).encode("utf-16-be"),
+    "tabs": french(separator="\t").encode(),
+}
+
+
+@pytest.mark.parametrize("name", FRENCH_PACK)
+def test_the_french_pack_is_read_exact_to_the_cell(name, tmp_path):
+    copied, profile, _reading = read(tmp_path, FRENCH_PACK[name])
+
+    assert profile.preview == ROWS
+    assert {k: str(v) for k, v in copied.kinds.items()} == {
+        "nom": "category", "montant": "number", "date": "date", "code": "category", "payé": "boolean",
+    }  # fmt: skip
+
+
+def test_how_the_file_was_read_is_told(tmp_path):
+    _copied, _profile, reading = read(tmp_path, FRENCH_PACK["windows 1252"])
+
+    assert (reading["encoding"], reading["separator"], reading["decimal"]) == ("cp1252", ";", ",")
+    assert "date: dates read as day/month/year" in reading["notes"]
+
+
+def test_the_same_values_have_one_hash_however_they_were_written(tmp_path):
+    hashes = {read(tmp_path, content)[0].content_hash for content in FRENCH_PACK.values()}
+
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "kind"),
+    [
+        (["1,234.50", "7"], [1234.5, 7.0], "number"),
+        (["1e3", "-.5"], [1000.0, -0.5], "number"),
+        (["12,50 €", "3,00 €"], [12.5, 3.0], "number"),
+        (["01", "2"], ["01", "2"], "category"),
+        (["NA", "FR"], ["NA", "FR"], "category"),
+        (["NA", "3"], [None, 3], "integer"),
+        (["1e400", "2"], [None, 2.0], "number"),
+        (["yes", "no"], ["yes", "no"], "category"),
+        (["2026-01-31T08:30:00", "2026-02-01 09:00"], ["2026-01-31T08:30:00", "2026-02-01T09:00:00"], "datetime"),
+        (["12/31/2025", "01/02/2026"], ["2025-12-31", "2026-01-02"], "date"),
+        (["12345678901234567890", "1"], ["12345678901234567890", "1"], "category"),
+    ],
+)
+def test_cells_become_what_they_mean(cells, values, kind, tmp_path):
+    content = "k,v\n" + "".join(f'{i},"{cell}"\n' for i, cell in enumerate(cells))
+
+    copied, profile, _reading = read(tmp_path, content.encode())
+
+    assert [row["v"] for row in profile.preview] == values
+    assert str(copied.kinds["v"]) == kind
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "row"),
+    [
+        (b"", "empty", None),
+        (b" \n \n", "empty", None),
+        (b"a,b\n", "no_rows", 1),
+        (b"a,b\n1,2,3\n4,5\n", "ragged_row", 2),
+        (b"a,b\n1,2\n3\n", "ragged_row", 3),
+        (b"PK\x03\x04....", "not_a_table", None),
+        (b"\x80\x04\x95pickle", "not_a_table", None),
+        (b"a,b\n1,\x00\x00\x00\n", "binary", None),
+        (b"x" * (1024**2 + 10) + b"\n1\n", "line_too_long", 1),
+        ((",".join(f"c{i}" for i in range(2001)) + "\n").encode(), "too_many_columns", 1),
+        (b'a,b\n1,"' + b"y" * 300_000 + b'"\n', "cell_too_long", None),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_row(content, code, row, tmp_path):
+    problem = refused(tmp_path, content)[0]
+
+    assert (problem["code"], problem["row"]) == (code, row)
+    assert problem["detail"].endswith((".", "?"))
+
+
+def test_every_ragged_row_is_named_up_to_a_hundred(tmp_path):
+    content = "a,b\n" + "1,2,3\n" * 150
+
+    problems = refused(tmp_path, content.encode())
+
+    assert len(problems) == 100
+    assert [p["row"] for p in problems[:3]] == [2, 3, 4]
+
+
+def test_headers_are_mended_with_a_notice(tmp_path):
+    copied, _profile, _reading = read(tmp_path, b"a,a,,__proto__\n1,2,3,4\n5,6,7,8\n")
+
+    assert list(copied.kinds) == ["a", "a_2", "column_3", "__proto__"]
+    assert {w["code"] for w in copied.warnings} == {"duplicate_name", "blank_name"}
+
+
+def test_warnings_of_a_careful_colleague(tmp_path):
+    rows = "".join(f"{i},{i * 2 + 1},{i % 3},1,{'rare' if i == 7 else 'usual'},{i % 3}\n" for i in range(100))
+
+    _copied, profile, _reading = read(tmp_path, f"x,scaled,few,flat,label,twin\n{rows}".encode())
+
+    assert {(w["column"], w["code"]) for w in profile.warnings} >= {
+        ("scaled", "leakage"), ("flat", "constant"), ("label", "imbalance"), ("twin", "duplicate_column"), ("x", "identifier"),
+    }  # fmt: skip
+
+
+def test_the_profile_counts_exactly(tmp_path):
+    _copied, profile, _reading = read(tmp_path, b"x,c\n1,a\n2,b\n3,a\n,\n")
+
+    number, text = profile.columns
+    assert (number["missing"], number["distinct"], number["min"], number["max"], number["mean"]) == (1, 3, 1, 3, 2.0)
+    assert number["quantiles"]["0.5"] == 2.0
+    assert text["top"] == [{"value": "a", "count": 2}, {"value": "b", "count": 1}]
+
+
+def test_parquet_is_taken_and_nested_types_are_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"x": pa.array([1, None], pa.int32()), "s": pa.array(["a", "b"])}), tmp_path / "good")
+    pq.write_table(pa.table({"x": [[1], [2]]}), tmp_path / "nested")
+
+    copied = copy_parquet(tmp_path / "good", tmp_path / "out")
+
+    assert (copied.rows, {k: str(v) for k, v in copied.kinds.items()}) == (2, {"x": "integer", "s": "category"})
+    with pytest.raises(Refused, match="only numbers"):
+        copy_parquet(tmp_path / "nested", tmp_path / "out2")
