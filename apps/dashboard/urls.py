@@ -1,15 +1,15 @@
 """Addresses of the pages."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from apps.dashboard.pages import campaigns, datasets, home, keys, models
+from apps.dashboard.pages import campaigns, datasets, home, keys, models, sign_in
 
 app_name = "dashboard"
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path("sign-in/", LoginView.as_view(template_name="dashboard/sign_in.html"), name="sign_in"),
+    path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
     path("sign-out/", LogoutView.as_view(next_page="dashboard:sign_in"), name="sign_out"),
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/upload/", datasets.upload, name="upload"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -26,6 +27,7 @@ def places(settings: Any, tmp_path: Path) -> None:
     settings.DATASETS_DIR = str(tmp_path / "datasets")
     settings.ML_MODELS_DIR = str(tmp_path / "models")
     settings.UPLOAD_WAIT_SECONDS = 0.0
+    cache.clear()  # it counts attempts to sign in
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -217,6 +217,22 @@ def test_sign_in_takes_the_right_password_only_and_sign_out_ends_it(cast, browse
     assert client.get(url("home")).status_code == 302
 
 
+def test_guessing_passwords_is_slowed_down_with_the_api_s_own_count(cast, browser, api):
+    form = {"username": "owner-of-acme", "password": "wrong"}
+
+    statuses = [browser().post(url("sign_in"), form).status_code for _ in range(8)]
+    at_the_api = [api().post("/api/v1/auth/token/", form).status_code for _ in range(2)]
+    refused = browser().post(url("sign_in"), {**form, "password": "correct horse"})
+
+    assert statuses == [200] * 8
+    assert at_the_api == [401] * 2
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert "Too many attempts" in Page(refused).text
+    other = {"username": "viewer-of-acme", "password": "correct horse"}
+    assert browser().post(url("sign_in"), other).status_code == 302
+
+
 def test_sign_in_leads_nowhere_outside(cast, browser):
     form = {"username": "owner-of-acme", "password": "correct horse", "next": "https://evil.example/"}
 
