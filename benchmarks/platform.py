@@ -51,9 +51,9 @@ class Platform:
             raise RuntimeError(answer.text)
         return str(answer.json()["id"])
 
-    def train(self, model: str, dataset: str, *, every: float = 0.2) -> dict[str, Any]:
+    def train(self, model: str, dataset: str, *, seed: int = 0, every: float = 0.2) -> dict[str, Any]:
         """Train a model and return the finished campaign."""
-        answer = self.http.post(f"/api/v1/models/{model}/train/", json={"dataset": dataset})
+        answer = self.http.post(f"/api/v1/models/{model}/train/", json={"dataset": dataset, "seed": seed})
         if answer.is_error:
             raise RuntimeError(answer.text)
         campaign: dict[str, Any] = answer.json()
