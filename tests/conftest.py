@@ -4,10 +4,13 @@ import os
 from collections.abc import Callable
 
 import pytest
+import pytest_django
 from django.contrib.auth.models import User
+from django.db import connection
 from rest_framework.test import APIClient
 
 from apps.predictions.recorder import recorder
+from apps.workspaces import audit_lock
 from tests.cast import Cast, make_cast
 
 
@@ -33,3 +36,10 @@ def api() -> Callable[[User | None], APIClient]:
 def _write_the_prediction_log_only_when_told() -> None:
     """Keep the log's thread from writing into a test's transaction; tests call `recorder.flush()`."""
     recorder._pid = os.getpid()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """Let tests empty their tables; `test_audit_lock` brings the lock back for itself."""
+    with django_db_blocker.unblock():
+        audit_lock.remove(connection)
