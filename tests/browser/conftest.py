@@ -68,8 +68,14 @@ def chromium(chromium_path: str) -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def known() -> list[Any]:
+    """Hold the cookies of the first who signed in: signing in for every test would be slowed down as guessing."""
+    return []
+
+
 @pytest.fixture
-def visit(chromium: Any, platform: RunningPlatform) -> Iterator[Callable[..., Any]]:
+def visit(chromium: Any, platform: RunningPlatform, known: list[Any]) -> Iterator[Callable[..., Any]]:
     """Return an opener of windows, signed in; what a window's console complains of fails the test."""
     windows, complaints = [], []
 
@@ -88,8 +94,11 @@ def visit(chromium: Any, platform: RunningPlatform) -> Iterator[Callable[..., An
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.set_default_timeout(20_000)
         page.complaints = complaints
-        if signed_in:
+        if signed_in and not known:
             sign_in(page, platform)
+            known.extend(context.cookies())
+        elif signed_in:
+            context.add_cookies(known)
         return page
 
     yield opener

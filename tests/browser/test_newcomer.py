@@ -42,11 +42,11 @@ def test_from_a_file_to_an_answer_with_reasons(visit, platform, file):
     start_training(page, name="Late again", dataset="Clients", algorithm="random_forest", n_estimators="2000")
     page.wait_for_selector("#campaign[data-live=websocket]")
     page.wait_for_selector("#curve canvas")
-    assert page.locator(".badge.training").is_visible()  # the curve moves while it learns
+    assert page.locator("h1 .badge.training").is_visible()  # the curve moves while it learns
     shoot(page, "journey-2-training")
     page.reload()
     page.wait_for_selector("#curve canvas")
-    page.wait_for_selector(".badge.completed", timeout=60_000)
+    page.wait_for_selector("h1 .badge.completed", timeout=60_000)
     page.get_by_role("link", name="See the model").click()
 
     page.fill("[name='row.Montant HT']", "12 500,5")
@@ -72,7 +72,7 @@ def test_a_campaign_is_watched_through_whatever_the_network_lets_by(visit, platf
     start_training(page, name=f"Watched by {way}", dataset=f"For {way}", seconds="10", n_estimators="60")
 
     page.wait_for_selector(f"#campaign[data-live={way}]", timeout=30_000)
-    page.wait_for_selector(".badge.completed", timeout=60_000)
+    page.wait_for_selector("h1 .badge.completed", timeout=60_000)
     if blocked == "both":
         page.complaints[:] = [text for text in page.complaints if "ERR_FAILED" not in text]
 
@@ -85,7 +85,7 @@ def test_a_training_can_be_stopped_from_its_page(visit, platform):
 
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Cancel").click()
-    page.wait_for_selector(".badge.cancelled", timeout=60_000)
+    page.wait_for_selector("h1 .badge.cancelled", timeout=60_000)
 
     page.get_by_role("button", name="Cancel").wait_for(state="detached")
     shoot(page, "campaign-cancelled")
@@ -121,7 +121,7 @@ def test_names_that_would_be_code_are_shown_as_they_are(visit, platform):
     start_training(
         page, name='"><img src=x onerror=alert(4)>', dataset="<script>alert(3)</script>", seconds="3", n_estimators="60"
     )
-    page.wait_for_selector(".badge.completed", timeout=60_000)
+    page.wait_for_selector("h1 .badge.completed", timeout=60_000)
     page.get_by_role("link", name="See the model").click()
 
     page.get_by_role("button", name="Predict").click()
