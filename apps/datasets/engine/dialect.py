@@ -62,6 +62,7 @@ class Reading:
     path: Path | None = None
     names: list[str] = field(default_factory=list)
     header_bytes: int = 0
+    odd_quotes: bool = False  # a quote is left open, or stands inside a text
     decimal: str = "."
     notes: list[str] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
@@ -84,7 +85,8 @@ def find_dialect(source: Path, text: Path) -> Reading:
         path = text
         _transcode(source, text, encoding)
     _check_lines(path)
-    return _header(path, Reading(encoding={"utf-8-sig": "utf-8 (BOM)"}.get(encoding, encoding), path=path))
+    shown = {"utf-8-sig": "utf-8 (BOM)"}.get(encoding, encoding)
+    return _header(path, Reading(encoding=shown, path=path, odd_quotes=_odd_quotes(path)))
 
 
 def _refuse_foreign(head: bytes) -> None:
@@ -96,6 +98,9 @@ def _refuse_foreign(head: bytes) -> None:
 def _encoding(source: Path, head: bytes) -> str:
     for bom, name in _BOMS:
         if head.startswith(bom):
+            if name == "utf-8-sig" and not _decodes(source, "utf-8"):
+                words = "The file says that it is UTF-8 and holds bytes that are not. Save it again as UTF-8."
+                raise Refused.because("encoding", words)
             return name
     if b"\0" in head:
         even, odd = head[0:2000:2].count(0), head[1:2000:2].count(0)
@@ -154,6 +159,11 @@ def _check_lines(path: Path) -> None:
             start += len(block)
 
 
+def _odd_quotes(path: Path) -> bool:
+    with path.open("rb") as file:
+        return sum(block.count(b'"') for block in iter(lambda: file.read(_BLOCK), b"")) % 2 == 1
+
+
 def _too_long(line: int, limit: int) -> Refused:
     return Refused.because(
         "line_too_long", f"Line {line} is longer than {limit // 1024} KiB. Is a quote left open?", row=line
@@ -176,10 +186,16 @@ def _header(path: Path, reading: Reading) -> Reading:
         raise Refused.because(
             "too_many_columns", f"The header names {len(names)} columns; at most {limit} are accepted.", row=1
         )
-    bom = len(codecs.BOM_UTF8) if path.open("rb").read(3) == codecs.BOM_UTF8 else 0
+    bom = len(codecs.BOM_UTF8) if encoded_bom(path) else 0
     reading.header_bytes = bom + len(lines.taken.encode())
-    reading.names = _clean_names(names, reading)
+    reading.names = clean_names(names, reading)
     return reading
+
+
+def encoded_bom(path: Path) -> bool:
+    """Tell whether the text starts with a byte order mark."""
+    with path.open("rb") as file:
+        return file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
 
 
 class _CountedLines:
@@ -199,7 +215,8 @@ class _CountedLines:
 
 
 def _separator(sample: str) -> str:
-    best, best_score = ",", (-1.0, 0)
+    best, best_score = "", (-1.0, 0)
+    narrow: list[str] = []  # those under which there is one column, everywhere
     for separator in SEPARATORS:
         rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
         widths: list[int] = []
@@ -210,17 +227,20 @@ def _separator(sample: str) -> str:
                 if len(widths) >= _SAMPLE_LINES:
                     break
         except csv.Error:
-            continue
+            pass  # a cell longer than the module reads, or a torn quote: judge by the rows before it
+        if set(widths) == {1}:
+            narrow.append(separator)
         if not widths or widths[0] < 2:
             continue
         common, times = Counter(widths).most_common(1)[0]
         score = (times / len(widths) if common > 1 else 0.0, common)
         if score > best_score:
             best, best_score = separator, score
-    return best
+    return best or ("," if "," in narrow else next(iter(narrow), ","))
 
 
-def _clean_names(names: list[str], reading: Reading) -> list[str]:
+def clean_names(names: list[str], reading: Reading) -> list[str]:
+    """Return names that are short, distinct and not blank; each change is a warning of `reading`."""
     clean: list[str] = []
     for number, given in enumerate(names, start=1):
         name = " ".join(given.split())

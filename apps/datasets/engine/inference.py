@@ -6,6 +6,7 @@ apostrophe, point or comma, a currency sign; ISO, day-first and, where nothing e
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +27,9 @@ _ANY_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}$"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 _ANY_TIME = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4} \d{1,2}:\d{2}(:\d{2})?$"
 _STAMP = pa.timestamp("us")
+_CODE = r"^[+-]?0\d+$|^\+\d{8,}$"  # postcodes, phone numbers: digits that are no amount
+_FIRST = pa.scalar(datetime.min, _STAMP)  # noqa: DTZ901  (canonical times carry no zone)
+_LAST = pa.scalar(datetime.max, _STAMP)  # noqa: DTZ901
 
 Parse = Callable[[pa.Array], pa.Array | None]
 
@@ -45,11 +49,18 @@ def _fits(values: pa.Array, pattern: str) -> bool:
 
 
 def _integers(values: pa.Array) -> pa.Array | None:
-    return pc.cast(values, pa.int64()) if _fits(values, _INTEGER) else None
+    if not _fits(values, _INTEGER) or _any_code(values):
+        return None
+    return pc.cast(_unsigned(values), pa.int64())
+
+
+def _unsigned(values: pa.Array) -> pa.Array:
+    """Drop a leading plus: Arrow reads none."""
+    return pc.replace_substring_regex(values, r"^\+", "")
 
 
 def _any_code(values: pa.Array) -> bool:
-    return bool(pc.any(pc.match_substring_regex(values, r"^[+-]?0\d+$"), min_count=0).as_py())
+    return bool(pc.any(pc.match_substring_regex(values, _CODE), min_count=0).as_py())
 
 
 def _plain_numbers(values: pa.Array) -> pa.Array | None:
@@ -60,7 +71,7 @@ def _plain_numbers(values: pa.Array) -> pa.Array | None:
         return None
     if pc.any(pc.match_substring_regex(values, r"^[+-]?\d{19,}$"), min_count=0).as_py():
         return None
-    return _finite(pc.cast(values, pa.float64()))
+    return _finite(pc.cast(_unsigned(values), pa.float64()))
 
 
 def _finite(numbers: pa.Array) -> pa.Array:
@@ -74,7 +85,7 @@ def _written(values: pa.Array, pattern: str, drop: str, decimal: str) -> pa.Arra
     values = pc.replace_substring_regex(values, drop, "")
     if decimal == ",":
         values = pc.replace_substring(values, ",", ".")
-    return _finite(pc.cast(values, pa.float64()))
+    return _finite(pc.cast(_unsigned(values), pa.float64()))
 
 
 def _comma_numbers(values: pa.Array) -> pa.Array | None:
@@ -97,9 +108,20 @@ def _iso_dates(values: pa.Array) -> pa.Array | None:
     if not _fits(values, _ISO_DATE):
         return None
     try:
-        return pc.cast(values, pa.date32())
+        dates = pc.cast(values, pa.date32())
     except pa.ArrowInvalid:
         return None
+    return dates if in_calendar(dates) else None
+
+
+def in_calendar(times: pa.Array) -> bool:
+    """Tell whether all dates lie in the years 1 to 9999, which is what people, JSON and Python can write."""
+    try:
+        low, high = (pc.cast(bound, _STAMP) for bound in pc.min_max(times).values())
+    except pa.ArrowInvalid:
+        return False
+    inside = pc.and_(pc.greater_equal(low, _FIRST), pc.less_equal(high, _LAST))
+    return inside.as_py() is not False  # None: no value at all
 
 
 def _dates(order: str) -> Parse:
@@ -117,10 +139,12 @@ def _iso_times(values: pa.Array) -> pa.Array | None:
         return None
     try:
         if pc.any(pc.match_substring_regex(values, r"(Z|[+-]\d{2}:?\d{2})$"), min_count=0).as_py():
-            return pc.cast(pc.cast(values, pa.timestamp("us", tz="UTC")), _STAMP)
-        return pc.cast(values, _STAMP)
+            times = pc.cast(pc.cast(values, pa.timestamp("us", tz="UTC")), _STAMP)
+        else:
+            times = pc.cast(values, _STAMP)
     except pa.ArrowInvalid:
         return None
+    return times if in_calendar(times) else None
 
 
 def _times(order: str) -> Parse:
@@ -136,7 +160,12 @@ def _times(order: str) -> Parse:
 def _stamps(values: pa.Array, order: str) -> pa.Array | None:
     slashed = pc.replace_substring_regex(values, r"^(\d{1,2})[/.-](\d{1,2})[/.-]", r"\1/\2/")
     stamps = pc.strptime(slashed, format=order, unit="us", error_is_null=True)
-    return stamps if stamps.null_count == values.null_count else None
+    if stamps.null_count != values.null_count or not in_calendar(stamps):
+        return None
+    day = r"\1" if order.startswith("%d") else r"\2"
+    days = pc.cast(pc.replace_substring_regex(slashed, r"^(\d{1,2})/(\d{1,2})/.*$", day), pa.int64())
+    there = pc.all(pc.equal(pc.day(stamps), days), min_count=0).as_py()
+    return stamps if there is not False else None  # Arrow reads 31 February as 3 March
 
 
 _DAY_FIRST, _MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"

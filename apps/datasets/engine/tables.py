@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from django.conf import settings
 
 from apps.algorithms.schema import ColumnKind
-from apps.datasets.engine.dialect import Reading, Refused
-from apps.datasets.engine.inference import Candidate, ColumnGuess, candidates, known_values
+from apps.datasets.engine.dialect import Reading, Refused, clean_names
+from apps.datasets.engine.inference import Candidate, ColumnGuess, candidates, in_calendar, known_values
 
 MOST_PROBLEMS = 100
 ROW_GROUP = 65_536
@@ -114,14 +114,21 @@ def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
                     quoted_strings_can_be_null=False,
                 ),
             )
+            before = 1
             for batch in stream:
                 _check_cells(batch)
+                if reading.odd_quotes:
+                    _check_quotes(batch, before)
+                before += batch.num_rows
                 yield batch
         except pa.ArrowInvalid as error:
             if problems:
                 raise Refused(problems) from error
             if "Empty CSV file" in str(error):
                 return
+            if "straddl" in str(error):
+                limit = _BLOCK // 1024**2
+                raise Refused.because("open_quote", f"A quote is never closed, or a row is over {limit} MiB.") from error
             raise Refused.because("unreadable", f"The file cannot be read as CSV: {_first_line(error)}") from error
     if problems:
         raise Refused(problems)
@@ -136,6 +143,15 @@ def _check_cells(batch: pa.RecordBatch) -> None:
                 "cell_too_long", f"A cell holds {longest} bytes; at most {limit} are accepted.", column=name
             )
             raise Refused([problem])
+
+
+def _check_quotes(batch: pa.RecordBatch, before: int) -> None:
+    """Refuse a cell that runs over lines in a file whose quotes do not pair: it would swallow rows in silence."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if (place := pc.index(pc.match_substring(column, "\n"), True).as_py()) >= 0:
+            row = before + place + 1
+            words = f"A quote is opened near row {row} and the quotes of the file do not pair; close it, or double it."
+            raise Refused([Refused.problem("open_quote", words, row=row, column=name)])
 
 
 def _first_line(error: Exception) -> str:
@@ -155,9 +171,8 @@ def copy_parquet(source: Path, target: Path) -> Copied:
     if file.metadata.num_rows > settings.UPLOAD_MAX_ROWS or not file.metadata.num_rows:
         limit = settings.UPLOAD_MAX_ROWS
         raise Refused.because("row_count", f"The table has {file.metadata.num_rows} rows; 1 to {limit} are accepted.")
-    kinds = {item.name: _kind_of(item) for item in schema}
-    if len(kinds) < len(schema):
-        raise Refused.because("duplicate_name", "Two columns have the same name.")
+    reading = Reading(format="parquet")
+    kinds = dict(zip(clean_names(schema.names, reading), map(_kind_of, schema), strict=True))
     wanted = _schema(kinds)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -168,7 +183,7 @@ def copy_parquet(source: Path, target: Path) -> Copied:
         except (pa.ArrowInvalid, OSError) as error:
             raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
 
-    return _write(batches(), kinds, target, [])
+    return _write(batches(), kinds, target, reading.warnings)
 
 
 def _kind_of(item: pa.Field) -> ColumnKind:
@@ -189,7 +204,10 @@ def _kind_of(item: pa.Field) -> ColumnKind:
 
 
 def _canonical(column: pa.Array, wanted: pa.DataType) -> pa.Array:
-    plain = pc.cast(column, wanted, safe=False) if column.type != wanted else column
+    whole = pa.types.is_integer(wanted)  # an integer beyond 64 bits must not wrap around
+    plain = pc.cast(column, wanted, safe=whole) if column.type != wanted else column
+    if pa.types.is_temporal(wanted) and not in_calendar(plain):
+        raise Refused.because("date_out_of_range", "A date lies outside the years 1 to 9999.")
     if pa.types.is_floating(wanted):
         return pc.if_else(pc.is_finite(plain), plain, pa.scalar(None, wanted))
     return plain
