@@ -134,3 +134,12 @@ def test_parquet_columns_without_a_name_get_one(tmp_path):
 
     assert list(copied.kinds) == ["column_1", "x" * 200]
     assert [w["code"] for w in copied.warnings] == ["blank_name", "long_name"]
+
+
+def test_numbers_beyond_a_double_are_counted_and_mixed_columns_name_their_rows(tmp_path):
+    copied, _profile, _reading = read(tmp_path, b"big,mixed,code\n1e400,1,01\n2,abc,02\ninf,3,10\n")
+
+    found = {(w["column"], w["code"]): w["detail"] for w in copied.warnings}
+    assert set(found) == {("big", "not_finite"), ("mixed", "mixed")}
+    assert found["big", "not_finite"].startswith("2 values")
+    assert found["mixed", "mixed"].endswith("row 3.")

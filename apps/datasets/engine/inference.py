@@ -18,6 +18,7 @@ MISSING_NUMBER = pa.array(["", "NaN", "nan", "NULL", "null", "N/A", "n/a", "#N/A
 _SPACE_CLASS = "[ \u00a0\u202f\u2009'\u2019]"
 _INTEGER = r"^[+-]?(0|[1-9]\d{0,17})$"
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+NUMERIC = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"
 _INFINITE = r"^[+-]?(inf|infinity|Inf|Infinity|INF)$"
 _COMMA = rf"^[+-]?(\d{{1,18}}|\d{{1,3}}({_SPACE_CLASS}\d{{3}})+|\d{{1,3}}(\.\d{{3}})+)(,\d+)?$"
 _POINT = rf"^[+-]?(\d{{1,18}}|\d{{1,3}}({_SPACE_CLASS}\d{{3}})+|\d{{1,3}}(,\d{{3}})+)(\.\d+)?$"

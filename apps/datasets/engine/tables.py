@@ -15,11 +15,12 @@ from django.conf import settings
 
 from apps.algorithms.schema import ColumnKind
 from apps.datasets.engine.dialect import Reading, Refused, clean_names
-from apps.datasets.engine.inference import Candidate, ColumnGuess, candidates, in_calendar, known_values
+from apps.datasets.engine.inference import NUMERIC, Candidate, ColumnGuess, candidates, in_calendar, known_values
 
 MOST_PROBLEMS = 100
 ROW_GROUP = 65_536
 _BLOCK = 4 * 1024**2
+_SHOWN_ROWS = 5
 
 TYPES: dict[ColumnKind, pa.DataType] = {
     ColumnKind.INTEGER: pa.int64(),
@@ -59,20 +60,63 @@ def write_table(reading: Reading, target: Path) -> Copied:
     kinds = {
         name: verdict.kind if verdict else ColumnKind.CATEGORY for name, verdict in zip(reading.names, verdicts, strict=True)
     }
-    batches = (
-        pa.RecordBatch.from_arrays(
-            [_typed(column, verdict) for column, verdict in zip(batch.columns, verdicts, strict=True)], schema=_schema(kinds)
-        )
-        for batch in _text_batches(reading)
-    )
-    return _write(batches, kinds, target, reading.warnings)
+    noticed = [Noticed(name) for name in reading.names]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        before = 0
+        for batch in _text_batches(reading):
+            parts = zip(batch.columns, verdicts, noticed, strict=True)
+            yield pa.RecordBatch.from_arrays([_typed(*part, before) for part in parts], schema=_schema(kinds))
+            before += batch.num_rows
+
+    copied = _write(batches(), kinds, target, reading.warnings)
+    copied.warnings += [warning for column in noticed for warning in column.warnings()]
+    return copied
 
 
-def _typed(column: pa.Array, verdict: Candidate | None) -> pa.Array:
+@dataclass
+class Noticed:
+    """What a column held that its type does not show."""
+
+    name: str
+    infinite: int = 0
+    known: int = 0
+    numbers: int = 0
+    odd_rows: list[int] = field(default_factory=list)
+
+    def look(self, texts: pa.Array, before: int) -> None:
+        """Count the numbers among the texts of a block; remember the first rows that are none."""
+        numbers = pc.match_substring_regex(texts, NUMERIC)
+        self.known += len(texts) - texts.null_count
+        self.numbers += pc.sum(numbers).as_py() or 0
+        if len(self.odd_rows) < _SHOWN_ROWS:
+            odd = pc.indices_nonzero(pc.invert(pc.fill_null(numbers, True))).slice(0, _SHOWN_ROWS).to_pylist()
+            self.odd_rows = (self.odd_rows + [before + place + 2 for place in odd])[:_SHOWN_ROWS]
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """Return what a user should know."""
+        found = []
+        if self.infinite:
+            words = f"{self.infinite} values are infinite or too large for a number; they count as missing."
+            found.append({"column": self.name, "code": "not_finite", "detail": words})
+        if self.known / 2 <= self.numbers < self.known:
+            rows = ", ".join(map(str, self.odd_rows))
+            words = (
+                f"{self.numbers} of {self.known} values are numbers, yet it is read as text because of others: row {rows}."
+            )
+            found.append({"column": self.name, "code": "mixed", "detail": words})
+        return found
+
+
+def _typed(column: pa.Array, verdict: Candidate | None, noticed: Noticed, before: int) -> pa.Array:
     known = known_values(column, text=verdict is None)
     parsed = known if verdict is None else verdict.parse(known)
     if parsed is None:
         raise RuntimeError("a value fitted in the first pass and not in the second")
+    if verdict is None:
+        noticed.look(known, before)
+    else:
+        noticed.infinite += parsed.null_count - known.null_count
     return parsed
 
 
