@@ -74,11 +74,12 @@ def test_a_translation_keeps_the_places_of_its_values(french):
 
 
 def test_french_is_written_as_the_french_write_it(french):
-    """A space before double punctuation, no straight apostrophe between letters."""
+    """A space that does not break before double punctuation, no straight apostrophe between letters."""
     for entry in french:
         assert not re.search(r"\w[;!?]", entry.msgstr), entry.msgstr
         assert not re.search(r"\w:(\s|$)", entry.msgstr), entry.msgstr
         assert not re.search(r"\w'\w", entry.msgstr), entry.msgstr
+        assert not re.search(r" [?;:!»]", entry.msgstr), entry.msgstr
 
 
 @pytest.mark.parametrize(
@@ -176,6 +177,6 @@ def test_figures_of_any_size_are_short_and_never_an_error(language):
         assert (figure(None), figure("text"), percent(None)) == ("\u2013", "text", "\u2013")
         assert [re.sub(r"\s", " ", percent(v)) for v in (0, 1, 0.9)] == ["0 %", "100 %", "90 %"]
     with translation.override("fr"):
-        assert (percent(0.1234), figure(0.1234)) == ("12,3 %", "0,123")
+        assert (percent(0.1234), figure(0.1234)) == ("12,3\u00a0%", "0,123")
     with translation.override("en"):
-        assert (percent(0.9999), figure(1234567)) == ("100 %", "1,234,567")
+        assert (percent(0.9999), figure(1234567)) == ("100\u00a0%", "1,234,567")

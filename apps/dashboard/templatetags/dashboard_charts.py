@@ -41,7 +41,7 @@ def percent(value: Any) -> str:
     if value is None:
         return NOTHING
     rounded = round(100 * value, 1)
-    return f"{number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1)} %"
+    return f"{number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1)}\u00a0%"  # no break before the sign
 
 
 @register.filter
