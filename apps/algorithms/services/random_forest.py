@@ -87,7 +87,7 @@ class RandomForestService(TreeService):
     def _save_native(self, folder: Path) -> None:
         import joblib
 
-        joblib.dump(self.native, folder / "forest.joblib", compress=3)
+        joblib.dump(self.native, folder / "forest.joblib", compress=1)
 
     def _load_native(self, folder: Path) -> Any:
         import joblib
