@@ -16,6 +16,7 @@ import pytest
 
 from tests.journeys.running import ROLES, ROOT, RunningPlatform, alive, free_port, wait_for
 
+DEMO_MODELS = 2
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 
@@ -217,7 +218,8 @@ def test_the_first_start_shows_a_trained_model_and_the_second_does_not_make_it_a
 
     def models() -> list[dict[str, object]]:
         answer = httpx.get(f"{platform.url}/api/v1/models/", headers=key, timeout=30)
-        return [model for model in answer.json()["results"] if model["champion"] == 1]
+        ready = [model for model in answer.json()["results"] if model["champion"] == 1]
+        return ready if len(ready) == DEMO_MODELS else []
 
     try:
         platform.start("--port", str(free_port()), seconds=240)
