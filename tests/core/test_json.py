@@ -4,6 +4,7 @@ import math
 
 import orjson
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from apps.core.api.parsers import parse_json
@@ -36,6 +37,21 @@ def test_an_oversized_body_is_refused_unparsed():
 
 def test_many_values_that_are_not_deep_are_read():
     assert len(parse_json(orjson.dumps([{"a": [1]}] * 1000))) == 1000
+
+
+def test_depth_is_counted_to_the_level():
+    def nested(levels):
+        return b'{"a":' * (levels - 1) + b"[]" + b"}" * (levels - 1)
+
+    parse_json(nested(settings.JSON_MAX_DEPTH))
+    for body in (nested(settings.JSON_MAX_DEPTH + 1), b'["]", ' + nested(settings.JSON_MAX_DEPTH) + b', "["]'):
+        with pytest.raises(UnreadableRequest, match="levels"):
+            parse_json(body)
+
+
+def test_brackets_within_texts_are_not_depth():
+    given = {"a": "[" * 500, "b": ["{" * 500, "]}" * 500, '"[']}
+    assert parse_json(orjson.dumps(given)) == given
 
 
 def test_an_escaped_backslash_before_u0000_is_text():

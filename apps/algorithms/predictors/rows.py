@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
@@ -32,14 +33,25 @@ def columns_of_rows(schema: TableSchema, rows: Sequence[Any]) -> Columns:
     Every row is an object with exactly the schema's columns; None stands for a missing value.
     """
     names = [column.name for column in schema.columns]
-    wanted = set(names)
-    if not all(type(row) is dict and row.keys() == wanted for row in rows):
-        raise _shape_fault(wanted, rows, schema.target)
+    given = _by_column(names, rows)
+    if given is None:
+        raise _shape_fault(set(names), rows, schema.target)
     problems: list[Problem] = []
-    columns = {column.name: _checked(column, [row[column.name] for row in rows], problems) for column in schema.columns}
+    pairs = zip(schema.columns, given, strict=True)
+    columns = {column.name: _checked(column, values, problems) for column, values in pairs}
     if problems:
         raise _refusal(problems)
     return columns
+
+
+def _by_column(names: list[str], rows: Sequence[Any]) -> list[list[Any]] | None:
+    """Turn the rows column-wise; None when one is not an object of exactly these names."""
+    if set(map(type, rows)) - {dict} or set(map(len, rows)) - {len(names)}:
+        return None
+    try:
+        return [list(map(itemgetter(name), rows)) for name in names]
+    except KeyError:
+        return None
 
 
 def _checked(column: Column, values: list[Any], problems: list[Problem]) -> Any:

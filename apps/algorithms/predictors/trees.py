@@ -61,11 +61,13 @@ class FlatTrees:
             self._sums_with_numpy(matrix, out)
             return out
         matrix = np.ascontiguousarray(matrix, dtype=np.float32)
-        library.trees_sum(
+        failed = library.trees_sum(
             self.nodes.ctypes.data, self.roots.ctypes.data, self.groups.ctypes.data, len(self.roots),
             self.values.ctypes.data, self.values.shape[1], matrix.ctypes.data, len(matrix), matrix.shape[1],
             out.ctypes.data, self.outputs,
         )  # fmt: skip
+        if failed:
+            raise MemoryError
         return out
 
     def _sums_with_numpy(self, matrix: Matrix, out: Doubles) -> None:

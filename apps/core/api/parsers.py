@@ -9,6 +9,8 @@ from rest_framework.parsers import BaseParser
 
 from apps.core.errors import Problem, TooLarge, UnreadableRequest
 
+_NESTING: frozenset[type] = frozenset({dict, list})
+
 
 class StrictJSONParser(BaseParser):
     """Parse `application/json`; refuse NaN, NUL, lone surrogates, deep nesting and bodies over `JSON_MAX_BYTES`."""
@@ -23,6 +25,13 @@ class StrictJSONParser(BaseParser):
 
 def parse_json(body: bytes) -> Any:
     """Parse a JSON body under the platform's limits."""
+    parsed = parse_json_of_any_depth(body)
+    _refuse_depth(body, parsed)
+    return parsed
+
+
+def parse_json_of_any_depth(body: bytes) -> Any:
+    """Parse a JSON body for a reader that refuses nested values itself."""
     if len(body) > settings.JSON_MAX_BYTES:
         limit = settings.JSON_MAX_BYTES // 1024**2
         raise TooLarge(f"The body is larger than {limit} MiB. Send fewer rows at once, or a batch prediction of a dataset.")
@@ -35,7 +44,6 @@ def parse_json(body: bytes) -> Any:
         raise UnreadableRequest(f"The body is not valid JSON ({where}): {error.msg}.") from error
     if b"\\u0000" in body:
         _refuse_nul(parsed, "")
-    _refuse_depth(body, parsed)
     return parsed
 
 
@@ -55,7 +63,7 @@ def _refuse_depth(body: bytes, parsed: Any) -> None:
     limit = settings.JSON_MAX_DEPTH
     if body.count(b"[") + body.count(b"{") <= limit:
         return
-    level = [parsed]
+    level = _containers([parsed])
     for _ in range(limit):
         level = [inner for outer in level for inner in _containers(outer)]
         if not level:
@@ -63,6 +71,8 @@ def _refuse_depth(body: bytes, parsed: Any) -> None:
     raise UnreadableRequest(f"The body is nested more than {limit} levels deep.")
 
 
-def _containers(value: Any) -> list[Any]:
-    inner = value.values() if isinstance(value, dict) else value
-    return [v for v in inner if isinstance(v, dict | list)] if isinstance(value, dict | list) else []
+def _containers(outer: dict[str, Any] | list[Any]) -> list[Any]:
+    inner = outer.values() if type(outer) is dict else outer
+    if _NESTING.isdisjoint(map(type, inner)):  # the usual row, at the speed of C
+        return []
+    return [value for value in inner if type(value) in _NESTING]

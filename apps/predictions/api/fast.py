@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from apps.core.api.parsers import parse_json
+from apps.core.api.parsers import parse_json_of_any_depth
 from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
@@ -100,7 +100,7 @@ def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> byt
     if loaded is None:
         return None
     try:
-        parsed = parse_json(body)
+        parsed = parse_json_of_any_depth(body)
         rows = parsed.get("data") if isinstance(parsed, dict) else None
         done = actions.answer(model_id=model_id, loaded=loaded, rows=rows, actor=access.actor)
     except PlatformError:

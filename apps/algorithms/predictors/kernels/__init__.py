@@ -44,14 +44,14 @@ def _built(compiler: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=folder) as beside:
             fresh = Path(beside) / library.name
-            subprocess.run([compiler, *_FLAGS, "-o", str(fresh), str(SOURCE), "-lm"], check=True, capture_output=True)
+            subprocess.run([compiler, *_FLAGS, "-o", str(fresh), str(SOURCE)], check=True, capture_output=True)
             fresh.replace(library)
     return library
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, whole, long = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
-    library.trees_sum.restype = None
+    library.trees_sum.restype = whole
     library.trees_sum.argtypes = [
         pointer, pointer, pointer, whole, pointer, whole, pointer, long, whole, pointer, whole,
     ]  # fmt: skip
