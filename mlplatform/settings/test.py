@@ -13,7 +13,9 @@ SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"  # noqa: S105
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# A file, so that training processes and threads see the rows of a test; the child reads the same settings.
-DATABASES["default"]["NAME"] = str(VAR_DIR / "test.sqlite3")
+# The test database under the name that a training process reads from the same settings: it sees the rows of a test.
+DATABASES["default"]["NAME"] = (
+    str(VAR_DIR / "test.sqlite3") if DATABASES["default"]["ENGINE"].endswith("sqlite3") else f"test_mlplatform_{VAR_DIR.name[-8:]}"
+)
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 TRAINING_KEEP_SPARE = False
