@@ -2,19 +2,21 @@
 
 import difflib
 import logging
-import socket
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import psutil
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
 from apps.algorithms import catalog
+from apps.algorithms.predictors.rows import NUMERIC
+from apps.algorithms.schema import ColumnKind
 from apps.core import clock
+from apps.core.broker import messages_in
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled
+from apps.core.processes import is_gone
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import RegisteredModel
 from apps.training import lifecycle
@@ -86,6 +88,10 @@ def _check(model: RegisteredModel, version: DatasetVersion) -> None:
     ]
     if problems:
         raise InvalidInput(f"The data set does not have every column that the model names. {problems[0].detail}", problems)
+    kinds = {column["name"]: ColumnKind(column["dtype"]) for column in version.columns}
+    if model.time_column and kinds[model.time_column] not in NUMERIC:
+        text = f"The rows cannot be put in order by {model.time_column!r}: it holds text. Choose a date or a number."
+        raise InvalidInput(text, [Problem("/time_column", "not_a_time", text)])
 
 
 def _unknown(pointer: str, name: str, columns: list[str]) -> Problem:
@@ -123,36 +129,29 @@ def reap_leases() -> int:
     taken = 0
     for campaign in TrainingCampaign.objects.filter(status=Status.TRAINING):
         expired = campaign.lease_until is None or campaign.lease_until < clock.now()
-        if expired or is_dead(campaign.owner):
-            reason = "The process that ran this training died."
-            if lifecycle.give_back(campaign.pk, campaign.token, reason=reason, is_death=True):
+        if expired or is_gone(campaign.owner):
+            reason = "The worker that ran this training died."
+            if lifecycle.give_back(campaign.pk, campaign.token, reason=reason, is_death=True, seen=campaign):
                 remove_staging(campaign.pk, attempt=campaign.attempt)
                 taken += 1
     return taken
 
 
-def owner_of_this_process() -> dict[str, Any]:
-    """Return what identifies this process on this machine until it ends."""
-    own = psutil.Process()
-    return {"host": socket.gethostname(), "pid": own.pid, "born": own.create_time()}
-
-
-def is_dead(owner: dict[str, Any]) -> bool:
-    """Say whether an owner on this machine is surely gone; one on another machine cannot be known."""
-    if owner.get("host") != socket.gethostname():
-        return False
-    try:
-        return bool(abs(psutil.Process(owner["pid"]).create_time() - owner["born"]) > 1.0)
-    except psutil.NoSuchProcess:
-        return True
-
-
 def dispatch_pending() -> int:
-    """Send again the pending campaigns whose message is late, taking workspaces in turn."""
-    late = clock.now() - _SENT_PATIENCE
-    waiting = TrainingCampaign.objects.filter(Q(sent_at__isnull=True) | Q(sent_at__lt=late), status=Status.PENDING)
-    rows = list(waiting.order_by("created_at").values_list("pk", "model__workspace_id")[: 10 * _SENT_AT_ONCE])
-    chosen = in_turn(rows)[:_SENT_AT_ONCE]
+    """Send again the pending campaigns whose message is late, taking workspaces in turn.
+
+    Never more than makes one message a waiting campaign: behind a training of hours they would fill the broker.
+    """
+    queued = messages_in(settings.TRAINING_QUEUE)
+    if queued is None:
+        return 0
+    pending = TrainingCampaign.objects.filter(status=Status.PENDING)
+    room = min(pending.count() - queued, _SENT_AT_ONCE)
+    if room <= 0:
+        return 0
+    late = pending.filter(Q(sent_at__isnull=True) | Q(sent_at__lt=clock.now() - _SENT_PATIENCE))
+    rows = list(late.order_by("created_at").values_list("pk", "model__workspace_id")[: 10 * _SENT_AT_ONCE])
+    chosen = in_turn(rows)[:room]
     TrainingCampaign.objects.filter(pk__in=chosen).update(sent_at=clock.now())
     for campaign_id in chosen:
         send(campaign_id)
@@ -168,7 +167,7 @@ def next_pending() -> UUID | None:
     running = TrainingCampaign.objects.exclude(started_at=None).order_by("-started_at")
     recent = list(running.values_list("model__workspace_id", flat=True)[:200])
     rank = {workspace: -place for place, workspace in reversed(list(enumerate(recent)))}
-    first: UUID = min(rows, key=lambda row: (rank.get(row[1], -len(recent) - 1), rows.index(row)))[0]
+    first: UUID = min(rows, key=lambda row: rank.get(row[1], -len(recent) - 1))[0]  # the oldest of equals
     return first
 
 

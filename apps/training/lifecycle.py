@@ -54,7 +54,7 @@ def claim(campaign_id: UUID, owner: Mapping[str, Any]) -> Claim | None:
         campaign.token = token
         campaign.lease_until = _lease()
         campaign.owner = dict(owner)
-        campaign.started_at = campaign.started_at or clock.now()
+        campaign.started_at = clock.now()
         campaign.stage = "starting"
         _move(campaign, Status.TRAINING)
         return Claim(campaign_id, token, campaign.attempt)
@@ -126,15 +126,19 @@ def _finish(campaign_id: UUID, token: UUID, status: str, reason: str) -> bool:
         return True
 
 
-def give_back(campaign_id: UUID, token: UUID | None, *, reason: str, is_death: bool) -> bool:
+def give_back(
+    campaign_id: UUID, token: UUID | None, *, reason: str, is_death: bool, seen: TrainingCampaign | None = None
+) -> bool:
     """Return a campaign whose run stopped to those that wait; too many deaths end it as failed.
 
     A stop by the platform (`is_death` false) does not count. `token` is that of the run that stopped (None for a row
-    that is in training without one, which only a reaper meets).
+    that is in training without one, which only a reaper meets). A lease renewed since the row was `seen` is alive.
     """
     with transaction.atomic():
         campaign = _locked(campaign_id)
         if campaign is None or campaign.status != Status.TRAINING or campaign.token != token:
+            return False
+        if seen is not None and campaign.lease_until != seen.lease_until:
             return False
         campaign.deaths += int(is_death)
         if campaign.cancel_requested:

@@ -51,7 +51,7 @@ class TrainingCampaign(models.Model):
     cancel_requested = models.BooleanField(default=False)
     token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    owner = models.JSONField(default=dict, help_text="Host and process ids of the run that holds the lease.")
+    owner = models.JSONField(default=dict, help_text="Machine and process of the run that holds the lease.")
     sent_at = models.DateTimeField(null=True, blank=True, help_text="When its message was last given to the broker.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -20,8 +20,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
+from apps.core.processes import identity
 from apps.training import lifecycle
-from apps.training.actions import owner_of_this_process
 from apps.training.lifecycle import Claim
 from apps.training.models import TrainingCampaign
 from apps.training.staging import remove_staging
@@ -31,6 +31,7 @@ _TICK_SECONDS = 0.25
 _RENEW_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 5.0
+_SHUTDOWN_PATIENCE = 2.0
 EXIT_OK, EXIT_MEMORY, EXIT_LEASE_LOST = 0, 70, 71
 
 shutting_down = threading.Event()
@@ -106,7 +107,7 @@ def run(campaign_id: UUID) -> bool:
     close_old_connections()
     if shutting_down.is_set():
         return False
-    claim = lifecycle.claim(campaign_id, owner_of_this_process())
+    claim = lifecycle.claim(campaign_id, identity())
     if claim is None:
         return False
     remove_staging(campaign_id)
@@ -188,7 +189,8 @@ def _cancel_requested(campaign_id: UUID) -> bool:
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
     if child.stdin is not None:
-        child.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # closing flushes what a dead child did not take
+            child.stdin.close()
     if child.poll() is None:
         _signal(child, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -217,11 +219,16 @@ def _settle(claim: Claim, code: int, verdict: str) -> None:
     elif code == EXIT_MEMORY:
         lifecycle.fail(campaign_id, token, reason=memory_words())
     elif verdict == "ended" and code not in {EXIT_OK, EXIT_LEASE_LOST}:
-        lifecycle.give_back(campaign_id, token, reason=death_words(code), is_death=True)
+        lifecycle.give_back(campaign_id, token, reason=death_words(code), is_death=not _ended_with_the_machine(code))
     elif verdict == "ended" and code == EXIT_OK:
         reason = "The training process ended without a result."
         lifecycle.give_back(campaign_id, token, reason=reason, is_death=True)  # nothing to do where it did end well
     remove_staging(campaign_id, attempt=claim.attempt)  # another run may have a newer attempt's folder by now
+
+
+def _ended_with_the_machine(code: int) -> bool:
+    """Say whether a service manager that stops all processes together reached the child before this worker."""
+    return code == -signal.SIGTERM and shutting_down.wait(_SHUTDOWN_PATIENCE)
 
 
 def memory_words() -> str:

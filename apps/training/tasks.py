@@ -1,7 +1,5 @@
 """Celery doors of training. A message is only a hint: the row decides who runs what."""
 
-from uuid import UUID
-
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
@@ -10,12 +8,12 @@ _CLAIM_TRIES = 5
 
 @shared_task(name="training.run_campaign")
 def run_campaign(campaign_id: str, **_extra: object) -> None:
-    """Run the campaign whose turn it is; the one named in the message is tried when none waits before it."""
+    """Run the campaign whose turn it is, whichever the message names; none may wait any more."""
     from apps.training import actions, supervision
 
     for _ in range(_CLAIM_TRIES):  # another worker may take the same one at the same moment
-        chosen = actions.next_pending() or UUID(campaign_id)
-        if supervision.run(chosen):
+        chosen = actions.next_pending()
+        if chosen is None or supervision.run(chosen):
             return
 
 

@@ -4,12 +4,12 @@ import subprocess
 import sys
 from datetime import timedelta
 
-import psutil
 import pytest
 from django.db import transaction
 
 from apps.core import clock
 from apps.core.errors import Conflict, InvalidInput, Throttled
+from apps.core.processes import identity
 from apps.training import actions, lifecycle, supervision, tasks
 from apps.training.models import TrainingCampaign, TrainingEvent
 from apps.workspaces.access import SYSTEM
@@ -25,6 +25,7 @@ def sent(monkeypatch) -> list:
     """Stand in for the broker: keep what would be sent."""
     kept: list = []
     monkeypatch.setattr(actions, "send", kept.append)
+    monkeypatch.setattr(actions, "messages_in", lambda queue: 0)
     return kept
 
 
@@ -161,8 +162,8 @@ def test_an_expired_or_missing_lease_is_taken_back(sent, fields):
 
 
 def test_a_live_lease_is_left_alone(sent):
-    campaign = training(owner=actions.owner_of_this_process())
-    training(owner={"host": "another-machine", "pid": 1, "born": 0.0})
+    campaign = training(owner=identity())
+    training(owner={**identity(), "machine": "another", "pid": 1})
 
     assert actions.reap_leases() == 0
 
@@ -172,7 +173,7 @@ def test_a_live_lease_is_left_alone(sent):
 
 def test_a_dead_owner_on_this_machine_is_seen_at_once_even_if_its_number_is_taken_again(sent):
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = {**actions.owner_of_this_process(), "pid": child.pid, "born": psutil.Process(child.pid).create_time()}
+    owner = identity(child.pid)
     alive, reused = training(owner=owner), training(owner={**owner, "born": owner["born"] - 1000})
 
     assert actions.reap_leases() == 1
@@ -183,6 +184,37 @@ def test_a_dead_owner_on_this_machine_is_seen_at_once_even_if_its_number_is_take
     assert actions.reap_leases() == 1
     alive.refresh_from_db()
     assert alive.status == "pending"
+
+
+def test_a_lease_renewed_while_the_reaper_looked_is_left_alone(sent, monkeypatch):
+    campaign = training(lease_until=clock.now() - timedelta(seconds=1), owner=identity())
+    seen = TrainingCampaign.objects.get(pk=campaign.pk)
+    assert lifecycle.renew(campaign.pk, campaign.token)
+
+    assert not lifecycle.give_back(campaign.pk, campaign.token, reason="late", is_death=True, seen=seen)
+
+    campaign.refresh_from_db()
+    assert campaign.status == "training"
+
+
+@pytest.mark.parametrize(("queued", "expected"), [(None, 0), (0, 3), (2, 1), (3, 0), (900, 0)])
+def test_the_dispatcher_never_has_more_messages_waiting_than_campaigns(sent, monkeypatch, queued, expected):
+    model = make_model(make_workspace())
+    for _ in range(3):
+        make_campaign(model, sent_at=None)
+    monkeypatch.setattr(actions, "messages_in", lambda queue: queued)
+
+    assert actions.dispatch_pending() == expected
+    assert len(sent) == expected
+
+
+def test_rows_cannot_be_ordered_by_a_text(sent):
+    model = make_model(make_workspace(), time_column="label")
+
+    with pytest.raises(InvalidInput, match="holds text") as refused:
+        start(model)
+
+    assert refused.value.problems[0].pointer == "/time_column"
 
 
 def test_the_dispatcher_sends_what_waits_too_long_workspace_by_workspace(sent):

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import psutil
 import pytest
 from django.conf import settings as django_settings
 
+from apps.core.broker import messages_in
 from apps.registry.models import ModelVersion
 from apps.training import actions
 from apps.training.models import TrainingCampaign, TrainingEvent
@@ -125,6 +127,18 @@ def test_a_killed_worker_leaves_no_process_and_the_campaign_completes_once(start
     assert (campaign.attempt, campaign.deaths, ModelVersion.objects.count()) == (2, 1, 1)
     seqs = list(TrainingEvent.objects.filter(campaign=campaign).order_by("seq").values_list("seq", flat=True))
     assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_what_waits_at_the_broker_is_counted_and_a_broker_that_is_down_is_no_number(broker, monkeypatch):
+    assert messages_in("ml_training") == 0
+    for number in range(3):
+        actions.send(uuid.UUID(int=number))
+    assert messages_in("ml_training") == 3
+    for name in ("broker_url", "broker_write_url", "broker_read_url"):
+        monkeypatch.setattr(app.conf, name, "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(app, "_pool", None)
+    assert messages_in("ml_training") is None
+    assert actions.dispatch_pending() == 0
 
 
 def test_messages_sent_twice_for_unknown_campaigns_and_with_nonsense_do_no_harm(start_worker, campaign_on_table):

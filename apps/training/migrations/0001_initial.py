@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('cancel_requested', models.BooleanField(default=False)),
                 ('token', models.UUIDField(blank=True, null=True)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.JSONField(default=dict, help_text='Host and process ids of the run that holds the lease.')),
+                ('owner', models.JSONField(default=dict, help_text='Machine and process of the run that holds the lease.')),
                 ('sent_at', models.DateTimeField(blank=True, help_text='When its message was last given to the broker.', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
