@@ -1,6 +1,6 @@
 """JSON as the platform reads it: bounded, finite, and free of what a database cannot hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import orjson
@@ -43,20 +43,33 @@ def parse_json_of_any_depth(body: bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableRequest(f"The body is not valid JSON ({where}): {error.msg}.") from error
     if b"\\u0000" in body:
-        _refuse_nul(parsed, "")
+        _refuse_depth(body, parsed)  # first: the search below goes down by recursion
+        _refuse_nul(parsed)
     return parsed
 
 
-def _refuse_nul(value: Any, pointer: str) -> None:
-    if isinstance(value, str) and "\0" in value:
+def _refuse_nul(parsed: Any) -> None:
+    way = _way_to_nul(parsed)
+    if way is not None:
+        pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in way)
         raise UnreadableRequest("A text holds a NUL character.", [Problem(pointer, "nul", "Remove the NUL character.")])
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            _refuse_nul(name, pointer)
-            _refuse_nul(inner, f"{pointer}/{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            _refuse_nul(inner, f"{pointer}/{index}")
+
+
+def _way_to_nul(value: Any) -> list[str] | None:
+    """Return the steps to the first text that holds NUL (to the object, when it is a name), None without one."""
+    if type(value) is str:
+        return [] if "\0" in value else None
+    if type(value) is dict:
+        if any("\0" in name for name in value):
+            return []
+        pairs: Iterable[tuple[Any, Any]] = value.items()
+    else:
+        pairs = enumerate(value) if type(value) is list else ()
+    for step, inner in pairs:
+        way = _way_to_nul(inner)
+        if way is not None:
+            return [str(step), *way]
+    return None
 
 
 def _refuse_depth(body: bytes, parsed: Any) -> None:
