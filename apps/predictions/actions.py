@@ -56,37 +56,47 @@ class Predicted:
 
 def predict(*, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
     """Answer rows with the champion; the log entry is written behind."""
-    return answer(model_id=model_id, loaded=live_predictor(model_id), rows=rows, actor=actor)
+    return predict_with(live_predictor(model_id), model_id=model_id, rows=rows, actor=actor)
 
 
-def answer(*, model_id: UUID, loaded: Loaded, rows: Any, actor: Actor) -> Predicted:
-    """Answer rows with a loaded predictor; touches no database."""
+def predict_with(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
+    """Answer rows with one version; the log entry is written behind, or before the answer when the log has no room."""
+    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor)
+    recorder.record(entry)
+    return done
+
+
+def predict_in_memory(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> Predicted | None:
+    """Answer rows without touching the database; None when the log has no room for the entry."""
+    if not recorder.has_room():
+        return None
+    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor)
+    return done if recorder.offer(entry) else None
+
+
+def _answer(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> tuple[Predicted, PredictionLog]:
     began = time.perf_counter()
     checked = checked_rows(rows, most=settings.PREDICT_MAX_ROWS)
     answers = loaded.predictor.predict(checked)
-    log_id = uuid.uuid4()
-    recorder.record(
-        PredictionLog(
-            id=log_id,
-            model_id=model_id,
-            version_id=loaded.version_id,
-            at=clock.now(),
-            row_count=len(checked),
-            rows=checked,
-            predictions=answers.values,
-            details=answers.details,
-            milliseconds=(time.perf_counter() - began) * 1e3,
-            user_id=actor.user_id,
-        )
+    entry = PredictionLog(
+        id=uuid.uuid4(),
+        model_id=model_id,
+        version_id=loaded.version_id,
+        at=clock.now(),
+        row_count=len(checked),
+        rows=checked,
+        predictions=answers.values,
+        details=answers.details,
+        milliseconds=(time.perf_counter() - began) * 1e3,
+        user_id=actor.user_id,
     )
-    return Predicted(log_id, model_id, loaded.number, answers.values, answers.details)
+    return Predicted(entry.pk, model_id, loaded.number, answers.values, answers.details), entry
 
 
-def explain(*, model_id: UUID, rows: Any) -> tuple[list[Explanation], list[Any], int]:
-    """Return explanations, answers and the version that gave them."""
+def explain_with(loaded: Loaded, rows: Any) -> tuple[list[Explanation], list[Any]]:
+    """Return one version's explanations and answers."""
     checked = checked_rows(rows, most=EXPLAIN_MAX_ROWS)
-    loaded = live_predictor(model_id)
-    return loaded.predictor.explain(checked), loaded.predictor.predict(checked).values, loaded.number
+    return loaded.predictor.explain(checked), loaded.predictor.predict(checked).values
 
 
 def checked_rows(rows: Any, *, most: int) -> list[dict[str, Any]]:
@@ -110,6 +120,11 @@ def live_predictor(model_id: UUID) -> Loaded:
         raise Conflict(
             "The model has no trained version yet. POST a dataset to its train/ route, and wait for the campaign to complete."
         )
+    return predictor_of(version_id)
+
+
+def predictor_of(version_id: UUID) -> Loaded:
+    """Return a version's predictor; refuse with the way out when its files are damaged."""
     try:
         return predictors.get(version_id)
     except ArtifactDamaged as error:

@@ -1,62 +1,15 @@
 """Predictions over HTTP by a really trained model, from upload to explanation."""
 
 import uuid
-from pathlib import Path
 
 import pytest
 from django.test import override_settings
 
-from apps.predictions.api.fast import from_memory
-from apps.predictions.cache import champions, predictors
 from apps.predictions.models import PredictionLog
 from apps.predictions.recorder import recorder
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import version_folder
-from apps.workspaces.access import SYSTEM
-from apps.workspaces.actions import issue_key
-from apps.workspaces.api.authentication import recent_keys
-from tests.contracts.tables import mixed_table, silent
-from tests.factories import make_dataset_version, make_model
-
-
-@pytest.fixture
-def trained(cast, tmp_path: Path):
-    """Return a model of `acme` with one live version, made by the real service and the real registry."""
-    from django.db import transaction
-
-    from apps.algorithms import catalog
-    from apps.algorithms.schema import Task
-    from apps.registry import actions
-    from apps.registry.manifest import VersionFacts
-
-    predictors.clear()
-    recent_keys.forget_all()
-    with override_settings(ML_MODELS_DIR=tmp_path):
-        model = make_model(cast.acme, target="y")
-        service = catalog.get("random_forest")(task=Task.CLASSIFICATION, parameters={"n_estimators": 20, "max_depth": 5})
-        split = mixed_table(Task.CLASSIFICATION).split(task=Task.CLASSIFICATION, test_share=0.2, seed=0)
-        service.fit(split.train, silent)
-        staging = tmp_path / str(cast.acme.pk) / str(model.pk) / ".staging-test"
-        for part, write in (("native", service.save), ("predictor", service.predictor)):
-            (staging / part).mkdir(parents=True)
-            write(staging / part)
-        evaluation = service.evaluate(split.test)
-        facts = VersionFacts(
-            dataset_version=make_dataset_version(cast.acme),
-            algorithm="random_forest",
-            parameters=service.parameters,
-            seed=0,
-            schema=service.schema,
-            metrics=dict(evaluation.metrics),
-            main_metric=evaluation.main,
-            greater_is_better=True,
-            baseline=service.baseline(split.test),
-            importance=service.importance(split.test),
-        )
-        with transaction.atomic():
-            actions.register_version(model=model, campaign_id=uuid.uuid4(), staging=staging, facts=facts, actor=SYSTEM)
-        yield model, split.test.records(30)
-        recorder.flush()
+from tests.factories import make_model
 
 
 def predict(client, model, rows, route: str = "predict"):
@@ -169,29 +122,3 @@ def test_mlflow_and_open_inference_clients_get_the_same_answers(trained, cast, a
     assert [tensor["name"] for tensor in metadata["inputs"]] == names
     for bad in ({}, {"instances": rows, "inputs": rows}, {"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}):
         assert client.post(f"/api/v1/models/{model.pk}/invocations/", bad).status_code == 422
-
-
-def test_the_short_way_answers_as_the_long_way_and_knows_when_not_to(trained, cast, api):
-    import orjson
-
-    model, rows = trained
-    _key, clear = issue_key(user=cast.viewer, workspace=cast.acme, name="k", scope="predict", actor=SYSTEM)
-    headers = {b"authorization": f"Bearer {clear}".encode()}
-    body = orjson.dumps({"data": rows})
-    client = api(None)
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {clear}")
-
-    assert from_memory(model.pk, headers, body) is None  # nothing is known yet: the long way decides
-    wanted = predict(client, model, rows).json()
-    found = orjson.loads(from_memory(model.pk, headers, body))
-
-    for name in ("predictions", "details", "model", "version"):
-        assert found[name] == wanted[name]
-    assert from_memory(model.pk, {b"authorization": b"Bearer nonsense"}, body) is None
-    assert from_memory(model.pk, {}, body) is None
-    assert from_memory(uuid.uuid4(), headers, body) is None
-    assert from_memory(model.pk, headers, b'{"data": [{}]}') is None
-    assert from_memory(model.pk, headers, b"{") is None
-    champions.remember(model.pk)
-    recent_keys.forget_all()
-    assert from_memory(model.pk, headers, body) is None

@@ -233,11 +233,12 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         raise Http404
     fields = _fields(champion)
     for field in fields:
-        field["value"] = visit.request.POST.get(f"row.{field['name']}", "")
+        field["value"] = visit.request.POST.get(f"row.{field['name']}", "").replace("\0", "")
     row = {field["name"]: _typed(field["kind"], field["value"]) for field in fields}
     try:
-        done = predictions.predict(model_id=model.pk, rows=[row], actor=visit.access.actor)
-        explanations, _answers, _number = predictions.explain(model_id=model.pk, rows=[row])
+        loaded = predictions.predictor_of(champion.pk)
+        done = predictions.predict_with(loaded, model_id=model.pk, rows=[row], actor=visit.access.actor)
+        explanations, _answers = predictions.explain_with(loaded, [row])
     except PlatformError as error:
         return visit.render("_answer.html", fault=error.detail, problems=error.problems)
     explained = explanations[0]

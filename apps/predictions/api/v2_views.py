@@ -69,11 +69,11 @@ class InferenceViewSet(ModelPredictionViewSet):
     def infer(self, request: Request, pk: UUID) -> Response:
         """Answer tensors."""
         model_id = self._model_id(pk)
-        predictor = actions.live_predictor(model_id).predictor
-        rows = scoring.rows_of_tensors(request.data, predictor.schema)
-        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor)
-        answers = Answers(done.predictions, done.details)
-        outputs = scoring.tensors_of_answers(answers, predictor.schema, Task(predictor.task))
+        loaded = actions.live_predictor(model_id)
+        schema, task = loaded.predictor.schema, Task(loaded.predictor.task)
+        rows = scoring.rows_of_tensors(request.data, schema)
+        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor)
+        outputs = scoring.tensors_of_answers(Answers(done.predictions, done.details), schema, task)
         given = request.data.get("id") if isinstance(request.data, dict) else None
         body = {"model_name": str(pk), "model_version": str(done.version), "outputs": outputs}
         return Response({**body, "id": given or done.id.hex})

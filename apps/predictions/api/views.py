@@ -73,13 +73,13 @@ class ModelPredictionViewSet(ScopedViewSet):
     def explain(self, request: Request, pk: UUID) -> Response:
         """Attribute each row's answer to its columns."""
         model_id = self._model_id(pk)
-        rows = rows_of(request)
-        explanations, answers, version = actions.explain(model_id=model_id, rows=rows)
+        rows, loaded = rows_of(request), actions.live_predictor(model_id)
+        explanations, answers = actions.explain_with(loaded, rows)
         shown = [
             explanation_as_json(explanation, row, answer)
             for explanation, row, answer in zip(explanations, rows, answers, strict=True)
         ]
-        return Response({"explanations": shown, "model": model_id, "version": version})
+        return Response({"explanations": shown, "model": model_id, "version": loaded.number})
 
     @extend_schema(request=BatchRequestSerializer, responses={202: BatchSerializer})
     def start_batch(self, request: Request, pk: UUID) -> Response:
