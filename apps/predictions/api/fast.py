@@ -6,28 +6,44 @@ key's reach, the champion) is remembered for fractions of a second.
 """
 
 import hashlib
+import io
+import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
+
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 
 from apps.core.api.parsers import parse_json_of_any_depth
 from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
+from apps.core.middleware import PageMiddleware
 from apps.core.permissions import Act
 from apps.predictions import actions
 from apps.predictions.cache import champions, predictors
 from apps.workspaces.api.authentication import recent_keys
 
+logger = logging.getLogger(__name__)
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = tuple[tuple[bytes, bytes], ...]
 
-_PATH = re.compile(r"/api/v1/models/([0-9a-f-]{36})/predict/")
+_PATH = re.compile(r"/api/v1/models/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/predict/")
+_LENGTH = re.compile(rb"[0-9]{1,7}")
 _LONGEST = 1024**2  # a longer body would hold up the loop: threads are for those
 _SCHEMES = (b"bearer ", b"token ")
-_HEADERS = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
+_TYPES = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
+_ACCEPTED = {b"*/*", b"application/*", b"application/json"}
+_WHERE = {b"host", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto"}
 
 
 class ShortWay:
@@ -39,28 +55,61 @@ class ShortWay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a prediction from memory, or hand the request on untouched."""
         match = _PATH.fullmatch(scope["path"]) if scope.get("method") == "POST" else None
-        headers = dict(scope["headers"]) if match else {}
-        if match is None or not _is_usual(headers):
+        own = _own_headers(scope) if match else None
+        if match is None or own is None:
             await self.django(scope, receive, send)
             return
         body = await _body(receive)
-        answer = from_memory(UUID(match[1]), headers, body) if body is not None else None
+        answer = from_memory(UUID(match[1]), dict(scope["headers"]), body) if body is not None else None
         if answer is None:
             await self.django(scope, _again(body, receive), send)
             return
         length = (b"content-length", str(len(answer)).encode())
-        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
+        await send({"type": "http.response.start", "status": 200, "headers": [*own, length]})
         await send({"type": "http.response.body", "body": answer})
+
+
+def _own_headers(scope: Scope) -> Headers | None:
+    """Return the headers of an answer; None for a request that the long way must see."""
+    headers = dict(scope["headers"])
+    if len(headers) != len(scope["headers"]) or scope.get("query_string") or not _is_usual(headers):
+        return None
+    where = tuple((name, value) for name, value in headers.items() if name in _WHERE)
+    return _headers_for(scope["path"], scope.get("scheme", "http"), where)
 
 
 def _is_usual(headers: dict[bytes, bytes]) -> bool:
     length = headers.get(b"content-length", b"")
     return (
-        headers.get(b"content-type", b"").startswith(b"application/json")
+        headers.get(b"content-type", b"").lower() in _TYPES
+        and _takes_json(headers.get(b"accept", b"*/*"))
         and b"idempotency-key" not in headers
-        and length.isdigit()
+        and _LENGTH.fullmatch(length) is not None
         and int(length) <= _LONGEST
     )
+
+
+def _takes_json(accept: bytes) -> bool:
+    return any(kind.partition(b";")[0].strip() in _ACCEPTED for kind in accept.split(b","))
+
+
+@lru_cache(maxsize=1_000)
+def _headers_for(path: str, scheme: str, where: Headers) -> Headers | None:
+    """Return what Django's middleware adds to an answer; None when it refuses the host or sends plain HTTP elsewhere."""
+    asked = {"type": "http", "method": "POST", "path": path, "scheme": scheme, "query_string": b"", "headers": list(where)}
+    request = ASGIRequest(asked, io.BytesIO())
+    try:
+        request.get_host()
+        answer = SecurityMiddleware(XFrameOptionsMiddleware(PageMiddleware(_empty)))(request)
+    except DisallowedHost:
+        return None
+    if not isinstance(answer, HttpResponse) or answer.status_code != HTTPStatus.OK:
+        return None
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.items())
+
+
+def _empty(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(content_type="application/json")
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -102,7 +151,10 @@ def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> byt
     try:
         parsed = parse_json_of_any_depth(body)
         rows = parsed.get("data") if isinstance(parsed, dict) else None
-        done = actions.answer(model_id=model_id, loaded=loaded, rows=rows, actor=access.actor)
+        done = actions.predict_in_memory(loaded, model_id=model_id, rows=rows, actor=access.actor)
+        return None if done is None else dump_json(done.as_json())
     except PlatformError:
         return None
-    return dump_json(done.as_json())
+    except Exception:
+        logger.exception("The short way failed on model %s; the long way answers", model_id)
+        return None
