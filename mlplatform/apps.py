@@ -1,6 +1,9 @@
-"""The project as an app: it holds the commands that see every app."""
+"""The project as an app: it holds the commands that see every app, and what a database needs besides its tables."""
+
+from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class PlatformConfig(AppConfig):
@@ -9,3 +12,19 @@ class PlatformConfig(AppConfig):
     name = "mlplatform"
     label = "mlplatform"
     verbose_name = "Platform"
+
+    def ready(self) -> None:
+        """Have every `migrate` write the schedule and mark the stores of files, however the platform is run."""
+        post_migrate.connect(_after_migrate, sender=self)
+
+
+def _after_migrate(using: str, **_extra: Any) -> None:
+    from django.db import connections
+
+    from apps.core.instance import owns, stores
+    from mlplatform.schedule import upsert_schedule
+
+    if {"core_instance", "django_celery_beat_periodictask"} <= set(connections[using].introspection.table_names()):
+        upsert_schedule()
+        for store in stores():
+            owns(store)

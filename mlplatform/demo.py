@@ -7,15 +7,19 @@ import random
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from apps.core.artifacts import write_atomically
 from mlplatform.supervisor.accounts import Account
 
 Say = Callable[[str], None]
 ROWS = 2_400
+_DATASET = "Factures clients"
 _SECTORS = {"BTP": 0.9, "Commerce": 0.2, "Industrie": -0.2, "Santé": -0.7, "Services": 0.0, "Transport": 0.5}
 _REGIONS = ["Bretagne", "Grand Est", "Hauts-de-France", "Île-de-France", "Occitanie", "Provence", "Rhône-Alpes"]
 _MODELS: tuple[dict[str, Any], ...] = (
@@ -95,6 +99,12 @@ class _Client:
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from error
 
+    def named(self, kind: str, workspace: str, name: str) -> Any:
+        """Return the object of exactly this name, or None."""
+        query = urllib.parse.urlencode({"workspace": workspace, "name": name, "page_size": 200})
+        found = self.call("GET", f"{kind}/?{query}")["results"]
+        return next((one for one in found if one["name"] == name), None)
+
     def post(self, path: str, **fields: Any) -> Any:
         """Send JSON."""
         return self.call("POST", path, json.dumps(fields).encode())
@@ -111,31 +121,43 @@ class _Client:
         return self.call("POST", "datasets/", body, f"multipart/form-data; boundary={mark}")
 
 
-def show_first_model(url: str, account: Account, say: Say, stopping: threading.Event) -> None:
-    """Upload the demo data and train the demo models in front of the user; what is there already is left alone."""
-    client = _Client(url, account.api_key)
-    there = {model["name"]: model for model in client.call("GET", f"models/?workspace={account.workspace}")["results"]}
-    if all(spec["name"] in there and there[spec["name"]]["champion"] for spec in _MODELS):
+def show_first_model(url: str, account: Account, say: Say, stopping: threading.Event, done: Path) -> None:
+    """Upload the demo data and train the demo models in front of the user, once: `done` notes that it was.
+
+    What is there already is left alone, and a fault is told, never more: the platform runs without a demo.
+    """
+    if done.exists():
         return
-    dataset = _dataset(client, account.workspace, say, stopping)
-    for spec in _MODELS:
-        if stopping.is_set():
-            return
-        model = there.get(spec["name"])
-        if model and model["champion"]:
-            continue
+    try:
+        client = _Client(url, account.api_key)
+        dataset = _dataset(client, account.workspace, say, stopping)
+        for spec in _MODELS:
+            _show_model(client, account.workspace, spec, dataset, say, stopping)
+    except (RuntimeError, OSError) as error:
+        say(f"The demo was not set up: {error}")
+    else:
+        if not stopping.is_set():
+            write_atomically(done, b"The demo was shown; remove this file to have it again at the next start.\n")
+
+
+def _show_model(
+    client: _Client, workspace: str, spec: dict[str, Any], dataset: Any, say: Say, stopping: threading.Event
+) -> None:
+    if stopping.is_set():
+        return
+    model = client.named("models", workspace, spec["name"])
+    if model is None:
         features = [c["name"] for c in dataset["columns"] if c["name"] not in {"retard_jours", "en_retard"}]
-        model = model or client.post("models/", workspace=account.workspace, features=features, **spec)
+        model = client.post("models/", workspace=workspace, features=features, **spec)
+    if not model["champion"]:
         _train(client, model, dataset["id"], say, stopping)
 
 
 def _dataset(client: _Client, workspace: str, say: Say, stopping: threading.Event) -> Any:
-    found = client.call("GET", f"datasets/?workspace={workspace}&name=Factures")["results"]
-    ready = [dataset for dataset in found if dataset["status"] == "ready"]
-    if ready:
-        return ready[0]
-    say("Uploading demo data: 2,400 invoices of a French firm, as its office would export them.")
-    dataset = client.upload(workspace=workspace, name="Factures clients", content=invoices())
+    dataset = client.named("datasets", workspace, _DATASET)
+    if dataset is None:
+        say(f"Uploading demo data: {ROWS:,} invoices of a French firm, as its office would export them.")
+        dataset = client.upload(workspace=workspace, name=_DATASET, content=invoices())
     while dataset["status"] == "checking" and not stopping.wait(0.3):
         dataset = client.call("GET", f"datasets/{dataset['id']}/")
     return dataset

@@ -41,7 +41,18 @@ def private_postgres(*options: str) -> Iterator[str]:
         if user is not None:
             for path in (Path(folder), secret):
                 os.chown(path, user, user)
-        init = [programs / "initdb", "-D", data, "-U", "mlplatform", f"--pwfile={secret}", "-A", "scram-sha-256", "-E", "UTF8"]
+        init = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "mlplatform",
+            f"--pwfile={secret}",
+            "-A",
+            "scram-sha-256",
+            "-E",
+            "UTF8",
+        ]
         subprocess.run([*init, "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, user=user, cwd=folder)
         listen = ["-c", "listen_addresses=127.0.0.1", "-p", str(port), "-k", folder]
         server = subprocess.Popen(

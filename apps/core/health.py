@@ -1,18 +1,25 @@
 """Is each part there? Small probes that the readiness route and `manage.py doctor` share."""
 
-import os
 import shutil
+import tempfile
+import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
+from apps.core import clock
+from apps.core.instance import stores
+
 _LEAST_FREE_BYTES = 500 * 1024**2
 _PATIENCE_SECONDS = 1.0
+_BEAT_PATIENCE = timedelta(minutes=2)
+_RECENT_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,11 @@ def check_broker() -> Finding:
 
 def check_storage() -> Finding:
     """Write and remove a file in each place that must keep files, and look at the space left."""
-    for place in (settings.ML_MODELS_DIR, settings.DATASETS_DIR):
-        probe = Path(place) / f".probe-{os.getpid()}"
+    for place in stores():
         try:
-            probe.parent.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"well")
-            probe.unlink()
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=place, prefix=".probe-") as probe:
+                probe.write(b"well")
         except OSError as error:
             advice = f"Make {place} writable for this user, or free some space."
             return Finding("storage", is_well=False, detail=f"{place}: {error.strerror}", advice=advice)
@@ -69,17 +75,59 @@ def check_storage() -> Finding:
 
 
 def check_workers() -> Finding:
-    """Ask the workers to answer, and see that the training queue has one."""
-    advice = "Start one: celery -A mlplatform worker -Q ml_training --pool=threads -c 1."
+    """Ask the workers to answer, and see that every queue has one."""
     try:
         queues = current_app.control.inspect(timeout=_PATIENCE_SECONDS).active_queues() or {}
     except (OperationalError, OSError):
         return Finding("workers", is_well=False, detail="the broker does not answer", advice="Start the broker first.")
     served = {queue["name"] for found in queues.values() for queue in found}
-    missing = [name for name in ("ml_training", "celery") if name not in served]
+    missing = [name for name in (settings.TRAINING_QUEUE, *settings.OTHER_QUEUES) if name not in served]
     if missing:
+        advice = f"Start one: celery -A mlplatform worker -Q {','.join(missing)}"
+        advice += " --pool=threads -c 1." if settings.TRAINING_QUEUE in missing else "."
         return Finding("workers", is_well=False, detail=f"no worker serves {', '.join(missing)}", advice=advice)
     return Finding("workers", is_well=True, detail=f"{len(queues)} answer")
 
 
-PROBES: tuple[Callable[[], Finding], ...] = (check_database, check_broker, check_storage, check_workers)
+def check_schedule() -> Finding:
+    """See that the declared schedule is in the database, and that beat has sent something of late."""
+    from django_celery_beat.models import PeriodicTask
+
+    try:
+        rows = list(PeriodicTask.objects.filter(name__in=settings.PERIODIC_TASKS).values_list("enabled", "last_run_at"))
+    except DatabaseError as error:
+        return Finding("schedule", is_well=False, detail=type(error).__name__, advice="Start the database first.")
+    if len(rows) < len(settings.PERIODIC_TASKS):
+        missing = f"{len(settings.PERIODIC_TASKS) - len(rows)} of its tasks are missing"
+        return Finding("schedule", is_well=False, detail=missing, advice="Run manage.py migrate: it writes them.")
+    if not any(enabled for enabled, _ in rows):
+        return Finding("schedule", is_well=False, detail="all is switched off", advice="Enable the tasks in the admin.")
+    last = max((run for _, run in rows if run), default=None)
+    if last is None or clock.now() - last > _BEAT_PATIENCE:
+        detail = "beat never ran" if last is None else f"beat sent nothing since {last:%Y-%m-%d %H:%M} UTC"
+        return Finding("schedule", is_well=False, detail=detail, advice="Start it: celery -A mlplatform beat.")
+    return Finding("schedule", is_well=True, detail=f"{len(rows)} tasks, beat runs")
+
+
+PROBES: tuple[Callable[[], Finding], ...] = (check_database, check_broker, check_storage, check_workers, check_schedule)
+
+
+@dataclass
+class _Recent:
+    """What the probes found a moment ago: those who ask often must not keep the workers busy with answering."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    at: float = float("-inf")
+    findings: tuple[Finding, ...] = ()
+
+
+_recent = _Recent()
+
+
+def recent_findings() -> tuple[Finding, ...]:
+    """Return what the probes find, at most a few seconds old; one caller looks at a time."""
+    with _recent.lock:
+        if time.monotonic() - _recent.at > _RECENT_SECONDS:
+            _recent.findings = tuple(probe() for probe in PROBES)
+            _recent.at = time.monotonic()
+        return _recent.findings

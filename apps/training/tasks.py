@@ -7,7 +7,7 @@ _CLAIM_TRIES = 5
 
 
 @shared_task(name="training.run_campaign")
-def run_campaign(campaign_id: str, **_extra: object) -> None:
+def run_campaign(_campaign_id: str = "", **_extra: object) -> None:
     """Run the campaign whose turn it is, whichever the message names; none may wait any more."""
     from apps.training import actions, supervision
 

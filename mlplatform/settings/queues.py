@@ -17,16 +17,19 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600, "socket_timeout": 15, "socket_connect_timeout": 5}
 
 TRAINING_QUEUE = "ml_training"
-OTHER_QUEUES = ("celery", "ml_scheduler", "ml_monitoring", "ml_stats")
+UPKEEP_QUEUE = "ml_scheduler"  # short tasks that bring lost work back: a worker of their own, behind no long job
+OTHER_QUEUES = (UPKEEP_QUEUE, "celery", "ml_monitoring", "ml_stats")
 CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typo in a route fails at start, not by waiting for ever
 CELERY_TASK_QUEUES = [Queue(name) for name in (*OTHER_QUEUES, TRAINING_QUEUE)]
 CELERY_TASK_ROUTES = {
     "training.run_campaign": {"queue": "ml_training"},
-    "training.*": {"queue": "ml_scheduler"},
+    "training.*": {"queue": UPKEEP_QUEUE},
+    "datasets.dispatch_checking": {"queue": UPKEEP_QUEUE},
     "datasets.*": {"queue": "celery"},
     "registry.*": {"queue": "ml_stats"},
-    "predictions.*": {"queue": "celery"},
+    "predictions.run_batch": {"queue": "ml_stats"},
+    "predictions.*": {"queue": UPKEEP_QUEUE},
 }
 
 # The database lease brings lost work back, so messages are acknowledged early and never prefetched.
@@ -39,7 +42,8 @@ CELERY_TASK_TIME_LIMIT = 15 * 60
 CELERY_TASK_ANNOTATIONS = {"training.run_campaign": {"time_limit": None, "soft_time_limit": None}}
 
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-# Upserted by name at each start (never deletes what people added in the admin).
+CELERY_BEAT_SYNC_EVERY = 1  # each sending is noted at once, so that readiness sees a beat that stopped
+# Upserted by name at each `migrate` (never deletes what people added in the admin).
 PERIODIC_TASKS = {
     "training: return expired leases": {"task": "training.reap_leases", "every_seconds": 15},
     "training: send again what the broker lost": {"task": "training.dispatch_pending", "every_seconds": 10},

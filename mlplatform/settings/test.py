@@ -15,7 +15,9 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # The test database under the name that a training process reads from the same settings: it sees the rows of a test.
 DATABASES["default"]["NAME"] = (
-    str(VAR_DIR / "test.sqlite3") if DATABASES["default"]["ENGINE"].endswith("sqlite3") else f"test_mlplatform_{VAR_DIR.name[-8:]}"
+    str(VAR_DIR / "test.sqlite3")
+    if DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    else f"test_mlplatform_{VAR_DIR.name[-8:]}"
 )
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 TRAINING_KEEP_SPARE = False

@@ -1,4 +1,4 @@
-"""The first account: made once; its password and key live in `quickstart.json` alone."""
+"""The first account: made once; its first password and key live in `quickstart.json` alone."""
 
 import json
 import secrets
@@ -30,27 +30,29 @@ class Account:
 
 
 def first_account(path: Path) -> Account:
-    """Return the account of `quickstart.json`, made or renewed as needed."""
+    """Return the account of `quickstart.json`; without that file its user gets a new password and key.
+
+    A password that was changed since, and a key that was revoked, stay so: they come back empty.
+    """
     known = json.loads(path.read_text()) if path.exists() else {}
     with transaction.atomic():
         user = User.objects.filter(username=USERNAME).first()
         if user is None:
-            user = User(username=USERNAME, is_staff=True, is_superuser=True)
-            user.set_unusable_password()
-            user.save()
-        password = str(known.get("password", ""))
-        if not password or not user.check_password(password):
-            password = secrets.token_urlsafe(12)
-            user.set_password(password)
-            user.save()
+            user = User.objects.create(username=USERNAME, is_staff=True, is_superuser=True)
+            known = {}
         membership = Membership.objects.select_related("workspace").filter(user=user).order_by("pk").first()
         workspace: Workspace = (
             membership.workspace if membership else create_workspace(name=WORKSPACE, owner=user, actor=SYSTEM)
         )
-        api_key = str(known.get("api_key", ""))
-        if not api_key or live_key(api_key) is None:
+        if known:
+            password = known["password"] if user.check_password(known["password"]) else ""
+            api_key = known["api_key"] if live_key(known["api_key"]) else ""
+        else:
+            password = secrets.token_urlsafe(12)
+            user.set_password(password)
+            user.save()
             _, api_key = issue_key(user=user, workspace=None, name="quickstart", scope=Scope.ADMIN, actor=SYSTEM)
-    flower = str(known.get("flower_password") or secrets.token_urlsafe(12))
+    flower = known.get("flower_password") or secrets.token_urlsafe(12)
     return Account(USERNAME, password, api_key, str(workspace.pk), flower)
 
 

@@ -18,7 +18,7 @@ import psutil
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every look
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("broker", "web", "training", "worker", "beat", "flower")
+ROLES = ("broker", "web", "training", "worker", "upkeep", "beat", "flower")
 _NOT_INHERITED = {"DATABASE_URL", "REDIS_URL", "DATASETS_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "FLOWER_BASIC_AUTH"}
 
 

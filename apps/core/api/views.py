@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.api.errors import MEDIA_TYPE, problem_body
-from apps.core.health import PROBES
+from apps.core.health import recent_findings
 
 _RETRY_SECONDS = "10"
 
@@ -40,7 +40,7 @@ class ReadyView(PublicView):
     @extend_schema(responses=OpenApiTypes.OBJECT, auth=[])
     def get(self, request: Request) -> Response:
         """Return 200 when database, broker, storage and workers are well; else 503 naming those that are not."""
-        findings = [probe() for probe in PROBES]
+        findings = recent_findings()
         parts = {f.part: {"well": f.is_well, "detail": f.detail} for f in findings}
         if all(f.is_well for f in findings):
             return Response({"status": "ready", "parts": parts})

@@ -1,6 +1,7 @@
 """`manage.py up`: the whole platform on this machine, until Ctrl-C."""
 
 import fcntl
+import json
 import logging
 import os
 import signal
@@ -18,7 +19,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from mlplatform.demo import show_first_model
-from mlplatform.schedule import upsert_schedule
 from mlplatform.supervisor.accounts import Account, first_account, write_facts
 from mlplatform.supervisor.box import box
 from mlplatform.supervisor.broker import choose_broker
@@ -51,7 +51,6 @@ class Command(BaseCommand):
         var = Path(settings.VAR_DIR)
         with _only_one(var):
             call_command("migrate", verbosity=0)
-            upsert_schedule()
             self._run(var, options)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -76,8 +75,8 @@ class Command(BaseCommand):
             if not self.stopping.is_set():
                 self._write_down(path, supervisor, addresses, account)
                 keeper.start()
-                if not options["no_demo"]:
-                    show_first_model(addresses.web, account, self._say, self.stopping)
+                if account.api_key and not options["no_demo"]:
+                    show_first_model(addresses.web, account, self._say, self.stopping, var / "demo-shown")
             if not self.stopping.is_set():
                 self._say(box(addresses, account, var / "logs"))
                 self.stopping.wait()
@@ -124,6 +123,12 @@ class Command(BaseCommand):
         sys.stdout.flush()
 
 
+def _runs_already(var: Path, pid: str) -> str:
+    facts = var / "quickstart.json"
+    where = f" at {json.loads(facts.read_text())['url']}" if facts.exists() else ""
+    return f"The platform runs here already{where} (process {pid})."
+
+
 class _only_one:  # noqa: N801  (reads as a context)
     """Let one supervisor run in a folder; the lock ends with its process, however that ends."""
 
@@ -138,7 +143,7 @@ class _only_one:  # noqa: N801  (reads as a context)
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.file.seek(0)
-            raise CommandError(f"The platform runs here already (process {self.file.read().strip()}).") from error
+            raise CommandError(_runs_already(self.path.parent, self.file.read().strip())) from error
         self.file.seek(0)
         self.file.truncate()
         self.file.write(str(os.getpid()))

@@ -1,0 +1,47 @@
+"""Which files belong to this database? Sweeps ask before they remove what no row names.
+
+A new database pointed at an old store names none of its files: without the mark of its owner a sweep would take all of
+them for rubbish. A store is marked when it is still empty, at the first `migrate`.
+"""
+
+import logging
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.core.artifacts import write_atomically
+from apps.core.models import Instance
+
+logger = logging.getLogger(__name__)
+MARK = ".mlplatform-instance"
+
+
+def stores() -> tuple[Path, ...]:
+    """Return the folders that keep files which rows name."""
+    return Path(settings.ML_MODELS_DIR), Path(settings.DATASETS_DIR)
+
+
+def owns(store: Path) -> bool:
+    """Say whether the files of a store belong to this database; a store of nobody that is empty is taken."""
+    mark, own = store / MARK, _own_id()
+    if not mark.exists() and not _holds_files(store):
+        adopt(store)
+    owner = mark.read_text().strip() if mark.exists() else "nobody"
+    if owner != own:
+        logger.warning("%s belongs to %s, not to this database (%s): nothing in it is removed.", store, owner, own)
+    return owner == own
+
+
+def adopt(store: Path) -> None:
+    """Mark a store as this database's, whoever had it before."""
+    store.mkdir(parents=True, exist_ok=True)
+    write_atomically(store / MARK, f"{_own_id()}\n".encode())
+
+
+def _own_id() -> str:
+    return str(Instance.objects.get_or_create(only=True)[0].pk)
+
+
+def _holds_files(store: Path) -> bool:
+    folders = [path for path in store.iterdir() if path.is_dir()] if store.is_dir() else []
+    return any(path.is_file() for folder in folders for path in folder.rglob("*"))
