@@ -11,16 +11,18 @@ if os.environ.get("MLPLATFORM_SUPERVISED"):
 
     die_with_parent()
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps to be loaded)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from apps.predictions.api.fast import Application, ShortWay  # noqa: E402
+from apps.predictions.api.lifespan import lifespan  # noqa: E402
 from apps.training.api.routing import websocket_urlpatterns  # noqa: E402
+from mlplatform.bodies import BoundedBodies, SpoolingHandler  # noqa: E402
 
 _sockets = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 _sockets_of_our_pages = AllowedHostsOriginValidator(_sockets)
@@ -34,7 +36,8 @@ async def _websocket(scope: Any, receive: Any, send: Any) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": ShortWay(cast("Application", django_application)),
+        "http": BoundedBodies(ShortWay(cast("Application", SpoolingHandler()))),
         "websocket": _websocket,
+        "lifespan": lifespan,
     }
 )

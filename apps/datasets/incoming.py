@@ -14,6 +14,7 @@ from apps.core.artifacts import storage_guard
 from apps.core.errors import InvalidInput, Problem, TooLarge
 
 LONGEST_NAME = 200
+ROOM_FOR_FIELDS = 64 * 1024  # beside the file, in a multipart body
 
 
 class IncomingFile(Protocol):
@@ -35,22 +36,31 @@ class StoredUpload:
     sha256: str
 
 
+def incoming_folder() -> Path:
+    """Return the folder of what is still on its way: on the disk of the uploads, and swept each day."""
+    folder = Path(settings.DATASETS_DIR) / "incoming"
+    with storage_guard():
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def too_large() -> TooLarge:
+    """Return the refusal of a file over the cap."""
+    limit = settings.UPLOAD_MAX_BYTES / 1024**2
+    return TooLarge(f"The file is larger than the {limit:.0f} MiB this platform accepts. Split it, or ask its operator.")
+
+
 def store_upload(upload: IncomingFile) -> StoredUpload:
     """Write an upload to disk, whole or not at all; the same bytes twice are one file."""
     root = Path(settings.DATASETS_DIR)
-    incoming = root / "incoming"
-    incoming.mkdir(parents=True, exist_ok=True)
-    beside = incoming / f"{os.urandom(12).hex()}.part"
+    beside = incoming_folder() / f"{os.urandom(12).hex()}.part"
     digest, size = hashlib.sha256(), 0
     try:
         with storage_guard(), beside.open("wb") as file:
             for chunk in upload.chunks():
                 size += len(chunk)
                 if size > settings.UPLOAD_MAX_BYTES:
-                    limit = settings.UPLOAD_MAX_BYTES / 1024**2
-                    raise TooLarge(
-                        f"The file is larger than the {limit:.0f} MiB this platform accepts. Split it, or ask its operator."
-                    )
+                    raise too_large()
                 digest.update(chunk)
                 file.write(chunk)
             file.flush()

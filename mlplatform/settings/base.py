@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "apps.dashboard.middleware.FormMiddleware",  # before the CSRF check, which is the first to read a form
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -167,6 +168,7 @@ PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_COLUMNS + 200  # a form may have a field a column
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
+FILE_UPLOAD_HANDLERS = ["apps.datasets.api.uploads.CappedUploadHandler"]
 
 # Limits of one training child.
 TRAINING_MEMORY_BYTES = env.int("TRAINING_MEMORY_BYTES", default=4 * 1024**3)

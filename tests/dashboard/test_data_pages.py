@@ -1,5 +1,7 @@
 """Uploads through the page, and what the page then says of a file."""
 
+from pathlib import Path
+
 import pytest
 from django.urls import reverse
 
@@ -132,3 +134,22 @@ def test_many_columns_are_shown_without_a_query_each(cast, browser, django_asser
     client = browser(cast.viewer)
     with django_assert_max_num_queries(12):
         assert client.get(address_of(version)).status_code == 200
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "This was not taken"), ("fr", "a pas été pris")])
+def test_a_form_with_a_file_over_the_cap_is_a_page_of_words_and_leaves_nothing(cast, browser, settings, language, words):
+    settings.UPLOAD_MAX_BYTES = 1_000
+
+    answer = browser(cast.trainer, language).post(UPLOAD, {"file": as_file(b"a,b\n" + b"1,2\n" * 1_000)})
+
+    page = Page(answer)
+    assert (answer.status_code, page.faults) == (413, [])
+    assert words in page.text
+    assert not Dataset.objects.exists()
+    assert [path for path in Path(settings.DATASETS_DIR).rglob("*") if path.is_file()] == []
+
+
+def test_a_file_whose_extension_is_longer_than_a_file_system_takes_is_read(cast, browser):
+    answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n", "a." + "x" * 400)})
+
+    assert answer.status_code == 302

@@ -1,46 +1,59 @@
-"""Multipart bodies: bytes are counted while they stream in, and nothing else is done with them here."""
+"""Files in multipart bodies, of the API and of the pages: counted while they are taken out, and nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from rest_framework.parsers import MultiPartParser
-from rest_framework.request import Request
 
-from apps.core.errors import TooLarge
+from apps.core.artifacts import storage_guard
+from apps.core.errors import PlatformError
+from apps.datasets.incoming import incoming_folder, too_large
 
-_ROOM_FOR_FIELDS = 64 * 1024
+
+class FileOnItsWay(TemporaryUploadedFile):
+    """A file beside the uploads, gone when it is closed; its name on disk owes nothing to its sender."""
+
+    def __init__(self, name: str | None, content_type: str | None, charset: str | None) -> None:
+        file = NamedTemporaryFile(suffix=".upload", dir=incoming_folder())  # noqa: SIM115  (closed with the request)
+        UploadedFile.__init__(self, file, name, content_type, 0, charset)
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):
-    """Stop reading as soon as the cap is passed, whatever the headers promised."""
+    """Write files to disk up to the cap; behind WSGI, which spools nothing, this is where the reading stops."""
 
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
         self.received = 0
 
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        """Open the file."""
+        super(TemporaryFileUploadHandler, self).new_file(*args, **kwargs)
+        self.file = FileOnItsWay(self.file_name, self.content_type, self.charset)
+
     def receive_data_chunk(self, raw_data: bytes, start: int) -> Any:
-        """Count, then write to the temporary file."""
+        """Count, then write."""
         self.received += len(raw_data)
-        if self.received > settings.UPLOAD_MAX_BYTES:
-            raise too_large()
-        return super().receive_data_chunk(raw_data, start)
+        with self._gone_if_refused():
+            if self.received > settings.UPLOAD_MAX_BYTES:
+                raise too_large()
+            return super().receive_data_chunk(raw_data, start)
 
+    def file_complete(self, file_size: int) -> Any:
+        """Give the file, all of it on disk."""
+        with self._gone_if_refused():
+            self.file.flush()
+        return super().file_complete(file_size)
 
-class UploadParser(MultiPartParser):
-    """Parse `multipart/form-data` under the upload cap."""
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """Return fields and files; a body that announces too much is refused unread."""
-        request: Request = parser_context["request"]
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > settings.UPLOAD_MAX_BYTES + _ROOM_FOR_FIELDS:
-            raise too_large()
-        request._request.upload_handlers = [CappedUploadHandler(request._request)]  # noqa: SLF001  (DRF hides it so)
-        return super().parse(stream, media_type, parser_context)
-
-
-def too_large() -> TooLarge:
-    """Return the refusal of a file over the cap."""
-    limit = settings.UPLOAD_MAX_BYTES / 1024**2
-    return TooLarge(f"The file is larger than the {limit:.0f} MiB this platform accepts. Split it, or ask its operator.")
+    @contextmanager
+    def _gone_if_refused(self) -> Iterator[None]:
+        try:
+            with storage_guard():
+                yield
+        except PlatformError:
+            with suppress(OSError):  # what is still in memory does not fit on a full disk either
+                self.file.close()
+            raise

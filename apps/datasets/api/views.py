@@ -11,6 +11,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,7 +26,6 @@ from apps.datasets.api.serializers import (
     PreviewSerializer,
     UploadSerializer,
 )
-from apps.datasets.api.uploads import UploadParser
 from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.datasets.selectors import datasets_of, latest_version, table_file, upload_file
 from apps.workspaces.api.viewsets import ScopedViewSet
@@ -66,7 +66,7 @@ class DatasetViewSet(ScopedViewSet):
 
     def get_parsers(self) -> list[Any]:
         """Return the parser of uploads; nothing else here has a body."""
-        return [UploadParser()]
+        return [MultiPartParser()]
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the caller's live datasets with their versions."""
