@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from apps.dashboard.pages import campaigns, datasets, home, keys, models, sign_in
+from apps.dashboard.pages import campaigns, datasets, editing, home, keys, models, retraining, sign_in
 
 app_name = "dashboard"
 
@@ -15,10 +15,10 @@ urlpatterns = [
     path("datasets/upload/", datasets.upload, name="upload"),
     path("datasets/<uuid:pk>/", datasets.dataset_detail, name="dataset"),
     path("models/", models.model_list, name="models"),
-    path("models/new/", models.new_model, name="new_model"),
+    path("models/new/", editing.new_model, name="new_model"),
     path("models/<uuid:pk>/", models.model_detail, name="model"),
     path("models/<uuid:pk>/try/", models.try_model, name="try_model"),
-    path("models/<uuid:pk>/train/", models.train, name="train"),
+    path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),
     path("models/<uuid:pk>/versions/<int:number>/promote/", models.promote, name="promote"),
     path("campaigns/", campaigns.campaign_list, name="campaigns"),

@@ -1,31 +1,27 @@
-"""Models: the form that makes one, and the page of one."""
+"""Models: the list, and the page of one."""
 
 import math
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
-from django.http import Http404, HttpResponseBase, QueryDict
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.algorithms import catalog
 from apps.algorithms.schema import ColumnKind
-from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
+from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard import charts
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.selectors import model_rows, scores_of
-from apps.dashboard.words import TASKS
-from apps.datasets.models import Dataset
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions as predictions
-from apps.registry.actions import create_model, promote_version, rollback_model
+from apps.registry.actions import promote_version, rollback_model
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
-from apps.training.actions import start_campaign
 from apps.training.selectors import campaigns_of
 
 _RECENT = 8
@@ -45,100 +41,13 @@ def model_list(visit: Visit) -> HttpResponseBase:
 
 
 @page
-def new_model(visit: Visit) -> HttpResponseBase:
-    """Ask what is to be predicted; start the first training."""
-    if visit.workspace is None:
-        raise Http404
-    visit.require(Act.TRAIN, visit.workspace.pk)
-    datasets = [d for d in datasets_of([visit.workspace.pk]) if latest_ready_version(d)]
-    given = visit.request.POST if visit.request.method == "POST" else visit.request.GET
-    dataset = next((d for d in datasets if str(d.pk) == given.get("dataset")), datasets[0] if datasets else None)
-    version = latest_ready_version(dataset) if dataset else None
-    problems: list[Problem] = []
-    fault = ""
-    if visit.request.method == "POST" and dataset is not None and "start" in given:
-        try:
-            return redirect("dashboard:campaign", pk=_start(visit, dataset, given))
-        except PlatformError as error:
-            fault, problems = error.detail, error.problems
-    return visit.render(
-        "new_model.html",
-        422 if fault else 200,
-        datasets=datasets,
-        dataset=dataset,
-        columns=version.columns if version else [],
-        services=[_service_choice(service, given) for service in catalog.entries()],
-        tasks=TASKS,
-        given=given,
-        fault=fault,
-        problems=problems,
-        name=given.get("name") or (_("Model of {name}").format(name=dataset.name) if dataset else ""),
-    )
-
-
-def _service_choice(service: Any, given: QueryDict) -> dict[str, Any]:
-    fields = []
-    for parameter in service.hyperparameters:
-        value = given.get(f"{service.slug}.{parameter.name}", parameter.default)
-        fields.append({"parameter": parameter, "value": "" if value is None else value})
-    return {"service": service, "tasks": " ".join(service.tasks), "fields": fields}
-
-
-def _start(visit: Visit, dataset: Dataset, given: QueryDict) -> UUID:
-    service = catalog.get(given.get("algorithm", ""))
-    task = given.get("task") or str(service.tasks[0])
-    if task not in [str(known) for known in service.tasks]:
-        task = str(service.tasks[0]) if len(service.tasks) == 1 else task
-    version = latest_ready_version(dataset)
-    if version is None or visit.workspace is None:
-        raise Conflict(_("The data set has no version that is ready."))
-    target = given.get("target", "")
-    left_out = set(given.getlist("left_out"))
-    names = [column["name"] for column in version.columns]
-    features = [name for name in names if name not in left_out and name != target] if left_out else []
-    if left_out and not features:
-        raise InvalidInput(_("Every column is left out: leave at least one to learn from."))
-    with transaction.atomic():  # a training that cannot start leaves no model behind
-        model = create_model(
-            workspace=visit.workspace,
-            actor=visit.access.actor,
-            name=given.get("name", "").strip()[:200] or dataset.name,
-            description=given.get("description", "")[:4000],
-            algorithm=service.slug,
-            task=task,
-            target=target,
-            features=features,
-            parameters=_parameters(service, given),
-        )
-        return start_campaign(model=model, dataset_version=version, actor=visit.access.actor).pk
-
-
-def _parameters(service: Any, given: QueryDict) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    for parameter in service.hyperparameters:
-        text = given.get(f"{service.slug}.{parameter.name}")
-        if text is None:
-            continue
-        chosen[parameter.name] = _parsed(parameter.kind, text.strip())
-    return chosen
-
-
-def _parsed(kind: str, text: str) -> Any:
-    if text == "":
-        return None
-    try:
-        return {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
-    except ValueError:
-        return text
-
-
-@page
 def model_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Show one model."""
-    return _show(visit, _find(visit, pk))
+    return show_model(visit, find_model(visit, pk))
 
 
-def _show(visit: Visit, model: RegisteredModel, status: int = 200, **more: Any) -> HttpResponseBase:
+def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: Any) -> HttpResponseBase:
+    """Render the page of a model."""
     champion = champion_of(model)
     ranked = champion.importance.get("features", [])[:12] if champion else []
     return visit.render(
@@ -226,7 +135,7 @@ def _fields(version: ModelVersion) -> list[dict[str, Any]]:
 @page
 def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Answer the try-it form, with the reasons."""
-    model = _find(visit, pk)
+    model = find_model(visit, pk)
     visit.require(Act.PREDICT, model.workspace_id)
     champion = champion_of(model)
     if champion is None:
@@ -274,27 +183,9 @@ def _typed(kind: ColumnKind, text: str) -> Any:
 
 @require_POST
 @page
-def train(visit: Visit, pk: UUID) -> HttpResponseBase:
-    """Train a model again."""
-    model = _find(visit, pk)
-    visit.require(Act.TRAIN, model.workspace_id)
-    datasets = datasets_of([model.workspace_id])
-    dataset = next((d for d in datasets if str(d.pk) == visit.request.POST.get("dataset")), None)
-    version = latest_ready_version(dataset) if dataset else None
-    try:
-        if version is None:
-            raise InvalidInput(_("Choose a data set first."))
-        campaign = start_campaign(model=model, dataset_version=version, actor=visit.access.actor)
-    except PlatformError as error:
-        return _show(visit, model, error.status, fault=error.detail)
-    return redirect("dashboard:campaign", pk=campaign.pk)
-
-
-@require_POST
-@page
 def promote(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
     """Make a version the champion."""
-    model = _find(visit, pk)
+    model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
     version = model.versions.filter(number=number).first()
     if version is None:
@@ -311,7 +202,7 @@ def promote(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
 @page
 def rollback(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Go back to the champion before."""
-    model = _find(visit, pk)
+    model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
     try:
         alias = rollback_model(model=model, actor=visit.access.actor, reason=visit.request.POST.get("reason", ""))
@@ -321,7 +212,8 @@ def rollback(visit: Visit, pk: UUID) -> HttpResponseBase:
     return redirect("dashboard:model", pk=pk)
 
 
-def _find(visit: Visit, pk: UUID) -> RegisteredModel:
+def find_model(visit: Visit, pk: UUID) -> RegisteredModel:
+    """Return a model of the visitor's workspaces and look at its workspace, or raise 404."""
     model = models_of(visit.access.workspace_ids).filter(pk=pk).first()
     if model is None:
         raise Http404
