@@ -1,10 +1,13 @@
-"""What every page gets: a content security policy without inline code, and times in the readers' zone."""
+"""What every page gets: a content security policy without inline code, times in the readers' zone, a way up."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 POLICY = (
@@ -15,7 +18,11 @@ _MACHINES = ("/api/v1/", "/v2/")
 
 
 class PageMiddleware:
-    """Add the policy to every answer; show times on pages (not in the API, which speaks UTC) in `PAGES_TIME_ZONE`."""
+    """Add the policy to every answer; show times on pages (not in the API, which speaks UTC) in `PAGES_TIME_ZONE`.
+
+    Whoever opens an address that only takes a form (a reload after a refusal, a switch of the language there, a
+    bookmark) is led to the page above it instead of to a bare 405.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -28,5 +35,18 @@ class PageMiddleware:
         else:
             with timezone.override(self.zone):
                 response = self.get_response(request)
+            if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method in {"GET", "HEAD"}:
+                response = redirect(page_above(request.path))
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+def page_above(path: str) -> str:
+    """Return the nearest address above one that only takes what a form sends: `/models/1/` for `/models/1/train/`."""
+    while path := path.rstrip("/").rpartition("/")[0]:
+        try:
+            resolve(f"{path}/")
+        except Resolver404:
+            continue
+        return f"{path}/"
+    return "/"

@@ -119,6 +119,7 @@ CSRF_COOKIE_HTTPONLY = False  # htmx reads it to send the header
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+CSRF_FAILURE_VIEW = "apps.dashboard.pages.faults.forged_or_stale"
         "apps.workspaces.api.authentication.ApiKeyAuthentication",
         "apps.workspaces.api.authentication.SessionAuthentication",
     ],

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.core.errors import Forbidden, NotFound
 from apps.core.permissions import Act
@@ -71,9 +74,31 @@ class Visit:
 def page(view: Callable[..., HttpResponseBase]) -> Page:
     """Make a page of a function that takes a `Visit`."""
 
-    @login_required
     @wraps(view)
     def answer(request: HttpRequest, **named: Any) -> HttpResponseBase:
         return view(Visit(request), **named)
 
-    return answer
+    signed_in = login_required(answer)
+
+    @wraps(view)
+    def enter(request: HttpRequest, **named: Any) -> HttpResponseBase:
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            return _sign_in_from(place_of(request))
+        return signed_in(request, **named)
+
+    return enter
+
+
+def place_of(request: HttpRequest) -> str:
+    """Return the address of the page that a part of a page, or a form, was sent from; the dashboard when it is not ours."""
+    came_from = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(came_from, {request.get_host()}):
+        return reverse("dashboard:home")
+    parts = urlsplit(came_from)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+
+def _sign_in_from(place: str) -> HttpResponse:
+    """Have the browser leave the page for the sign-in: the answer would be put into the page otherwise."""
+    address = f"{reverse('dashboard:sign_in')}?{urlencode({'next': place}, safe='/')}"
+    return HttpResponse(headers={"HX-Redirect": address})
