@@ -116,10 +116,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = False  # htmx reads it to send the header
+CSRF_FAILURE_VIEW = "apps.dashboard.pages.faults.forged_or_stale"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-CSRF_FAILURE_VIEW = "apps.dashboard.pages.faults.forged_or_stale"
         "apps.workspaces.api.authentication.ApiKeyAuthentication",
         "apps.workspaces.api.authentication.SessionAuthentication",
     ],
