@@ -8,7 +8,7 @@ from uuid import UUID
 
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Predictor
-from apps.registry.actions import verify_version
+from apps.registry.files import verify_version
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import version_folder
 

@@ -20,7 +20,7 @@ from apps.core.errors import PlatformError
 from apps.datasets.selectors import table_file
 from apps.predictions import lifecycle
 from apps.predictions.models import BatchPrediction
-from apps.registry.actions import verify_version
+from apps.registry.files import verify_version
 from apps.registry.selectors import version_folder
 
 logger = logging.getLogger(__name__)

@@ -1,35 +1,33 @@
-"""Verbs on models and versions: register, promote, roll back, verify, archive, sweep."""
+"""Verbs on models and versions: register, promote, roll back, sign again, archive."""
 
-import json
-import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
 from apps.algorithms import catalog
 from apps.core import clock
-from apps.core.artifacts import ArtifactDamaged, publish_folder, remove_folder, seal_folder, verify_folder, write_atomically
+from apps.core.artifacts import ArtifactDamaged
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
-from apps.registry.card import card_text
-from apps.registry.manifest import VersionFacts, build_manifest, canonical_bytes, digest_of, is_signed_by_us, sign
+from apps.registry.files import PreparedVersion, check_files, give_number, move_into_place, seal, verify_version
+from apps.registry.manifest import VersionFacts, sign
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
-from apps.registry.selectors import version_folder
+from apps.registry.selectors import champion_before, open_span
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
 
-logger = logging.getLogger(__name__)
-MANIFEST = "manifest.json"
-STAGING_PREFIX = ".staging-"
-_GRACE_SECONDS = 24 * 3600
 _FIXED_ONCE_TRAINED = ("algorithm", "task", "target", "features", "group_column", "time_column")
 _CHANGEABLE = ("name", "description", "domain", "parameters", "auto_retrain", "retrain_every_days", *_FIXED_ONCE_TRAINED)
+_at_work: list[Callable[[UUID], bool]] = []
+
+
+def keep_models_while(at_work: Callable[[UUID], bool]) -> None:
+    """Have an app above tell whether it is making a version of a model, which then stays what it is made for."""
+    _at_work.append(at_work)
 
 
 @transaction.atomic
@@ -45,20 +43,31 @@ def create_model(*, workspace: Workspace, actor: Actor, **fields: Any) -> Regist
 
 @transaction.atomic
 def update_model(*, model: RegisteredModel, actor: Actor, **fields: Any) -> RegisteredModel:
-    """Change a model's description or settings; what its versions were made for stays once there is one."""
+    """Change a model's description or settings; what its versions are made for stays once one is made or in the making.
+
+    Another algorithm starts from its own default parameters, unless parameters come with it.
+    """
     found: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
     changed = {name: value for name, value in fields.items() if name in _CHANGEABLE and getattr(found, name) != value}
-    fixed = [name for name in _FIXED_ONCE_TRAINED if name in changed]
-    if fixed and found.versions.exists():
-        raise Conflict(f"The model has trained versions, so its {', '.join(fixed)} cannot change. Register another model.")
+    _refuse_while_used(found, [name for name in _FIXED_ONCE_TRAINED if name in changed])
+    if "algorithm" in changed:
+        changed.setdefault("parameters", fields.get("parameters", {}))
     for name, value in changed.items():
         setattr(found, name, value)
     _check(found)
-    found.save(update_fields=list(changed) or None)
-    record_audit(
-        actor=actor, workspace_id=found.workspace_id, verb="model.update", target=found, details={"fields": list(changed)}
-    )
+    if changed:
+        found.save(update_fields=list(changed))
+        details = {"fields": list(changed)}
+        record_audit(actor=actor, workspace_id=found.workspace_id, verb="model.update", target=found, details=details)
     return found
+
+
+def _refuse_while_used(model: RegisteredModel, fixed: list[str]) -> None:
+    names = ", ".join(fixed)
+    if fixed and model.versions.exists():
+        raise Conflict(f"The model has trained versions, so its {names} cannot change. Register another model.")
+    if fixed and any(at_work(model.pk) for at_work in _at_work):
+        raise Conflict(f"The model is being trained, so its {names} cannot change. Wait for the training, or cancel it.")
 
 
 def _check(model: RegisteredModel) -> None:
@@ -89,104 +98,123 @@ def archive_model(*, model: RegisteredModel, actor: Actor) -> None:
     record_audit(actor=actor, workspace_id=found.workspace_id, verb="model.archive", target=found)
 
 
-def register_version(
-    *, model: RegisteredModel, campaign_id: UUID, staging: Path, facts: VersionFacts, actor: Actor
-) -> ModelVersion:
-    """File a trained version: complete and seal its folder, move it into place, write its row.
+def prepare_version(*, model: RegisteredModel, campaign_id: UUID, staging: Path, facts: VersionFacts) -> PreparedVersion:
+    """Complete and seal a trained version's folder; before the transaction, for it takes as long as the files are large.
 
-    Runs inside the caller's transaction, which also ends the campaign: a crash before the commit leaves a folder that
-    no row names, and `sweep_orphans` removes it. The first version becomes champion, later ones challenger.
+    `model` is the model as the training read it.
     """
-    RegisteredModel.objects.select_for_update().get(pk=model.pk)
-    number = (ModelVersion.objects.filter(model=model).aggregate(last=Max("number"))["last"] or 0) + 1
-    (staging / "schema.json").write_text(json.dumps(facts.schema.as_json(), ensure_ascii=False))
-    (staging / "classes.json").write_text(json.dumps(list(facts.schema.classes), ensure_ascii=False))
-    (staging / "card.md").write_text(card_text(model=model, number=number, facts=facts))
-    (staging / MANIFEST).unlink(missing_ok=True)
-    checksums = seal_folder(staging)
-    manifest = build_manifest(facts=facts, model_id=model.pk, campaign_id=campaign_id, number=number, checksums=checksums)
-    digest = digest_of(manifest)
-    write_atomically(staging / MANIFEST, canonical_bytes(manifest))
-    folder = f"{model.workspace_id}/{model.pk}/{number}-{digest[:12]}"
-    size = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
-    final = Path(settings.ML_MODELS_DIR) / folder
-    remove_folder(final)  # left by a run that died between the move and its commit: no row names it
-    publish_folder(staging, final)
+    prepared = seal(model=model, campaign_id=campaign_id, staging=staging, facts=facts)
+    give_number(prepared, _next_number(model.pk))
+    return prepared
+
+
+def register_version(prepared: PreparedVersion, *, actor: Actor) -> ModelVersion:
+    """File a prepared version: move its folder into place and write its row.
+
+    Runs inside the caller's transaction, which also ends the campaign and may be tried again: a crash before the commit
+    leaves a folder that no row names, and `sweep_orphans` removes it. The first version becomes champion, later ones
+    challenger.
+    """
+    model: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=prepared.model.pk)
+    _refuse_changed(model, prepared.model)
+    if (number := _next_number(model.pk)) != prepared.number:
+        give_number(prepared, number)  # another version was filed since
+    version = _version_row(prepared, folder=move_into_place(prepared), actor=actor)
+    details = {
+        "number": version.number,
+        "campaign": str(version.campaign_id),
+        "manifest_sha256": version.manifest_sha256,
+    }
+    record_audit(actor=actor, workspace_id=model.workspace_id, verb="version.register", target=version, details=details)
+    first = open_span(model.pk, Alias.Name.CHAMPION) is None
+    name = Alias.Name.CHAMPION if first else Alias.Name.CHALLENGER
+    _point(model_id=model.pk, name=name, version=version, actor=actor, reason="first version" if first else "newest version")
+    return version
+
+
+def _next_number(model_id: UUID) -> int:
+    return int(ModelVersion.objects.filter(model_id=model_id).aggregate(last=Max("number"))["last"] or 0) + 1
+
+
+def _refuse_changed(model: RegisteredModel, trained: RegisteredModel) -> None:
+    changed = [name for name in _FIXED_ONCE_TRAINED if getattr(model, name) != getattr(trained, name)]
+    if changed:
+        raise Conflict(
+            f"The model's {', '.join(changed)} changed while it was trained, so this version is not of it. Train it again."
+        )
+
+
+def _version_row(prepared: PreparedVersion, *, folder: str, actor: Actor) -> ModelVersion:
+    facts = prepared.facts
     version: ModelVersion = ModelVersion.objects.create(
-        model=model,
-        number=number,
-        campaign_id=campaign_id,
+        model_id=prepared.model.pk,
+        number=prepared.number,
+        campaign_id=prepared.campaign_id,
         dataset_version=facts.dataset_version,
         algorithm=facts.algorithm,
         parameters=facts.parameters,
         seed=facts.seed,
         schema=facts.schema.as_json(),
         metrics=facts.metrics,
-        baseline=manifest["baseline"],
+        baseline=prepared.manifest["baseline"],
         importance=facts.importance.as_json(),
         evaluation={**facts.evaluation, "main": facts.main_metric, "greater_is_better": facts.greater_is_better},
         folder=folder,
-        manifest=manifest,
-        manifest_sha256=digest,
-        signature=sign(manifest),
-        size_bytes=size,
+        manifest=prepared.manifest,
+        manifest_sha256=prepared.digest,
+        signature=sign(prepared.written),
+        size_bytes=prepared.size_bytes,
         created_by_id=actor.user_id,
     )
-    details = {"number": number, "campaign": str(campaign_id), "manifest_sha256": digest}
-    record_audit(actor=actor, workspace_id=model.workspace_id, verb="version.register", target=version, details=details)
-    first = not Alias.objects.filter(model=model, name=Alias.Name.CHAMPION, until__isnull=True).exists()
-    name = Alias.Name.CHAMPION if first else Alias.Name.CHALLENGER
-    _point(model_id=model.pk, name=name, version=version, actor=actor, reason="first version" if first else "newest version")
     return version
 
 
-def verify_version(version: ModelVersion, *, below: str = "") -> None:
-    """Check signature, manifest and checksums of a version's files (those under `below` only, if given)."""
-    if digest_of(version.manifest) != version.manifest_sha256 or not is_signed_by_us(version.manifest, version.signature):
-        raise ArtifactDamaged(f"The manifest of version {version.number} does not carry this platform's signature.")
-    folder = version_folder(version)
-    if not folder.is_dir():
-        raise ArtifactDamaged(f"The files of version {version.number} are missing.")
-    wanted = dict(version.manifest["files"])
-    if not below:
-        stored = folder / MANIFEST
-        if not stored.exists() or stored.read_bytes() != canonical_bytes(version.manifest):
-            raise ArtifactDamaged(f"The file {MANIFEST} is missing or was changed.")
-        wanted[MANIFEST] = version.manifest_sha256
-    verify_folder(folder, wanted, below=below)
+def resign_version(*, version: ModelVersion, actor: Actor) -> bool:
+    """Sign a version with the present key, once its files match their checksums; False when it is signed so already."""
+    signature = sign(check_files(version))
+    if signature == version.signature:
+        return False
+    with transaction.atomic():
+        ModelVersion.objects.filter(pk=version.pk).update(signature=signature)
+        record_audit(actor=actor, workspace_id=version.model.workspace_id, verb="version.resign", target=version)
+    return True
 
 
-@transaction.atomic
 def promote_version(*, version: ModelVersion, actor: Actor, reason: str = "") -> Alias:
     """Make a version champion, under its model's row lock; refused when it is so already or its files are damaged."""
-    _locked(version.model_id)
-    present = _open_span(version.model_id, Alias.Name.CHAMPION)
-    if present and present.version_id == version.pk:
-        raise Conflict(f"Version {version.number} is the champion already.")
-    return _make_champion(version, actor, reason, verb="version.promote")
+    _refuse_damaged(version)
+    with transaction.atomic():
+        _locked(version.model_id)
+        present = open_span(version.model_id, Alias.Name.CHAMPION)
+        if present and present.version_id == version.pk:
+            raise Conflict(f"Version {version.number} is the champion already.")
+        return _make_champion(version, actor, reason, verb="version.promote")
 
 
-@transaction.atomic
 def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "") -> Alias:
     """Bring back the version that was champion before the present one."""
-    _locked(model.pk)
-    present = _open_span(model.pk, Alias.Name.CHAMPION)
-    spans = Alias.objects.select_related("version").filter(model=model, name=Alias.Name.CHAMPION, until__isnull=False)
-    if present is not None:
-        spans = spans.exclude(version_id=present.version_id)
-    before = spans.order_by("-until", "-pk").first()
-    if present is None or before is None:
+    before = champion_before(model.pk)
+    if before is None:
         raise Conflict("There is no earlier champion to go back to.")
-    return _make_champion(before.version, actor, reason or "rollback", verb="model.rollback")
+    _refuse_damaged(before)
+    with transaction.atomic():
+        _locked(model.pk)
+        if champion_before(model.pk) != before:
+            raise Conflict("The champion changed at this moment. Look who is live now, then decide again.")
+        return _make_champion(before, actor, reason or "rollback", verb="model.rollback")
 
 
-def _make_champion(version: ModelVersion, actor: Actor, reason: str, *, verb: str) -> Alias:
+def _refuse_damaged(version: ModelVersion) -> None:
+    """Read all files of a version, which takes long: before the row is locked."""
     try:
         verify_version(version)
     except (ArtifactDamaged, NotFound) as error:
         raise Conflict(f"Version {version.number} cannot go live: {error.detail} The champion stays as it was.") from error
+
+
+def _make_champion(version: ModelVersion, actor: Actor, reason: str, *, verb: str) -> Alias:
     alias = _point(model_id=version.model_id, name=Alias.Name.CHAMPION, version=version, actor=actor, reason=reason)
-    challenger = _open_span(version.model_id, Alias.Name.CHALLENGER)
+    challenger = open_span(version.model_id, Alias.Name.CHALLENGER)
     if challenger and challenger.version_id == version.pk:
         Alias.objects.filter(pk=challenger.pk).update(until=alias.since)
     details = {"number": version.number, "reason": reason}
@@ -201,11 +229,6 @@ def _locked(model_id: UUID) -> RegisteredModel:
     return model
 
 
-def _open_span(model_id: UUID, name: str) -> Alias | None:
-    found: Alias | None = Alias.objects.filter(model_id=model_id, name=name, until__isnull=True).first()
-    return found
-
-
 def _point(*, model_id: UUID, name: str, version: ModelVersion, actor: Actor, reason: str) -> Alias:
     now = clock.now()
     Alias.objects.filter(model_id=model_id, name=name, until__isnull=True).update(until=now)
@@ -213,24 +236,3 @@ def _point(*, model_id: UUID, name: str, version: ModelVersion, actor: Actor, re
         model_id=model_id, name=name, version=version, since=now, reason=reason[:500], set_by_id=actor.user_id
     )
     return alias
-
-
-def sweep_orphans() -> list[str]:
-    """Remove version and staging folders that no row names and that are older than a day; return their names."""
-    root = Path(settings.ML_MODELS_DIR)
-    kept = set(ModelVersion.objects.values_list("folder", flat=True))
-    removed = []
-    for folder in _old_folders(root):
-        name = folder.relative_to(root).as_posix()
-        if name not in kept:
-            logger.info("Removing %s, which no version names.", name)
-            remove_folder(folder)
-            removed.append(name)
-    return removed
-
-
-def _old_folders(root: Path) -> Iterator[Path]:
-    limit = time.time() - _GRACE_SECONDS
-    for folder in root.glob("*/*/*"):
-        if folder.is_dir() and folder.stat().st_mtime < limit:
-            yield folder

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from apps.algorithms.results import Baseline, Importance
@@ -53,27 +56,47 @@ def build_manifest(
         "schema": facts.schema.as_json(),
         "metrics": facts.metrics,
         "main_metric": facts.main_metric,
-        "baseline": {"name": facts.baseline.name, "metrics": dict(facts.baseline.metrics)},
+        "baseline": {"name": facts.baseline.name, "metrics": _finite(facts.baseline.metrics)},
         "packages": {"python": platform.python_version(), **facts.packages},
         "files": checksums,
     }
 
 
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
 def canonical_bytes(manifest: dict[str, Any]) -> bytes:
-    """Return the one way to write a manifest, which its hash and signature are of."""
-    return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """Return a manifest as it is written to its file; hash and signature are of these bytes and of nothing else."""
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def digest_of(manifest: dict[str, Any]) -> str:
-    """Return the SHA-256 of a manifest."""
-    return hashlib.sha256(canonical_bytes(manifest)).hexdigest()
+def digest_of(written: bytes) -> str:
+    """Return the SHA-256 of a written manifest."""
+    return hashlib.sha256(written).hexdigest()
 
 
-def sign(manifest: dict[str, Any]) -> str:
-    """Return the HMAC-SHA256 of a manifest under the platform's secret key."""
-    return salted_hmac(_SALT, canonical_bytes(manifest), algorithm="sha256").hexdigest()
+def sign(written: bytes, *, key: str | bytes | None = None) -> str:
+    """Return the HMAC-SHA256 of a written manifest, under the platform's present key unless another is given."""
+    return salted_hmac(_SALT, written, secret=key, algorithm="sha256").hexdigest()
 
 
-def is_signed_by_us(manifest: dict[str, Any], signature: str) -> bool:
-    """Say whether a signature is ours, in constant time."""
-    return constant_time_compare(sign(manifest), signature)
+def is_signed_by_us(written: bytes, signature: str) -> bool:
+    """Say whether a signature is ours, by the present key or one before it (`SECRET_KEY_FALLBACKS`)."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return any(constant_time_compare(sign(written, key=key), signature) for key in keys)
+
+
+def says_the_same(one: Any, other: Any) -> bool:
+    """Compare two manifests as JSON values: a database may write the number 1e+16 as 10000000000000000."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(says_the_same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(says_the_same, one, other))
+    if isinstance(one, float) or isinstance(other, float):
+        return _is_number(one) and _is_number(other) and float(one) == float(other)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

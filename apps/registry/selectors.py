@@ -21,6 +21,23 @@ def models_of(workspace_ids: Iterable[UUID]) -> QuerySet[RegisteredModel]:
     return live.select_related("workspace").prefetch_related(now)
 
 
+def is_live_model(model_id: UUID, workspace_ids: Iterable[UUID]) -> bool:
+    """Say whether there is such a model in these workspaces, not archived."""
+    mine = RegisteredModel.objects.in_workspaces(list(workspace_ids))
+    return bool(mine.filter(pk=model_id, archived_at__isnull=True).exists())
+
+
+def workspace_id_of(model_id: UUID) -> UUID | None:
+    """Return whose model this is, without reading the model; None for an archived or unknown one."""
+    live = RegisteredModel.objects.filter(pk=model_id, archived_at__isnull=True)
+    return live.values_list("workspace_id", flat=True).first()
+
+
+def newest_versions(model: RegisteredModel, most: int) -> QuerySet[ModelVersion]:
+    """Return the newest versions of a model, with their aliases."""
+    return ModelVersion.objects.filter(model=model).prefetch_related("aliases").order_by("-number")[:most]
+
+
 def _open_aliases() -> QuerySet[Alias]:
     """Return the open spans with their versions; `has_newer_data` says whether the version's data set has moved on."""
     newer = DatasetVersion.objects.filter(
@@ -56,6 +73,22 @@ def champion_id_of(model_id: UUID) -> UUID | None:
     return now.values_list("version_id", flat=True).first()
 
 
+def open_span(model_id: UUID, name: str) -> Alias | None:
+    """Return the present span of an alias."""
+    found: Alias | None = Alias.objects.filter(model_id=model_id, name=name, until__isnull=True).first()
+    return found
+
+
+def champion_before(model_id: UUID) -> ModelVersion | None:
+    """Return the version that was champion before the present one; None when there was none, or is none now."""
+    present = open_span(model_id, Alias.Name.CHAMPION)
+    if present is None:
+        return None
+    spans = Alias.objects.select_related("version").filter(model_id=model_id, name=Alias.Name.CHAMPION, until__isnull=False)
+    before = spans.exclude(version_id=present.version_id).order_by("-until", "-pk").first()
+    return before.version if before else None
+
+
 def champion_at(model: RegisteredModel, at: datetime) -> Alias | None:
     """Return the span during which a version was live at a time."""
     held = Q(since__lte=at) & (Q(until__isnull=True) | Q(until__gt=at))
@@ -64,7 +97,7 @@ def champion_at(model: RegisteredModel, at: datetime) -> Alias | None:
 
 
 def version_folder(version: ModelVersion) -> Path:
-    """Return the folder of a version's files."""
+    """Return the folder of a version's files: `<workspace>/<model>/<number>-<first digits of its manifest's hash>`."""
     return safe_join(Path(settings.ML_MODELS_DIR), version.folder)
 
 

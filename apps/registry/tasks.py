@@ -6,6 +6,6 @@ from celery import shared_task
 @shared_task(name="registry.sweep_orphans")
 def sweep_orphans(**_extra: object) -> None:
     """Remove files that no version names."""
-    from apps.registry import actions
+    from apps.registry import files
 
-    actions.sweep_orphans()
+    files.sweep_orphans()

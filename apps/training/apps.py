@@ -1,5 +1,7 @@
 """The training app."""
 
+from uuid import UUID
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,17 @@ class TrainingConfig(AppConfig):
 
     name = "apps.training"
     label = "training"
+
+    def ready(self) -> None:
+        """Keep a model as it is while a campaign is about to train it or trains it."""
+        from apps.registry.actions import keep_models_while
+
+        keep_models_while(has_unfinished_campaign)
+
+
+def has_unfinished_campaign(model_id: UUID) -> bool:
+    """Say whether a campaign of this model waits or trains."""
+    from apps.training.models import TrainingCampaign
+
+    unfinished = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
+    return bool(TrainingCampaign.objects.filter(model_id=model_id, status__in=unfinished).exists())

@@ -27,6 +27,7 @@ from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard
 from apps.core.errors import InvalidInput, PlatformError
 from apps.datasets.selectors import table_file
 from apps.registry import actions as registry
+from apps.registry.files import PreparedVersion
 from apps.registry.manifest import VersionFacts
 from apps.registry.selectors import champion_of
 from apps.training import lifecycle
@@ -281,14 +282,32 @@ def _packages() -> dict[str, str]:
 
 
 def _register(campaign: TrainingCampaign, token: UUID, folder: Path, facts: VersionFacts) -> None:
+    """File the version and end the campaign; a database that is away for a moment costs no training."""
+    prepared = None
+    for pause in (1.0, 3.0, 10.0, None):
+        try:
+            prepared = prepared or registry.prepare_version(
+                model=campaign.model, campaign_id=campaign.pk, staging=folder, facts=facts
+            )
+            _file_and_complete(campaign, token, prepared)
+        except (OperationalError, InterfaceError) as error:
+            if pause is None:
+                raise
+            logger.warning("The version of campaign %s is filed in %s s: %s", campaign.pk, pause, error)
+            time.sleep(pause)
+            _wait_for_database()
+        else:
+            return
+
+
+def _file_and_complete(campaign: TrainingCampaign, token: UUID, prepared: PreparedVersion) -> None:
+    facts = prepared.facts
     with transaction.atomic():
         held = lifecycle.hold(campaign.pk, token)
         if held.cancel_requested:
             raise Cancelled
         champion = champion_of(held.model)
-        version = registry.register_version(
-            model=held.model, campaign_id=held.pk, staging=folder, facts=facts, actor=Actor(user_id=held.created_by_id)
-        )
+        version = registry.register_version(prepared, actor=Actor(user_id=held.created_by_id))
         improvement = None
         if champion is not None and facts.main_metric in champion.metrics and facts.main_metric in facts.metrics:
             gain = facts.metrics[facts.main_metric] - champion.metrics[facts.main_metric]

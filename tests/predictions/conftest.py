@@ -48,7 +48,8 @@ def trained(cast, tmp_path: Path):
             baseline=service.baseline(split.test),
             importance=service.importance(split.test),
         )
+        prepared = actions.prepare_version(model=model, campaign_id=uuid.uuid4(), staging=staging, facts=facts)
         with transaction.atomic():
-            actions.register_version(model=model, campaign_id=uuid.uuid4(), staging=staging, facts=facts, actor=SYSTEM)
+            actions.register_version(prepared, actor=SYSTEM)
         yield model, split.test.records(30)
         recorder.flush()

@@ -1,58 +1,23 @@
 """Versions filed, promoted, rolled back and verified; one champion whatever happens at once."""
 
+import os
 import threading
-import uuid
+import time
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.test import override_settings
 
-from apps.algorithms.results import Baseline, Importance
-from apps.algorithms.schema import Column, ColumnKind, TableSchema
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged
 from apps.core.errors import Conflict
-from apps.registry import actions
-from apps.registry.manifest import VersionFacts
+from apps.core.instance import adopt
+from apps.registry import actions, files
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import champion_at, champion_of, version_folder
 from apps.workspaces.access import SYSTEM
-from tests.factories import make_dataset_version, make_model, make_workspace
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    with override_settings(ML_MODELS_DIR=tmp_path):
-        yield tmp_path
-
-
-def file_version(model: Any, root: Path, *, metric: float = 0.9) -> ModelVersion:
-    """Register a version with a few small files."""
-    staging = root / str(model.workspace_id) / str(model.pk) / f"{actions.STAGING_PREFIX}{uuid.uuid4()}"
-    (staging / "predictor").mkdir(parents=True)
-    (staging / "predictor" / "nodes.npy").write_bytes(uuid.uuid4().bytes * 20)
-    facts = VersionFacts(
-        dataset_version=make_dataset_version(model.workspace, name=str(uuid.uuid4())),
-        algorithm=model.algorithm,
-        parameters={},
-        seed=0,
-        schema=TableSchema((Column("x", ColumnKind.NUMBER),), "label", ColumnKind.CATEGORY, ("a", "b")),
-        metrics={"roc_auc": metric},
-        main_metric="roc_auc",
-        greater_is_better=True,
-        baseline=Baseline("guess", {"roc_auc": 0.5}),
-        importance=Importance("test", (("x", 1.0, 0.0),)),
-    )
-    with transaction.atomic():
-        return actions.register_version(model=model, campaign_id=uuid.uuid4(), staging=staging, facts=facts, actor=SYSTEM)
-
-
-@pytest.fixture
-def model(db: None):
-    return make_model(make_workspace())
+from tests.factories import make_model, make_workspace
+from tests.registry.filing import STAGING, file_version
 
 
 def test_the_first_version_is_live_and_later_ones_wait(model, store):
@@ -64,13 +29,13 @@ def test_the_first_version_is_live_and_later_ones_wait(model, store):
         ("challenger", 2),
         ("champion", 1),
     ]
-    assert not list(store.rglob(f"{actions.STAGING_PREFIX}*"))
+    assert not list(store.rglob(f"{STAGING}*"))
 
 
 def test_the_files_tell_what_the_row_tells(model, store):
     version = file_version(model, store)
 
-    actions.verify_version(version)
+    files.verify_version(version)
     assert set(version.manifest["files"]) == {"card.md", "classes.json", "schema.json", "predictor/nodes.npy"}
     assert "# " + model.name in (version_folder(version) / "card.md").read_text()
 
@@ -86,7 +51,7 @@ def test_damage_anywhere_is_found_before_a_version_goes_live(damage, model, stor
     elif damage == "add":
         (file.parent / "extra.pkl").write_bytes(b"no")
     elif damage == "manifest":
-        (version_folder(version) / actions.MANIFEST).write_text("{}")
+        (version_folder(version) / files.MANIFEST).write_text("{}")
     elif damage == "row":
         version.manifest["metrics"]["roc_auc"] = 1.0
     else:
@@ -94,7 +59,7 @@ def test_damage_anywhere_is_found_before_a_version_goes_live(damage, model, stor
     version.save()
 
     with pytest.raises(ArtifactDamaged):
-        actions.verify_version(version)
+        files.verify_version(version)
     with pytest.raises(Conflict, match="champion stays"):
         actions.promote_version(version=version, actor=SYSTEM)
     assert champion_of(model) == live
@@ -151,21 +116,32 @@ def test_a_transaction_that_fails_after_the_move_leaves_no_row_and_the_next_one_
 
 
 def test_orphans_are_swept_and_what_a_row_names_stays(model, store):
-    import os
-    import time
-
     version = file_version(model, store)
+    adopt(store)
     orphan = version_folder(version).parent / "9-orphan"
     orphan.mkdir()
     old = time.time() - 3 * 24 * 3600
     os.utime(orphan, (old, old))
     os.utime(version_folder(version), (old, old))
-    fresh = version_folder(version).parent / f"{actions.STAGING_PREFIX}now"
+    fresh = version_folder(version).parent / f"{STAGING}now"
     fresh.mkdir()
 
-    assert [name.rsplit("/", 1)[-1] for name in actions.sweep_orphans()] == ["9-orphan"]
+    assert [name.rsplit("/", 1)[-1] for name in files.sweep_orphans()] == ["9-orphan"]
     assert version_folder(version).exists()
     assert fresh.exists()
+
+
+def test_a_store_that_another_database_owns_is_left_alone(model, store):
+    version = file_version(model, store)
+    adopt(store)
+    (store / ".mlplatform-instance").write_text("another\n")
+    orphan = version_folder(version).parent / "9-orphan"
+    orphan.mkdir()
+    old = time.time() - 3 * 24 * 3600
+    os.utime(orphan, (old, old))
+
+    assert files.sweep_orphans() == []
+    assert orphan.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -30,6 +30,7 @@ from apps.predictions.api.serializers import (
 from apps.predictions.cache import champions
 from apps.predictions.models import BatchPrediction
 from apps.registry.models import RegisteredModel
+from apps.registry.selectors import workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 
@@ -46,8 +47,7 @@ class ModelPredictionViewSet(ScopedViewSet):
     }
 
     def _model_id(self, pk: UUID) -> UUID:
-        workspace = RegisteredModel.objects.filter(pk=pk, archived_at__isnull=True).values_list("workspace_id", flat=True)
-        workspace_id = workspace.first()
+        workspace_id = workspace_id_of(pk)
         if workspace_id is None:
             raise NotFound
         self.access.require(self.acts[self.action], workspace_id)

@@ -26,7 +26,14 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
             "time_column", "parameters", "auto_retrain", "retrain_every_days", "created_at", "champion", "challenger", "status",
         ]  # fmt: skip
         read_only_fields = ["id", "created_at"]
-        extra_kwargs: ClassVar[dict[str, Any]] = {"retrain_every_days": {"min_value": 1, "max_value": 3_650}}
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            "auto_retrain": {"help_text": "Kept for the retraining policy to come; nothing is retrained by itself yet."},
+            "retrain_every_days": {
+                "min_value": 1,
+                "max_value": 3_650,
+                "help_text": "An older champion makes `needs_retraining` true; the training is yours to start.",
+            },
+        }
 
     def get_champion(self, model: RegisteredModel) -> int | None:
         """Return the number of the live version."""

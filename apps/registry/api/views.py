@@ -1,5 +1,6 @@
 """HTTP doors of the registry."""
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -31,7 +32,15 @@ from apps.registry.api.serializers import (
 )
 from apps.registry.card import card_json
 from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_at, champion_of, models_of, reasons_to_retrain, version_folder
+from apps.registry.selectors import (
+    champion_at,
+    champion_of,
+    is_live_model,
+    models_of,
+    newest_versions,
+    reasons_to_retrain,
+    version_folder,
+)
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import Workspace
 
@@ -120,14 +129,7 @@ class ModelViewSet(ScopedViewSet):
         """Tell who is live, or was live `at` a time."""
         model = self.get_object()
         text = request.query_params.get("at")
-        try:
-            at = parse_datetime(text.replace(" ", "+")) if text else clock.now()
-        except ValueError:
-            at = None
-        if at is None:
-            problem = Problem("at", "bad_time", "Give an ISO 8601 time such as 2026-01-31T08:30:00Z.")
-            raise InvalidInput("The time cannot be read.", [problem])
-        span = champion_at(model, make_aware(at) if is_naive(at) else at)
+        span = champion_at(model, _time_of(text) if text else clock.now())
         if span is None:
             raise NotFound("No version was live at that time.")
         return Response(AliasSerializer(span).data)
@@ -153,10 +155,7 @@ class ModelViewSet(ScopedViewSet):
                 "metrics": champion.metrics if champion else {},
                 "baseline": champion.baseline if champion else {},
                 "main_metric": champion.evaluation.get("main") if champion else None,
-                "history": [
-                    _history_line(version)
-                    for version in model.versions.prefetch_related("aliases").order_by("-number")[:200]
-                ],
+                "history": [_history_line(version) for version in newest_versions(model, 200)],
                 "needs_retraining": bool(reasons),
                 "reasons": reasons,
             }
@@ -169,6 +168,19 @@ class ModelViewSet(ScopedViewSet):
         if champion is None:
             raise untrained()
         return Response({**champion.importance, "version": champion.number})
+
+
+def _time_of(text: str) -> datetime:
+    """Return the time in UTC; a time zone can carry the first and last hours of the calendar out of it."""
+    try:
+        at = parse_datetime(text.replace(" ", "+"))
+        at = at and (make_aware(at) if is_naive(at) else at).astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None:
+        problem = Problem("at", "bad_time", "Give an ISO 8601 time such as 2026-01-31T08:30:00Z.")
+        raise InvalidInput("The time cannot be read.", [problem])
+    return at
 
 
 def untrained() -> Conflict:
@@ -215,11 +227,7 @@ class VersionViewSet(ScopedViewSet):
 
     def list(self, request: Request, model_id: UUID) -> Response:
         """List versions, newest first."""
-        if (
-            not RegisteredModel.objects.in_workspaces(self.access.workspace_ids)
-            .filter(pk=model_id, archived_at=None)
-            .exists()
-        ):
+        if not is_live_model(model_id, self.access.workspace_ids):
             raise NotFound
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

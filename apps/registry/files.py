@@ -1,0 +1,152 @@
+"""A version's files: sealed before its transaction, moved into place within it, checked before each use, swept when orphaned."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.core.artifacts import (
+    ArtifactDamaged,
+    Checksums,
+    publish_folder,
+    remove_folder,
+    seal_folder,
+    verify_folder,
+    write_atomically,
+)
+from apps.core.instance import owns
+from apps.registry.card import card_text
+from apps.registry.manifest import (
+    VersionFacts,
+    build_manifest,
+    canonical_bytes,
+    digest_of,
+    is_signed_by_us,
+    says_the_same,
+)
+from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.selectors import version_folder
+
+logger = logging.getLogger(__name__)
+MANIFEST, CARD = "manifest.json", "card.md"
+_GRACE_SECONDS = 24 * 3600
+
+
+@dataclass
+class PreparedVersion:
+    """Sealed files that wait for their row; `place` follows them, so that a transaction can be tried again.
+
+    `model` is the model as it was when the training began.
+    """
+
+    model: RegisteredModel
+    campaign_id: UUID
+    facts: VersionFacts
+    place: Path
+    checksums: Checksums
+    number: int = 0
+    manifest: dict[str, Any] = field(default_factory=dict)
+    written: bytes = b""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the manifest's bytes."""
+        return digest_of(self.written)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all files."""
+        return sum(path.stat().st_size for path in self.place.rglob("*") if path.is_file())
+
+
+def seal(*, model: RegisteredModel, campaign_id: UUID, staging: Path, facts: VersionFacts) -> PreparedVersion:
+    """Write what every version has, flush all files to disk and take their checksums; the slow part of filing."""
+    (staging / "schema.json").write_text(json.dumps(facts.schema.as_json(), ensure_ascii=False))
+    (staging / "classes.json").write_text(json.dumps(list(facts.schema.classes), ensure_ascii=False))
+    for name in (MANIFEST, CARD):
+        (staging / name).unlink(missing_ok=True)
+    return PreparedVersion(model, campaign_id, facts, staging, seal_folder(staging))
+
+
+def give_number(prepared: PreparedVersion, number: int) -> None:
+    """Write the two files that name the version's number."""
+    card = card_text(model=prepared.model, number=number, facts=prepared.facts).encode()
+    write_atomically(prepared.place / CARD, card)
+    manifest = build_manifest(
+        facts=prepared.facts,
+        model_id=prepared.model.pk,
+        campaign_id=prepared.campaign_id,
+        number=number,
+        checksums={**prepared.checksums, CARD: hashlib.sha256(card).hexdigest()},
+    )
+    prepared.written = canonical_bytes(manifest)
+    prepared.manifest = json.loads(prepared.written)
+    write_atomically(prepared.place / MANIFEST, prepared.written)
+    prepared.number = number
+
+
+def move_into_place(prepared: PreparedVersion) -> str:
+    """Rename the folder to its final place; return that place, relative to the store."""
+    folder = f"{prepared.model.workspace_id}/{prepared.model.pk}/{prepared.number}-{prepared.digest[:12]}"
+    final = Path(settings.ML_MODELS_DIR) / folder
+    if prepared.place != final:
+        remove_folder(final)  # left by a run of this campaign that died before its commit: no row names it
+        publish_folder(prepared.place, final)
+        prepared.place = final
+    return folder
+
+
+def verify_version(version: ModelVersion, *, below: str = "") -> None:
+    """Check signature, manifest and checksums of a version's files (those under `below` only, if given)."""
+    written = check_files(version, below=below)
+    if not is_signed_by_us(written, version.signature):
+        raise ArtifactDamaged(
+            f"The manifest of version {version.number} does not carry this platform's signature."
+            " If SECRET_KEY was changed, run `manage.py resign_versions`."
+        )
+
+
+def check_files(version: ModelVersion, *, below: str = "") -> bytes:
+    """Check a version's files against its row, whoever signed them; return the manifest's bytes."""
+    folder = version_folder(version)
+    if not folder.is_dir():
+        raise ArtifactDamaged(f"The files of version {version.number} are missing.")
+    stored = folder / MANIFEST
+    written = stored.read_bytes() if stored.is_file() else b""
+    if digest_of(written) != version.manifest_sha256:
+        raise ArtifactDamaged(f"The file {MANIFEST} is missing or was changed.")
+    manifest = json.loads(written)
+    if not says_the_same(manifest, version.manifest):
+        raise ArtifactDamaged(f"The row of version {version.number} does not say what its manifest says.")
+    verify_folder(folder, {**manifest["files"], MANIFEST: version.manifest_sha256}, below=below)
+    return written
+
+
+def sweep_orphans() -> list[str]:
+    """Remove version and staging folders that no row names and that are older than a day; return their names."""
+    root = Path(settings.ML_MODELS_DIR)
+    if not owns(root):
+        return []
+    kept = set(ModelVersion.objects.values_list("folder", flat=True))
+    removed = []
+    for folder in _old_folders(root):
+        name = folder.relative_to(root).as_posix()
+        if name not in kept:
+            logger.info("Removing %s, which no version names.", name)
+            remove_folder(folder)
+            removed.append(name)
+    return removed
+
+
+def _old_folders(root: Path) -> Iterator[Path]:
+    limit = time.time() - _GRACE_SECONDS
+    for folder in root.glob("*/*/*"):
+        if folder.is_dir() and folder.stat().st_mtime < limit:
+            yield folder
