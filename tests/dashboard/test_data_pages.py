@@ -153,3 +153,12 @@ def test_a_file_whose_extension_is_longer_than_a_file_system_takes_is_read(cast,
     answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n", "a." + "x" * 400)})
 
     assert answer.status_code == 302
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 201])
+def test_a_name_that_the_api_refuses_is_refused_on_the_page_in_words(cast, browser, name):
+    answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n"), "name": name})
+
+    assert answer.status_code == 422
+    assert Page(answer).one("div", role="alert").text.startswith("name: ")
+    assert not Dataset.objects.exists()

@@ -100,6 +100,14 @@ def test_columns_left_out_are_not_learned_from(cast, invoices_of_acme, browser):
         ({"random_forest.max_features": "none of them"}, "Choose one of"),
         ({"target": ""}, "target"),
         ({"target": "latte"}, "late"),
+        ({"algorithm": "xgboost", "xgboost.learning_rate": "nan"}, "number"),
+        ({"target": "la\0te"}, "target: Null characters"),
+        ({"target": "x" * 301}, "target: Ensure"),
+        ({"name": "a\0b"}, "name: Null characters"),
+        ({"name": "x" * 201}, "name: Ensure"),
+        ({"description": "x\0"}, "description: Null characters"),
+        ({"random_forest.n_estimators": "\0"}, "whole number"),
+        ({"random_forest.max_features": "\0"}, "Choose one of"),
         ({"task": "anomaly"}, "does not do"),
         ({"task": "divination"}, "does not do"),
         ({"algorithm": "oracle"}, "oracle"),
@@ -296,6 +304,19 @@ def test_training_again_makes_a_challenger_that_can_be_promoted_and_rolled_back(
         Alias.objects.filter(model=late_payers, name="champion").order_by("pk").values_list("version__number", flat=True)
     )
     assert list(history) == [1, 2, 1]
+
+
+@pytest.mark.parametrize("reason", ["a\0b", "x" * 501])
+def test_a_reason_that_the_api_refuses_is_refused_on_the_page(cast, late_payers, invoices_of_acme, browser, reason):
+    train(late_payers, invoices_of_acme, seed=1)
+
+    for action in (
+        reverse("dashboard:promote", args=[late_payers.pk, 2]),
+        reverse("dashboard:rollback", args=[late_payers.pk]),
+    ):
+        page = Page(browser(cast.owner).post(action, {"reason": reason}, follow=True))
+        assert page.all("div", class_="note error")[0].text.startswith("reason: ")
+    assert champion_of(late_payers).number == 1
 
 
 def test_a_version_whose_files_were_changed_does_not_go_live(cast, late_payers, invoices_of_acme, browser):

@@ -120,6 +120,42 @@ def test_parquet_values_that_cannot_be_kept_are_refused_not_bent(column, code, t
     assert verdict.value.problems[0]["code"] == code
 
 
+def parquet(tmp_path: Path, table: pa.Table) -> Path:
+    pq.write_table(table, tmp_path / "p")
+    return tmp_path / "p"
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_nul_in_a_text_of_a_parquet_file_is_named_by_row_and_column(kind, tmp_path):
+    texts = ["fine"] * 70_000 + ["a\0b"]
+    source = parquet(tmp_path, pa.table({"x": range(70_001), "note": pa.array(texts).cast(kind)}))
+
+    with pytest.raises(Refused) as verdict:
+        copy_parquet(source, tmp_path / "out")
+
+    problem = verdict.value.problems[0]
+    assert (problem["code"], problem["row"], problem["column"]) == ("nul", 70_001, "note")
+
+
+def test_bytes_that_are_no_text_in_a_parquet_file_are_refused_in_words(tmp_path):
+    broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
+
+    with pytest.raises(Refused) as verdict:
+        copy_parquet(parquet(tmp_path, pa.table({"note": broken})), tmp_path / "out")
+
+    assert verdict.value.problems[0]["code"] == "unreadable"
+
+
+def test_control_characters_in_names_are_left_out_with_a_warning(tmp_path):
+    source = parquet(tmp_path, pa.table([[1], [2], [3]], names=["a\0b", "\0", "été\u200d"]))
+
+    copied = copy_parquet(source, tmp_path / "out")
+
+    assert list(copied.kinds) == ["ab", "column_2", "été\u200d"]
+    found = [(w["column"], w["code"]) for w in copied.warnings]
+    assert found == [("ab", "control_characters"), ("column_2", "blank_name"), ("column_2", "control_characters")]
+
+
 def test_a_torn_parquet_file_is_refused(tmp_path: Path):
     (tmp_path / "p").write_bytes(b"PAR1" + b"junk" * 100 + b"PAR1")
 

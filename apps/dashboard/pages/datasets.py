@@ -11,7 +11,9 @@ from django.views.decorators.http import require_POST
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.forms import checked
 from apps.datasets.actions import register_upload
+from apps.datasets.api.serializers import UploadSerializer
 from apps.datasets.api.views import wait_for_check
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import datasets_of, latest_version
@@ -32,12 +34,13 @@ def upload(visit: Visit) -> HttpResponseBase:
     if visit.workspace is None:
         raise Http404
     visit.require(Act.TRAIN, visit.workspace.pk)
-    file = visit.request.FILES.get("file")
     rows = [(dataset, latest_version(dataset)) for dataset in datasets_of(visit.workspace_ids)]
+    file = visit.request.FILES.get("file")
     if file is None:
         return visit.render("datasets.html", 422, rows=rows, fault=_("Choose a file first."))
     try:
-        name = visit.request.POST.get("name", "").strip()[:200]
+        given = {"workspace": visit.workspace.pk, "name": visit.request.POST.get("name", ""), "file": file}
+        name = checked(UploadSerializer(data=given))["name"]
         version = register_upload(workspace=visit.workspace, dataset=None, name=name, upload=file, actor=visit.access.actor)
     except PlatformError as error:
         return visit.render("datasets.html", error.status, rows=rows, fault=error.detail)

@@ -1,5 +1,6 @@
 """The form that makes a model and starts its first training."""
 
+import math
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,12 @@ from apps.algorithms import catalog
 from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.forms import checked
 from apps.dashboard.words import TASKS
 from apps.datasets.models import Dataset
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.registry.actions import create_model
+from apps.registry.api.serializers import ModelSerializer
 from apps.training.actions import start_campaign
 
 
@@ -73,18 +76,20 @@ def _start(visit: Visit, dataset: Dataset, given: QueryDict) -> UUID:
     features = [name for name in names if name not in left_out and name != target] if left_out else []
     if left_out and not features:
         raise InvalidInput(_("Every column is left out: leave at least one to learn from."))
+    wanted = {
+        "workspace": visit.workspace.pk,
+        "name": given.get("name", "").strip() or dataset.name,
+        "description": given.get("description", ""),
+        "algorithm": service.slug,
+        "task": task,
+        "target": target,
+        "features": features,
+        "parameters": _parameters(service, given),
+    }
+    fields = checked(ModelSerializer(data=wanted))
+    del fields["workspace_id"]
     with transaction.atomic():  # a training that cannot start leaves no model behind
-        model = create_model(
-            workspace=visit.workspace,
-            actor=visit.access.actor,
-            name=given.get("name", "").strip()[:200] or dataset.name,
-            description=given.get("description", "")[:4000],
-            algorithm=service.slug,
-            task=task,
-            target=target,
-            features=features,
-            parameters=_parameters(service, given),
-        )
+        model = create_model(workspace=visit.workspace, actor=visit.access.actor, **fields)
         return start_campaign(model=model, dataset_version=version, actor=visit.access.actor).pk
 
 
@@ -102,6 +107,7 @@ def _parsed(kind: str, text: str) -> Any:
     if text == "":
         return None
     try:
-        return {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
+        value = {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
     except ValueError:
         return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value

@@ -16,10 +16,12 @@ from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard import charts
 from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.forms import checked
 from apps.dashboard.selectors import model_rows, scores_of
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions as predictions
 from apps.registry.actions import promote_version, rollback_model
+from apps.registry.api.serializers import ReasonSerializer
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
 from apps.training.selectors import campaigns_of
@@ -191,7 +193,7 @@ def promote(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
     if version is None:
         raise Http404
     try:
-        promote_version(version=version, actor=visit.access.actor, reason=visit.request.POST.get("reason", ""))
+        promote_version(version=version, actor=visit.access.actor, **checked(ReasonSerializer(data=visit.request.POST)))
         messages.success(visit.request, _("Version {number} is live now.").format(number=number))
     except PlatformError as error:
         messages.error(visit.request, error.detail)
@@ -205,7 +207,8 @@ def rollback(visit: Visit, pk: UUID) -> HttpResponseBase:
     model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
     try:
-        alias = rollback_model(model=model, actor=visit.access.actor, reason=visit.request.POST.get("reason", ""))
+        reason = checked(ReasonSerializer(data=visit.request.POST))
+        alias = rollback_model(model=model, actor=visit.access.actor, **reason)
         messages.success(visit.request, _("Version {number} is live again.").format(number=alias.version.number))
     except PlatformError as error:
         messages.error(visit.request, error.detail)

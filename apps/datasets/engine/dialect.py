@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -243,10 +244,13 @@ def clean_names(names: list[str], reading: Reading) -> list[str]:
     """Return names that are short, distinct and not blank; each change is a warning of `reading`."""
     clean: list[str] = []
     for number, given in enumerate(names, start=1):
-        name = " ".join(given.split())
+        name = " ".join("".join(c for c in given if c.isspace() or unicodedata.category(c) != "Cc").split())
+        held_control_characters = name != " ".join(given.split())
         if not name:
             name = f"column_{number}"
             _renamed(reading, name, "blank_name", f"Column {number} has no name; it is called {name!r}.")
+        if held_control_characters:
+            _renamed(reading, name, "control_characters", f"The name of column {number} held control characters.")
         if len(name) > LONGEST_HEADER:
             name = name[:LONGEST_HEADER]
             _renamed(reading, name, "long_name", f"The name of column {number} is cut to {LONGEST_HEADER} characters.")

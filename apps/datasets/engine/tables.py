@@ -216,14 +216,16 @@ def copy_parquet(source: Path, target: Path) -> Copied:
         limit = settings.UPLOAD_MAX_ROWS
         raise Refused.because("row_count", f"The table has {file.metadata.num_rows} rows; 1 to {limit} are accepted.")
     reading = Reading(format="parquet")
-    kinds = dict(zip(clean_names(schema.names, reading), map(_kind_of, schema), strict=True))
+    kinds = dict(zip(clean_names(_names(schema), reading), map(_kind_of, schema), strict=True))
     wanted = _schema(kinds)
 
     def batches() -> Iterator[pa.RecordBatch]:
+        before = 0
         try:
             for batch in file.iter_batches(batch_size=ROW_GROUP):
-                columns = [_canonical(c, w.type) for c, w in zip(batch.columns, wanted, strict=True)]
+                columns = [_canonical(c, w, before) for c, w in zip(batch.columns, wanted, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, schema=wanted)
+                before += batch.num_rows
         except (pa.ArrowInvalid, OSError) as error:
             raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
 
@@ -247,14 +249,34 @@ def _kind_of(item: pa.Field) -> ColumnKind:
     raise Refused([Refused.problem("column_type", words, column=item.name)])
 
 
-def _canonical(column: pa.Array, wanted: pa.DataType) -> pa.Array:
-    whole = pa.types.is_integer(wanted)  # an integer beyond 64 bits must not wrap around
-    plain = pc.cast(column, wanted, safe=whole) if column.type != wanted else column
-    if pa.types.is_temporal(wanted) and not in_calendar(plain):
-        raise Refused.because("date_out_of_range", "A date lies outside the years 1 to 9999.")
-    if pa.types.is_floating(wanted):
-        return pc.if_else(pc.is_finite(plain), plain, pa.scalar(None, wanted))
+def _names(schema: pa.Schema) -> list[str]:
+    try:
+        return list(schema.names)
+    except UnicodeDecodeError as error:
+        raise Refused.because("encoding", "The name of a column is not UTF-8.") from error
+
+
+def _canonical(column: pa.Array, wanted: pa.Field, before: int) -> pa.Array:
+    kind = wanted.type
+    whole = pa.types.is_integer(kind)  # an integer beyond 64 bits must not wrap around
+    plain = pc.cast(column, kind, safe=whole) if column.type != kind else column
+    if pa.types.is_temporal(kind) and not in_calendar(plain):
+        words = "A date lies outside the years 1 to 9999."
+        raise Refused([Refused.problem("date_out_of_range", words, column=wanted.name)])
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(plain), plain, pa.scalar(None, kind))
+    if pa.types.is_string(kind):
+        _check_texts(plain, wanted.name, before)
     return plain
+
+
+def _check_texts(texts: pa.Array, name: str, before: int) -> None:
+    """Refuse what a CSV is refused for too: bytes that are no text, and NUL, which databases do not hold."""
+    texts.validate(full=True)
+    if (place := pc.index(pc.match_substring(texts, "\0"), True).as_py()) >= 0:
+        row = before + place + 1
+        words = f"The text in row {row} holds a NUL character. Remove it, and send the table again."
+        raise Refused([Refused.problem("nul", words, row=row, column=name)])
 
 
 def _schema(kinds: dict[str, ColumnKind]) -> pa.Schema:
