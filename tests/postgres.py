@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,44 +28,60 @@ def binaries() -> Path | None:
     return folders[-1].parent if folders else None
 
 
-@contextmanager
-def private_postgres(*options: str) -> Iterator[str]:
-    """Run a server in a temporary folder; give the URL of its database `postgres`."""
-    programs = binaries()
-    if programs is None:
-        raise RuntimeError("PostgreSQL's programs are not found: install it, or put its bin folder on PATH.")
-    user = _user()
-    password, port = secrets.token_urlsafe(16), free_port()
-    with tempfile.TemporaryDirectory(prefix="mlplatform-postgres-", ignore_cleanup_errors=True) as folder:
-        data, secret = Path(folder) / "data", Path(folder) / "password"
+class PrivatePostgres:
+    """A server in a folder of its own, on a free port of this machine, with a password nobody else knows."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        programs = binaries()
+        if programs is None:
+            raise RuntimeError("PostgreSQL's programs are not found: install it, or put its bin folder on PATH.")
+        self.programs, self.folder, self.options = programs, folder, options or tuple(_FAST)
+        self.user, self.port = _user(), free_port()
+        password = secrets.token_urlsafe(16)
+        self.url = f"postgres://mlplatform:{password}@127.0.0.1:{self.port}/postgres"
+        secret = folder / "password"
         secret.write_text(password)
-        if user is not None:
-            for path in (Path(folder), secret):
-                os.chown(path, user, user)
-        init = [
-            programs / "initdb",
-            "-D",
-            data,
-            "-U",
-            "mlplatform",
-            f"--pwfile={secret}",
-            "-A",
-            "scram-sha-256",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run([*init, "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, user=user, cwd=folder)
-        listen = ["-c", "listen_addresses=127.0.0.1", "-p", str(port), "-k", folder]
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, *listen, *(options or _FAST)],
-            user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        if self.user is not None:
+            for path in (folder, secret):
+                os.chown(path, self.user, self.user)
+        owner = ["-U", "mlplatform", f"--pwfile={secret}", "-A", "scram-sha-256"]
+        made = [programs / "initdb", "-D", folder / "data", *owner, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run(made, check=True, capture_output=True, user=self.user, cwd=folder)
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and return once it answers."""
+        where = ["-D", self.folder / "data", "-c", "listen_addresses=127.0.0.1", "-p", str(self.port), "-k", self.folder]
+        self.server = subprocess.Popen(
+            [self.programs / "postgres", *where, *self.options],
+            user=self.user, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "5"]
+        for _ in range(300):
+            if self.server.poll() is not None:
+                raise RuntimeError(f"PostgreSQL ended with {self.server.returncode} before it was ready.")
+            if subprocess.run(ready, check=False).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise RuntimeError("PostgreSQL did not become ready.")
+
+    def stop(self, signum: int = signal.SIGINT) -> None:
+        """End it: SIGINT cuts every connection, SIGQUIT and SIGKILL are crashes."""
+        if self.server is not None:
+            self.server.send_signal(signum)
+            self.server.wait(timeout=30)
+
+
+@contextmanager
+def private_postgres(*options: str) -> Iterator[PrivatePostgres]:
+    """Run a server in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="mlplatform-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PrivatePostgres(Path(folder), *options)
+        server.start()
         try:
-            _await(programs, port, server)
-            yield f"postgres://mlplatform:{password}@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            server.terminate()
-            server.wait(timeout=30)
+            server.stop()
 
 
 def _user() -> int | None:
@@ -75,21 +92,10 @@ def _user() -> int | None:
     return known.get("postgres", known["nobody"])
 
 
-def _await(programs: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
-    ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "5"]
-    for _ in range(300):
-        if server.poll() is not None:
-            raise RuntimeError(f"PostgreSQL ended with {server.returncode} before it was ready.")
-        if subprocess.run(ready, check=False).returncode == 0:
-            return
-        time.sleep(0.1)
-    raise RuntimeError("PostgreSQL did not become ready.")
-
-
 def main() -> int:
     """Run pytest with `DATABASE_URL` of a private server; every option goes to pytest."""
-    with private_postgres() as url:
-        environment = {**os.environ, "DATABASE_URL": url}
+    with private_postgres() as server:
+        environment = {**os.environ, "DATABASE_URL": server.url}
         return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], env=environment, check=False).returncode
 
 

@@ -14,7 +14,11 @@ CELERY_RESULT_SERIALIZER = "json"
 CELERY_TIMEZONE = "Europe/Paris"
 CELERY_ENABLE_UTC = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 24 * 3600, "socket_timeout": 15, "socket_connect_timeout": 5}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": _env.int("BROKER_VISIBILITY_SECONDS", default=24 * 3600),
+    "socket_timeout": 15,
+    "socket_connect_timeout": 5,
+}
 
 TRAINING_QUEUE = "ml_training"
 UPKEEP_QUEUE = "ml_scheduler"  # short tasks that bring lost work back: a worker of their own, behind no long job
@@ -28,6 +32,7 @@ CELERY_TASK_ROUTES = {
     "datasets.dispatch_checking": {"queue": UPKEEP_QUEUE},
     "datasets.*": {"queue": "celery"},
     "registry.*": {"queue": "ml_stats"},
+    "workspaces.*": {"queue": "ml_stats"},
     "predictions.run_batch": {"queue": "ml_stats"},
     "predictions.*": {"queue": UPKEEP_QUEUE},
 }
@@ -50,5 +55,6 @@ PERIODIC_TASKS = {
     "datasets: send again what the broker lost": {"task": "datasets.dispatch_checking", "every_seconds": 15},
     "datasets: sweep interrupted uploads": {"task": "datasets.sweep_uploads", "crontab": "17 * * * *"},
     "registry: sweep orphaned files": {"task": "registry.sweep_orphans", "crontab": "37 4 * * *"},
+    "workspaces: sweep old answers and failed sign-ins": {"task": "workspaces.sweep", "crontab": "47 3 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
 }

@@ -3,9 +3,9 @@
 import json
 import logging
 import os
+import secrets
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,11 +15,14 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
+
+from tests.journeys.witness import Witness
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every look
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("broker", "web", "training", "worker", "upkeep", "beat", "flower")
-_NOT_INHERITED = {"DATABASE_URL", "REDIS_URL", "DATASETS_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "FLOWER_BASIC_AUTH"}
+_NOT_INHERITED = {"REDIS_URL", "DATASETS_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "FLOWER_BASIC_AUTH"}
 
 
 def wait_for(look: Callable[[], Any], *, seconds: float, what: str) -> Any:
@@ -45,12 +48,22 @@ def free_port() -> int:
         return int(door.getsockname()[1])
 
 
+def new_database(server: str) -> str:
+    """Create an empty database on a PostgreSQL server; return its URL."""
+    name = f"journey_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
 class RunningPlatform:
     """One `manage.py up` and the facts it wrote down."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.var, self.models = folder, folder / "var", folder / "ml_models"
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        if server := inherited.pop("DATABASE_URL", ""):
+            inherited["DATABASE_URL"] = new_database(server)
         self.environment = {
             **inherited,
             "DJANGO_SETTINGS_MODULE": "mlplatform.settings.local",
@@ -165,11 +178,9 @@ class RunningPlatform:
         for process in self.family():
             process.kill()
 
-    def database(self) -> sqlite3.Connection:
-        """Open the platform's own database file: a witness that does not share its code."""
-        connection = sqlite3.connect(self.var / "db.sqlite3", timeout=20, isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        return connection
+    def witness(self) -> Witness:
+        """Open the platform's database for somebody who does not share its code."""
+        return Witness(self.environment.get("DATABASE_URL") or self.var / "db.sqlite3")
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import sqlite3
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from tests.journeys.visitor import Visitor
+from tests.journeys.witness import Row, Witness
 
 _AFTER = {
     "pending": {"training", "cancelled", "pending"},
@@ -21,30 +21,25 @@ _AFTER = {
 
 def assert_one_story(visitor: Visitor, *models: str) -> None:
     """Walk these models: their campaigns, versions, aliases, files and data."""
-    with visitor.running.database() as database:
+    with visitor.running.witness() as witness:
         for model in models:
-            versions = _rows(database, "SELECT * FROM registry_modelversion WHERE model_id = ? ORDER BY number", model)
-            campaigns = _rows(database, "SELECT * FROM training_trainingcampaign WHERE model_id = ?", model)
-            _campaigns_agree(visitor, database, campaigns, versions)
+            versions = witness.rows(
+                "SELECT * FROM registry_modelversion WHERE model_id = ? ORDER BY number", UUID(model).hex
+            )
+            campaigns = witness.rows("SELECT * FROM training_trainingcampaign WHERE model_id = ?", UUID(model).hex)
+            _campaigns_agree(visitor, witness, campaigns, versions)
             _versions_agree(visitor, model, versions, campaigns)
-            _aliases_agree(visitor, database, model, versions)
+            _aliases_agree(visitor, witness, model, versions)
             _folders_agree(visitor, model, versions)
             for row in {row["dataset_version_id"] for row in campaigns}:
-                _data_agree(visitor, database, row)
-    database.close()
-
-
-def _rows(database: sqlite3.Connection, query: str, *keys: str) -> list[sqlite3.Row]:
-    return database.execute(query, [UUID(key).hex for key in keys]).fetchall()
+                _data_agree(visitor, witness, row)
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _campaigns_agree(
-    visitor: Visitor, database: sqlite3.Connection, campaigns: list[sqlite3.Row], versions: list[sqlite3.Row]
-) -> None:
+def _campaigns_agree(visitor: Visitor, witness: Witness, campaigns: list[Row], versions: list[Row]) -> None:
     numbers = {row["id"]: row["number"] for row in versions}
     for row in campaigns:
         shown = visitor.campaign(str(UUID(row["id"])))
@@ -61,12 +56,12 @@ def _campaigns_agree(
         assert bool(row["error"]) == (row["status"] == "failed")
         if row["status"] != "training":
             assert row["token"] is None
-        _log_agrees(visitor, database, row)
+        _log_agrees(visitor, witness, row)
 
 
-def _log_agrees(visitor: Visitor, database: sqlite3.Connection, campaign: sqlite3.Row) -> None:
+def _log_agrees(visitor: Visitor, witness: Witness, campaign: Row) -> None:
     query = "SELECT * FROM training_trainingevent WHERE campaign_id = ? ORDER BY seq"
-    events = database.execute(query, [campaign["id"]]).fetchall()
+    events = witness.rows(query, campaign["id"])
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1)), "the log has a gap or a double"
     assert events[0]["status"] == "pending"
     assert events[-1]["status"] == campaign["status"]
@@ -80,7 +75,7 @@ def _log_agrees(visitor: Visitor, database: sqlite3.Connection, campaign: sqlite
     assert [(e["seq"], e["status"], e["stage"]) for e in shown] == [(e["seq"], e["status"], e["stage"]) for e in events]
 
 
-def _versions_agree(visitor: Visitor, model: str, versions: list[sqlite3.Row], campaigns: list[sqlite3.Row]) -> None:
+def _versions_agree(visitor: Visitor, model: str, versions: list[Row], campaigns: list[Row]) -> None:
     shown = {v["version"]: v for v in visitor.get(f"models/{model}/versions/", params={"page_size": 200})["results"]}
     assert [row["number"] for row in versions] == list(range(1, len(versions) + 1))
     assert sorted(shown) == [row["number"] for row in versions]
@@ -93,7 +88,7 @@ def _versions_agree(visitor: Visitor, model: str, versions: list[sqlite3.Row], c
         _files_agree(visitor, model, row)
 
 
-def _files_agree(visitor: Visitor, model: str, row: sqlite3.Row) -> None:
+def _files_agree(visitor: Visitor, model: str, row: Row) -> None:
     folder = visitor.running.models / row["folder"]
     manifest = json.loads(row["manifest"])
     assert _sha256(folder / "manifest.json") == row["manifest_sha256"]
@@ -109,8 +104,8 @@ def _files_agree(visitor: Visitor, model: str, row: sqlite3.Row) -> None:
     assert UUID(manifest["campaign"]).hex == row["campaign_id"]
 
 
-def _aliases_agree(visitor: Visitor, database: sqlite3.Connection, model: str, versions: list[sqlite3.Row]) -> None:
-    spans = _rows(database, "SELECT * FROM registry_alias WHERE model_id = ? ORDER BY since, id", model)
+def _aliases_agree(visitor: Visitor, witness: Witness, model: str, versions: list[Row]) -> None:
+    spans = witness.rows("SELECT * FROM registry_alias WHERE model_id = ? ORDER BY since, id", UUID(model).hex)
     numbers = {row["id"]: row["number"] for row in versions}
     now = {span["name"]: numbers[span["version_id"]] for span in spans if span["until"] is None}
     live = [span for span in spans if span["until"] is None and span["name"] == "champion"]
@@ -122,13 +117,13 @@ def _aliases_agree(visitor: Visitor, database: sqlite3.Connection, model: str, v
     assert (told["champion"], told["challenger"]) == (now.get("champion"), now.get("challenger"))
 
 
-def _folders_agree(visitor: Visitor, model: str, versions: list[sqlite3.Row]) -> None:
+def _folders_agree(visitor: Visitor, model: str, versions: list[Row]) -> None:
     found = {path.relative_to(visitor.running.models).as_posix() for path in visitor.running.models.glob(f"*/{model}/*")}
     assert found == {row["folder"] for row in versions}, "a folder that no version names, or the reverse"
 
 
-def _data_agree(visitor: Visitor, database: sqlite3.Connection, version_id: str) -> None:
-    row = database.execute("SELECT * FROM datasets_datasetversion WHERE id = ?", [version_id]).fetchone()
+def _data_agree(visitor: Visitor, witness: Witness, version_id: str) -> None:
+    (row,) = witness.rows("SELECT * FROM datasets_datasetversion WHERE id = ?", version_id)
     assert row["status"] == "ready"
     root = visitor.running.var / "datasets"
     assert _sha256(root / row["table_path"]) == row["table_sha256"]

@@ -176,11 +176,10 @@ def test_a_stop_is_gentle_on_a_worker_that_was_replaced_before(tmp_path: Path):
         visitor.wait_until_fitting(campaign)
 
         assert running.stop() < 10
-        with running.database() as database:
-            row = database.execute("SELECT status, attempt, deaths FROM training_trainingcampaign").fetchone()
-        database.close()
+        with running.witness() as witness:
+            (row,) = witness.rows("SELECT status, attempt, deaths FROM training_trainingcampaign")
 
-        assert tuple(row) == ("pending", 2, 0)
+        assert tuple(row.values()) == ("pending", 2, 0)
         visitor = Visitor(running.start())
         visitor.completed(campaign)
         assert_one_story(visitor, model)

@@ -107,18 +107,17 @@ def test_a_row_in_training_that_nobody_ever_owned_is_taken_up(visitor: Visitor, 
     long = start_patient(visitor, clients, seconds=4)
     visitor.wait_until_fitting(long[1])
     model, campaign = start_patient(visitor, clients, seconds=0)
-    with running.database() as database:
-        changed = database.execute(
+    with running.witness() as witness:
+        changed = witness.change(
             "UPDATE training_trainingcampaign SET status = 'training', token = NULL, lease_until = NULL, owner = '{}' "
             "WHERE id = ? AND status = 'pending'",
-            [UUID(campaign).hex],
+            UUID(campaign).hex,
         )
-        assert changed.rowcount == 1
+        assert changed == 1
         # As its run would have: the log says so too.
-        database.execute(
-            "UPDATE training_trainingevent SET status = 'training' WHERE campaign_id = ? AND seq > 1", [UUID(campaign).hex]
+        witness.change(
+            "UPDATE training_trainingevent SET status = 'training' WHERE campaign_id = ? AND seq > 1", UUID(campaign).hex
         )
-    database.close()
 
     ended = visitor.completed(campaign)
 
