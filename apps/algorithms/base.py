@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
 from apps.algorithms.schema import TableSchema, Task
+from apps.algorithms.targets import Target, check_target
 from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from apps.algorithms.tables import TrainingTable
 
 LEAST_ROWS = 10
+LEAST_ROWS_IN_ALL = 12  # a fifth is kept apart
 
 
 class BaseMLService(ABC):
@@ -77,6 +79,8 @@ class BaseMLService(ABC):
             )
         if not table.features:
             raise InvalidInput("No feature column is left to learn from. Choose at least one column besides the target.")
+        if self.needs_target and known.target is not None and known.target_kind is not None:
+            check_target(self.task, Target.of_values(str(known.target_name), known.target_kind, known.target))
         self._fit(known, progress)
         if dropped := table.rows - known.rows:
             text = f"{dropped} rows without a value of {table.target_name!r} were left out."
@@ -84,7 +88,15 @@ class BaseMLService(ABC):
 
     def evaluate(self, table: "TrainingTable") -> Evaluation:
         """Score the fitted model on rows it has not seen; rows without a target value are left out."""
-        return self._evaluate(table.without_missing_target() if self.needs_target else table)
+        known = table.without_missing_target() if self.needs_target else table
+        if known.rows == 0:
+            missing = (
+                f"None of the rows kept apart has a value of {table.target_name!r}" if table.rows else "No row is kept apart"
+            )
+            raise InvalidInput(
+                f"{missing}, so the model cannot be measured. Choose another way to keep rows apart, or upload more rows."
+            )
+        return self._evaluate(known)
 
     def baseline(self, table: "TrainingTable") -> Baseline:
         """Score the trivial answer, learned from the training rows, on the same rows as `evaluate`."""

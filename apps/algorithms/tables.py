@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from apps.algorithms.predictors.rows import NUMERIC, Columns, epoch_seconds
 from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
+from apps.core.errors import InvalidInput
 
 Index = npt.NDArray[np.int64]
 
@@ -122,12 +123,16 @@ class TrainingTable:
 
     def _grouped(self, shuffled: Index, share: float) -> Split:
         assert self.groups is not None
+        if len(set(self.groups.tolist())) < 2:
+            raise InvalidInput(
+                "All rows belong to one group, so none can be kept apart to measure with. Choose another group column."
+            )
         names, first, sizes = np.unique(self.groups, return_index=True, return_counts=True)
         place = np.empty(self.rows, dtype=np.int64)
         place[shuffled] = np.arange(self.rows)
         order = np.argsort(place[first], kind="stable")
         taken = np.cumsum(sizes[order]) <= max(1, round(self.rows * share))
-        taken[0] = len(names) > 1
+        taken[0] = True
         apart = np.isin(self.groups, names[order][taken])
         reason = "groups are kept whole on one side"
         return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)

@@ -13,17 +13,16 @@ import numpy.typing as npt
 
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.predictors.encoder import Encoder, Matrix
-from apps.algorithms.predictors.rows import NUMERIC, columns_of_rows
+from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.predictors.table import TREE_SHAP, Finish, Intervals, Tail, TreePredictor, probabilities
 from apps.algorithms.predictors.trees import Doubles, FlatTrees
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
 from apps.algorithms.schema import TableSchema, Task
-from apps.core.errors import InvalidInput, Problem
+from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from apps.algorithms.tables import TrainingTable
 
-MOST_CLASSES = 1_000
 LEVEL = 0.90
 _SHAP_WORK = 300_000_000  # nodes times depth walked for the importance: about a second and a half of the kernel's time
 
@@ -87,17 +86,9 @@ class TreeService(BaseMLService):
         progress(1.0, "fitting")
 
     def _target(self, table: "TrainingTable") -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
-        if self.task == Task.REGRESSION:
-            if table.target_kind not in NUMERIC:
-                raise InvalidInput(
-                    f"The column {table.target_name!r} holds text; a regression predicts a number. "
-                    "Choose classification, or a numeric column."
-                )
-            assert table.target is not None
-            return table.target.astype(np.float64), ()
-        if self.task != Task.CLASSIFICATION or table.target is None:
+        if table.target is None or self.task not in {Task.REGRESSION, Task.CLASSIFICATION}:
             return None, ()
-        return _class_codes(table)
+        return (table.target.astype(np.float64), ()) if self.task == Task.REGRESSION else _class_codes(table.target)
 
     def _evaluate(self, table: "TrainingTable") -> Evaluation:
         from apps.algorithms.engine import metrics
@@ -106,6 +97,11 @@ class TreeService(BaseMLService):
         if self.task == Task.CLASSIFICATION:
             chances = probabilities(self.light.finish.link, raw)
             codes, seen = self._codes(table)
+            if not seen.any():
+                raise InvalidInput(
+                    f"None of the rows kept apart is of a class of {table.target_name!r} that was there to learn from. "
+                    "Choose another way to keep rows apart, or upload more rows."
+                )
             truth, chances = codes[seen], chances[seen]
             found = metrics.classification_metrics(truth, chances)
             curves = metrics.classification_curves(truth, chances, [str(c) for c in self.schema.classes])
@@ -202,30 +198,9 @@ class TreeService(BaseMLService):
         return codes, codes >= 0
 
 
-def _class_codes(table: "TrainingTable") -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
-    assert table.target is not None
-    labels = table.target.tolist()
+def _class_codes(target: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
+    labels = target.tolist()
     classes = sorted(set(labels), key=lambda label: (str(type(label)), label))
-    if len(classes) == 1:
-        raise InvalidInput(
-            f"Every row has the same value of {table.target_name!r}: {classes[0]!r}. "
-            "Two classes at least are needed to learn a difference; upload rows of the others."
-        )
-    if len(classes) > MOST_CLASSES:
-        raise InvalidInput(
-            f"The column {table.target_name!r} has {len(classes)} different values; at most {MOST_CLASSES} classes can be "
-            "learned. Is it a number to predict (choose regression), or an identifier?"
-        )
-    counts = {label: labels.count(label) for label in classes} if len(classes) < len(labels) else dict.fromkeys(classes, 1)
-    lonely = [label for label, count in counts.items() if count == 1]
-    if lonely:
-        named = ", ".join(repr(label) for label in lonely[:10])
-        problems = [Problem("/target", "lonely_class", f"{label!r}: {counts[label]} row") for label in lonely[:50]]
-        raise InvalidInput(
-            f"Some classes of {table.target_name!r} have a single row to learn from: {named}. "
-            "Remove those rows, merge the classes, or upload more of them.",
-            problems,
-        )
     code_of = {label: code for code, label in enumerate(classes)}
     return np.array([code_of[label] for label in labels], dtype=np.int64), tuple(classes)
 

@@ -11,8 +11,10 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.algorithms import catalog
+from apps.algorithms.base import LEAST_ROWS_IN_ALL
 from apps.algorithms.predictors.rows import NUMERIC
-from apps.algorithms.schema import ColumnKind
+from apps.algorithms.schema import ColumnKind, Task
+from apps.algorithms.targets import Target, check_target
 from apps.core import clock
 from apps.core.broker import messages_in
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled
@@ -42,9 +44,7 @@ def start_campaign(
     actor: Actor,
 ) -> TrainingCampaign:
     """Queue a training; parameters given here override the model's."""
-    service = catalog.get(model.algorithm)
-    chosen = service.clean_parameters({**model.parameters, **(parameters or {})})
-    _check(model, dataset_version)
+    chosen = check_campaign(model=model, dataset_version=dataset_version, parameters=parameters)
     with transaction.atomic():
         # Two requests at once must not both take the last place.
         Workspace.objects.select_for_update().get(pk=model.workspace_id)
@@ -66,6 +66,16 @@ def start_campaign(
         record_audit(actor=actor, workspace_id=model.workspace_id, verb="campaign.start", target=campaign, details=details)
         transaction.on_commit(lambda: send(campaign.pk))
     return campaign
+
+
+def check_campaign(
+    *, model: RegisteredModel, dataset_version: DatasetVersion, parameters: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Refuse what a campaign could not be started with, writing nothing; return the parameters it would use."""
+    service = catalog.get(model.algorithm)
+    chosen = service.clean_parameters({**model.parameters, **(parameters or {})})
+    _check(model, dataset_version)
+    return chosen
 
 
 def _check(model: RegisteredModel, version: DatasetVersion) -> None:
@@ -92,10 +102,31 @@ def _check(model: RegisteredModel, version: DatasetVersion) -> None:
     if model.time_column and kinds[model.time_column] not in NUMERIC:
         text = f"The rows cannot be put in order by {model.time_column!r}: it holds text. Choose a date or a number."
         raise InvalidInput(text, [Problem("/time_column", "not_a_time", text)])
+    _check_task(model, version)
+
+
+def _check_task(model: RegisteredModel, version: DatasetVersion) -> None:
+    """Refuse what the data set's profile shows to fail, so that nobody waits for it."""
+    service, profile = catalog.get(model.algorithm), {column["name"]: column for column in version.columns}
+    learned = set(model.features or profile.keys() - {model.group_column}) - {model.target}
+    if not learned:
+        text = "No feature column is left to learn from. Choose at least one column besides the target."
+        raise InvalidInput(text, [Problem("/features", "no_feature", text)])
+    rows = version.rows or 0
+    if service.needs_target and not model.target:
+        text = f"{service.title} needs a target: name the column to predict."
+        raise InvalidInput(text, [Problem("/target", "no_target", text)])
+    if service.needs_target:
+        target = Target.of_profile(profile[model.target], rows)
+        check_target(Task(model.task), target, keeps_class_shares=not (model.group_column or model.time_column))
+        rows = rows if target.rows is None else target.rows
+    if rows < LEAST_ROWS_IN_ALL:
+        text = f"There are {rows} rows; at least {LEAST_ROWS_IN_ALL} are needed, a fifth of which is kept apart. Upload more data."
+        raise InvalidInput(text, [Problem("/dataset", "few_rows", text)])
 
 
 def _unknown(pointer: str, name: str, columns: list[str]) -> Problem:
-    near = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, columns, n=3, cutoff=0.8)
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Its columns are: {', '.join(columns[:20])}."
     return Problem(pointer, "unknown_column", f"There is no column {name!r}. {hint}")
 

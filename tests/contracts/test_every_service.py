@@ -4,6 +4,8 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +236,22 @@ def test_data_that_cannot_be_learned_from_is_refused_in_words(service, task):
         assert "single row" in attempt(mixed_with(whole, labels))
     if task == Task.REGRESSION:
         assert "predicts a number" in attempt(mixed_with(whole, ["text"] * 60, kind=ColumnKind.CATEGORY))
+        assert "the same value" in attempt(mixed_with(whole, [1.0] * 60, kind=ColumnKind.NUMBER))
+        assert "too large" in attempt(mixed_with(whole, [1.0, -1e39] * 30, kind=ColumnKind.NUMBER))
+    if task in {Task.CLASSIFICATION, Task.REGRESSION}:
+        dates = [date(2026, 1, 1 + i % 3) for i in range(60)]
+        assert "holds dates" in attempt(mixed_with(whole, dates, kind=ColumnKind.DATE))
+
+
+@each_case
+def test_a_model_that_cannot_be_measured_is_refused_in_words(service, task):
+    model, split = fitted(service, task)
+    unknown = {Task.CLASSIFICATION: ["never seen"] * 2, Task.REGRESSION: [np.nan] * 2}.get(task)
+    two = split.test.take(np.arange(2))
+
+    for unmeasurable in (split.test.take(np.arange(0)), *([replace(two, target=np.array(unknown))] if unknown else [])):
+        with pytest.raises(InvalidInput, match="kept apart"):
+            model.evaluate(unmeasurable)
 
 
 def mixed_with(table: TrainingTable, labels: list[Any], kind: ColumnKind = ColumnKind.CATEGORY) -> TrainingTable:
