@@ -43,7 +43,7 @@ def safe_join(root: Path, relative: str) -> Path:
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a whole file or nothing: beside its place, flushed to disk, then renamed over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         beside.touch(mode=mode)
@@ -70,10 +70,20 @@ def seal_folder(folder: Path) -> Checksums:
     return checksums
 
 
+def publish_file(beside: Path, place: Path) -> None:
+    """Move a whole file to its place in one step, over what is there; after a power cut it is there or it is not."""
+    with storage_guard():
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        _make_folder(place.parent)
+        beside.replace(place)
+        _sync_folder(place.parent)
+
+
 def publish_folder(staging: Path, final: Path) -> None:
     """Move a sealed folder to its place in one step; refuse a place that is taken."""
-    final.parent.mkdir(parents=True, exist_ok=True)
     with storage_guard():
+        _make_folder(final.parent)
         if final.exists():
             raise FileExistsError(errno.EEXIST, "The place is taken", str(final))
         staging.rename(final)
@@ -104,6 +114,14 @@ def _files_below(folder: Path) -> list[Path]:
     if links:
         raise ArtifactDamaged(f"The link {links[0].name} does not belong there.")
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and what is missing above it, each known to the disk by its own parent."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from apps.core.artifacts import storage_guard
+from apps.core.artifacts import publish_file, storage_guard
 from apps.core.errors import InvalidInput, Problem, TooLarge
 
 LONGEST_NAME = 200
@@ -63,14 +63,11 @@ def store_upload(upload: IncomingFile) -> StoredUpload:
                     raise too_large()
                 digest.update(chunk)
                 file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
         if size == 0:
             raise InvalidInput("The file is empty.", [Problem("/file", "empty", "The file holds no byte.")])
         name = digest.hexdigest()
         place = root / "uploads" / name[:2] / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside.replace(place)
+        publish_file(beside, place)
     finally:
         beside.unlink(missing_ok=True)
     return StoredUpload(clean_name(upload.name or ""), place.relative_to(root).as_posix(), size, name)

@@ -1,6 +1,7 @@
 """Files that must not be lost or half written."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,45 @@ def test_a_folder_is_published_once(tmp_path):
         artifacts.publish_folder(again, tmp_path / "final")
 
     assert (tmp_path / "final" / "a.bin").read_bytes() == b"alpha"
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """Note which files and folders are flushed to disk, and whether the file was in its place by then."""
+    seen: list[tuple[int, bool]] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        seen.append((os.fstat(handle).st_ino, (Path.cwd() / "a/b/final").exists()))
+        real(handle)
+
+    monkeypatch.setattr(artifacts.os, "fsync", fsync)
+    return seen
+
+
+def test_a_published_file_and_every_new_folder_above_it_are_on_the_disk(tmp_path, synced, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    beside = tmp_path / "beside"
+    beside.write_bytes(b"all of it")
+
+    artifacts.publish_file(beside, tmp_path / "a" / "b" / "final")
+
+    place = tmp_path / "a" / "b" / "final"
+    assert (place.read_bytes(), beside.exists()) == (b"all of it", False)
+    assert synced == [
+        (place.stat().st_ino, False),
+        (tmp_path.stat().st_ino, False),
+        (place.parents[1].stat().st_ino, False),
+        (place.parent.stat().st_ino, True),
+    ]
+
+
+def test_a_file_is_published_over_the_same_one(tmp_path):
+    for content in (b"one", b"one"):
+        (tmp_path / "beside").write_bytes(content)
+        artifacts.publish_file(tmp_path / "beside", tmp_path / "final")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path, monkeypatch):

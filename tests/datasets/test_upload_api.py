@@ -1,5 +1,6 @@
 """Uploads over HTTP; the check runs in its real child process."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,14 @@ def test_a_check_that_dies_three_times_is_refused_in_words(cast):
 
     version.refresh_from_db()
     assert (version.status, version.problems[0]["detail"]) == ("refused", "The process died.")
+
+
+def test_an_upload_is_on_the_disk_before_its_row_is_written(cast, api, store, monkeypatch):
+    synced: set[int] = set()
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.add(os.fstat(handle).st_ino), real(handle)))
+
+    upload(api(cast.trainer), cast.acme)
+
+    place = store / DatasetVersion.objects.get().upload_path
+    assert {path.stat().st_ino for path in (place, place.parent, place.parents[1], store)} <= synced

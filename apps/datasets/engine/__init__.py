@@ -1,13 +1,12 @@
 """Worker only: from the bytes of an upload to a canonical Parquet table and its profile."""
 
 import logging
-import os
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
 
-from apps.core.artifacts import sha256_of, storage_guard
+from apps.core.artifacts import publish_file, sha256_of, storage_guard
 from apps.datasets import lifecycle
 from apps.datasets.engine.dialect import Reading, Refused, find_dialect
 from apps.datasets.engine.profile import profile_table
@@ -58,10 +57,7 @@ def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, 
     profile = profile_table(beside, copied)
     digest = sha256_of(beside)
     place = root / "tables" / digest[:2] / f"{digest}.parquet"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    beside.replace(place)
+    publish_file(beside, place)
     lifecycle.accept(
         version.pk,
         token,
