@@ -17,6 +17,7 @@ urlpatterns = [
     path("models/", models.model_list, name="models"),
     path("models/new/", editing.new_model, name="new_model"),
     path("models/<uuid:pk>/", models.model_detail, name="model"),
+    path("models/<uuid:pk>/edit/", editing.edit_model, name="edit_model"),
     path("models/<uuid:pk>/try/", models.try_model, name="try_model"),
     path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),

@@ -274,3 +274,28 @@ def test_a_message_whose_campaign_another_worker_took_runs_the_next_one(sent, mo
     tasks.run_campaign(str(first.pk))
 
     assert [claim and claim.campaign_id for claim in claimed] == [None, second.pk]
+
+
+def test_a_check_says_what_a_start_would_and_writes_nothing(sent):
+    model = make_model(make_workspace(), target="lable")
+    version = make_dataset_version(model.workspace)
+
+    with pytest.raises(InvalidInput, match="'label'"):
+        actions.check_campaign(model=model, dataset_version=version)
+
+    model.target = "label"
+    assert (
+        actions.check_campaign(model=model, dataset_version=version, parameters={"n_estimators": 40})["n_estimators"] == 40
+    )
+    assert not TrainingCampaign.objects.exists()
+    assert sent == []
+
+
+def test_a_name_that_is_like_no_column_suggests_none(sent):
+    columns = [{"name": name, "dtype": "category"} for name in ("education", "education_num", "label")]
+    model = make_model(make_workspace(), features=["Nidification"])
+
+    with pytest.raises(InvalidInput, match="Its columns are: education, education_num, label") as refused:
+        start(model, make_dataset_version(model.workspace, columns=columns))
+
+    assert "Did you mean" not in refused.value.detail

@@ -49,6 +49,7 @@ def campaign_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
         "campaign.html",
         campaign=campaign,
         model=campaign.model,
+        has_versions=campaign.model.versions.exists(),
         facts=json.loads(dump_json(facts)),
         words=words,
         events=events,

@@ -1,113 +1,103 @@
-"""The form that makes a model and starts its first training."""
+"""The forms that make a model and change one."""
 
-import math
-from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpResponseBase, QueryDict
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from apps.algorithms import catalog
-from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
+from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import checked
+from apps.dashboard.pages.model_form import ModelForm, as_it_stands
+from apps.dashboard.pages.models import find_model
 from apps.dashboard.words import TASKS
 from apps.datasets.models import Dataset
 from apps.datasets.selectors import datasets_of, latest_ready_version
-from apps.registry.actions import create_model
-from apps.registry.api.serializers import ModelSerializer
+from apps.registry.actions import create_model, update_model
+from apps.registry.models import RegisteredModel
 from apps.training.actions import start_campaign
+from apps.training.models import TrainingCampaign
+from apps.training.selectors import campaigns_of
 
 
 @page
 def new_model(visit: Visit) -> HttpResponseBase:
-    """Ask what is to be predicted; start the first training."""
+    """Ask what is to be predicted; make the model and start its first training, or neither."""
+    given = visit.request.POST if visit.request.method == "POST" else visit.request.GET
+    _turn_to_dataset(visit, given.get("dataset", ""))
     if visit.workspace is None:
         raise Http404
     visit.require(Act.TRAIN, visit.workspace.pk)
-    datasets = [d for d in datasets_of([visit.workspace.pk]) if latest_ready_version(d)]
-    given = visit.request.POST if visit.request.method == "POST" else visit.request.GET
-    dataset = next((d for d in datasets if str(d.pk) == given.get("dataset")), datasets[0] if datasets else None)
-    version = latest_ready_version(dataset) if dataset else None
-    problems: list[Problem] = []
-    fault = ""
-    if visit.request.method == "POST" and dataset is not None and "start" in given:
-        try:
-            return redirect("dashboard:campaign", pk=_start(visit, dataset, given))
-        except PlatformError as error:
-            fault, problems = error.detail, error.problems
-    return visit.render(
-        "new_model.html",
-        422 if fault else 200,
-        datasets=datasets,
-        dataset=dataset,
-        columns=version.columns if version else [],
-        services=[_service_choice(service, given) for service in catalog.entries()],
-        tasks=TASKS,
-        given=given,
-        fault=fault,
-        problems=problems,
-        name=given.get("name") or (_("Model of {name}").format(name=dataset.name) if dataset else ""),
-    )
+    form = ModelForm(workspace_id=visit.workspace.pk, given=given, datasets=_trainable(visit.workspace.pk))
+    if "start" in visit.request.POST and form.is_valid() and (campaign := _start(visit, form)):
+        return redirect("dashboard:campaign", pk=campaign.pk)
+    return _show(visit, form)
 
 
-def _service_choice(service: Any, given: QueryDict) -> dict[str, Any]:
-    fields = []
-    for parameter in service.hyperparameters:
-        value = given.get(f"{service.slug}.{parameter.name}", parameter.default)
-        fields.append({"parameter": parameter, "value": "" if value is None else value})
-    return {"service": service, "tasks": " ".join(service.tasks), "fields": fields}
+@page
+def edit_model(visit: Visit, pk: UUID) -> HttpResponseBase:
+    """Change a model: all of it while it has no version, its name and description afterwards."""
+    model = find_model(visit, pk)
+    visit.require(Act.TRAIN, model.workspace_id)
+    if model.versions.exists():
+        return _rename(visit, model)
+    last = campaigns_of([model.workspace_id]).filter(model=model).first()
+    given = visit.request.POST if visit.request.method == "POST" else as_it_stands(model, last)
+    form = ModelForm(workspace_id=model.workspace_id, given=given, datasets=_trainable(model.workspace_id), model=model)
+    if "start" in visit.request.POST and form.is_valid() and (campaign := _start(visit, form)):
+        return redirect("dashboard:campaign", pk=campaign.pk)
+    return _show(visit, form, last)
 
 
-def _start(visit: Visit, dataset: Dataset, given: QueryDict) -> UUID:
-    service = catalog.get(given.get("algorithm", ""))
-    task = given.get("task") or str(service.tasks[0])
-    if task not in [str(known) for known in service.tasks]:
-        task = str(service.tasks[0]) if len(service.tasks) == 1 else task
-    version = latest_ready_version(dataset)
-    if version is None or visit.workspace is None:
-        raise Conflict(_("The data set has no version that is ready."))
-    target = given.get("target", "")
-    left_out = set(given.getlist("left_out"))
-    names = [column["name"] for column in version.columns]
-    features = [name for name in names if name not in left_out and name != target] if left_out else []
-    if left_out and not features:
-        raise InvalidInput(_("Every column is left out: leave at least one to learn from."))
-    wanted = {
-        "workspace": visit.workspace.pk,
-        "name": given.get("name", "").strip() or dataset.name,
-        "description": given.get("description", ""),
-        "algorithm": service.slug,
-        "task": task,
-        "target": target,
-        "features": features,
-        "parameters": _parameters(service, given),
-    }
-    fields = checked(ModelSerializer(data=wanted))
-    del fields["workspace_id"]
-    with transaction.atomic():  # a training that cannot start leaves no model behind
-        model = create_model(workspace=visit.workspace, actor=visit.access.actor, **fields)
-        return start_campaign(model=model, dataset_version=version, actor=visit.access.actor).pk
+def _turn_to_dataset(visit: Visit, pk: str) -> None:
+    """Look at the workspace of the data set that was chosen, which another tab may have left."""
+    for dataset in datasets_of(visit.access.workspace_ids):
+        if str(dataset.pk) == pk:
+            visit.turn_to(dataset.workspace_id)
 
 
-def _parameters(service: Any, given: QueryDict) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    for parameter in service.hyperparameters:
-        text = given.get(f"{service.slug}.{parameter.name}")
-        if text is None:
-            continue
-        chosen[parameter.name] = _parsed(parameter.kind, text.strip())
-    return chosen
+def _trainable(workspace_id: UUID) -> list[Dataset]:
+    return [dataset for dataset in datasets_of([workspace_id]) if latest_ready_version(dataset)]
 
 
-def _parsed(kind: str, text: str) -> Any:
-    if text == "":
-        return None
+def _start(visit: Visit, form: ModelForm) -> TrainingCampaign | None:
+    """Write the model and its campaign together; None when a verb refused, which the form then says."""
+    assert form.version is not None
+    assert visit.workspace is not None
+    fields, actor = form.fields(), visit.access.actor
     try:
-        value = {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
-    except ValueError:
-        return text
-    return text if isinstance(value, float) and not math.isfinite(value) else value
+        with transaction.atomic():
+            if form.model is None:
+                model = create_model(workspace=visit.workspace, actor=actor, **fields)
+            else:
+                model = update_model(model=form.model, actor=actor, **fields)
+            campaign = start_campaign(model=model, dataset_version=form.version, actor=actor)
+    except PlatformError as error:
+        form.refuse(error)
+        return None
+    if form.target in form.left_out:
+        text = _("{target} is what is predicted: it is never learned from, so leaving it out changes nothing.")
+        messages.info(visit.request, text.format(target=form.target))
+    return campaign
+
+
+def _show(visit: Visit, form: ModelForm, last: TrainingCampaign | None = None) -> HttpResponseBase:
+    status = 422 if form.faults else 200
+    failed = last if last and last.status == TrainingCampaign.Status.FAILED else None
+    return visit.render("new_model.html", status, form=form, given=form.given, tasks=TASKS, failed=failed)
+
+
+def _rename(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
+    fault = ""
+    if visit.request.method == "POST":
+        given = visit.request.POST
+        name = given.get("name", "").strip()[:200] or model.name
+        try:
+            update_model(model=model, actor=visit.access.actor, name=name, description=given.get("description", "")[:4000])
+            return redirect("dashboard:model", pk=model.pk)
+        except PlatformError as error:
+            model.name, model.description, fault = name, given.get("description", ""), error.detail
+    return visit.render("rename_model.html", 422 if fault else 200, model=model, fault=fault)

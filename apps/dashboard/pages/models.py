@@ -24,6 +24,7 @@ from apps.registry.actions import promote_version, rollback_model
 from apps.registry.api.serializers import ReasonSerializer
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
+from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of
 
 _RECENT = 8
@@ -68,9 +69,16 @@ def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: 
         campaigns=campaigns_of([model.workspace_id]).filter(model=model)[:_RECENT],
         datasets=[d for d in datasets_of([model.workspace_id]) if latest_ready_version(d)],
         reasons=reasons_to_retrain(model),
+        failed=_last_failure(model),
         fields=_fields(champion) if champion else [],
         **more,
     )
+
+
+def _last_failure(model: RegisteredModel) -> TrainingCampaign | None:
+    """Return the newest campaign if it failed: one that has ended well since makes it history."""
+    last = campaigns_of([model.workspace_id]).filter(model=model).first()
+    return last if last and last.status == TrainingCampaign.Status.FAILED else None
 
 
 def _version_rows(model: RegisteredModel) -> list[dict[str, Any]]:

@@ -55,8 +55,14 @@
         set.hidden = set.dataset.parameters !== chosen;
         set.disabled = set.hidden;
       }
-      const target = task.querySelector("[data-target]");
-      if (target) target.hidden = wanted === "anomaly";
+      for (const part of task.querySelectorAll("[data-for]")) {
+        part.hidden = !part.dataset.for.split(" ").includes(wanted);
+        for (const field of part.querySelectorAll("select")) field.disabled = part.hidden;
+      }
+      for (const option of task.querySelectorAll("[name=target] option[data-kind]")) {
+        option.disabled = wanted === "regression" && !["integer", "number"].includes(option.dataset.kind);
+        if (option.disabled && option.selected) option.parentElement.value = "";
+      }
     };
     task.addEventListener("change", fit);
     fit();

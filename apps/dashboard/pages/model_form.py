@@ -1,0 +1,203 @@
+"""What the form of a model holds: what was typed or stands, and what is wrong with it, field by field."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.algorithms import catalog
+from apps.algorithms.schema import Task
+from apps.core.errors import PlatformError, Problem
+from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameters_given
+from apps.dashboard.words import TASKS
+from apps.datasets.models import Dataset
+from apps.datasets.selectors import latest_ready_version
+from apps.registry.models import RegisteredModel
+from apps.registry.selectors import models_of
+from apps.training.actions import check_campaign
+from apps.training.models import TrainingCampaign
+
+LABELS = {
+    "dataset": gettext_lazy("Data set"),
+    "task": gettext_lazy("What is asked?"),
+    "target": gettext_lazy("Target"),
+    "labels": gettext_lazy("Judge by labels"),
+    "algorithm": gettext_lazy("Algorithm"),
+    "name": gettext_lazy("Name of the model"),
+    "left_out": gettext_lazy("Columns to leave out"),
+}
+_FIELDS = {"/dataset": "dataset", "/task": "task", "/algorithm": "algorithm", "/name": "name"}
+
+
+class ModelForm:
+    """The form that makes a model, or changes one that has no version yet."""
+
+    def __init__(
+        self, *, workspace_id: UUID, given: QueryDict, datasets: Sequence[Dataset], model: RegisteredModel | None = None
+    ) -> None:
+        self.workspace_id = workspace_id
+        self.given = given
+        self.datasets = datasets
+        self.model = model
+        self.faults: dict[str, list[str]] = {}
+        self.dataset = self._chosen_dataset()
+        self.version = latest_ready_version(self.dataset) if self.dataset else None
+        self.service: Service | None = next((s for s in catalog.entries() if s.slug == given.get("algorithm")), None)
+
+    def _chosen_dataset(self) -> Dataset | None:
+        wanted = self.given.get("dataset")
+        if wanted is None:
+            return self.datasets[0] if self.datasets else None
+        return next((dataset for dataset in self.datasets if str(dataset.pk) == wanted), None)
+
+    @property
+    def task(self) -> str:
+        """What is asked; classification until something else is chosen."""
+        return self.given.get("task") or str(Task.CLASSIFICATION)
+
+    @property
+    def target(self) -> str:
+        """The column to predict; for anomalies the column to judge them by, which is asked for in a field of its own."""
+        return self.given.get("labels" if self.task == Task.ANOMALY else "target", "")
+
+    @property
+    def left_out(self) -> list[str]:
+        """The columns that are not to be learned from."""
+        return self.given.getlist("left_out")
+
+    @property
+    def name(self) -> str:
+        """The model's name, after its data set when none was typed."""
+        return self.given.get("name", "").strip()[:200] or self.suggested_name
+
+    @property
+    def suggested_name(self) -> str:
+        """What the model is called unless somebody names it."""
+        return _("Model of {name}").format(name=self.dataset.name)[:200] if self.dataset else ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return what the registry keeps of a model; call it once `is_valid` has said yes."""
+        assert self.service is not None
+        assert self.version is not None
+        left_out = {name for name in self.left_out if name != self.target}
+        features = [c["name"] for c in self.version.columns if c["name"] not in left_out and c["name"] != self.target]
+        return {
+            "name": self.name,
+            "description": self.given.get("description", "")[:4000],
+            "algorithm": self.service.slug,
+            "task": self.task,
+            "target": self.target,
+            "features": features if left_out else [],
+            "parameters": parameters_given(self.service, self.given),
+        }
+
+    def is_valid(self) -> bool:
+        """Check all that can be known before anything is written; what is wrong stands in `faults`."""
+        self._check_choices()
+        self._check_name()
+        if self.service is not None and self.version is not None and not self.faults.keys() & {"target", "task"}:
+            self._check_training(self.service)
+        return not self.faults
+
+    def _check_choices(self) -> None:
+        if self.version is None:
+            self._say("dataset", _("Choose a data set that is there and ready."))
+        if self.service is None:
+            chosen = self.given.get("algorithm")
+            unknown = _("There is no algorithm {name}.").format(name=repr(chosen)) if chosen else ""
+            self._say("algorithm", unknown or _("Choose an algorithm."))
+        elif self.task not in self.service.tasks:
+            known = ", ".join(str(TASKS.get(task, task)) for task in self.service.tasks)
+            self._say(
+                "task", _("{title} does not do this. It does: {tasks}").format(title=_(self.service.title), tasks=known)
+            )
+        if self.service is not None and self.service.needs_target and self.task != Task.ANOMALY and not self.target:
+            self._say("target", _("Choose the target: the column to predict."))
+        if self.version is not None and not ({c["name"] for c in self.version.columns} - {*self.left_out, self.target}):
+            self._say("left_out", _("Every column is left out: leave at least one to learn from."))
+
+    def _check_name(self) -> None:
+        same = models_of([self.workspace_id]).filter(name=self.name)
+        if self.name and same.exclude(pk=self.model.pk if self.model else None).exists():
+            self._say("name", _("There is a model of this name already. Choose another name."))
+
+    def _check_training(self, service: Service) -> None:
+        model = RegisteredModel(workspace_id=self.workspace_id, **self.fields())
+        assert self.version is not None
+        try:
+            service.clean_parameters(model.parameters)
+        except PlatformError as error:
+            self.refuse(error)
+            model.parameters = {}
+        try:
+            check_campaign(model=model, dataset_version=self.version)
+        except PlatformError as error:
+            self.refuse(error)
+
+    def refuse(self, error: PlatformError) -> None:
+        """Put what a verb refused beside the fields that it is about."""
+        for problem in error.problems or [Problem("", error.code, error.detail)]:
+            self._say(self._field_of(problem.pointer), problem.detail)
+
+    def _field_of(self, pointer: str) -> str:
+        if pointer.startswith("/parameters/") and self.service is not None:
+            return field_name(self.service, pointer.removeprefix("/parameters/"))
+        if pointer.startswith("/features"):
+            return "left_out"
+        if pointer == "/target":
+            return "labels" if self.task == Task.ANOMALY else "target"
+        return _FIELDS.get(pointer, "")
+
+    def _say(self, field: str, text: str) -> None:
+        said = self.faults.setdefault(field, [])
+        if text not in said:
+            said.append(text)
+
+    @property
+    def summary(self) -> list[dict[str, str]]:
+        """What is wrong, each with the words of its field."""
+        titles = {}
+        if self.service is not None:
+            titles = {field_name(self.service, p.name): _(p.title) for p in self.service.hyperparameters}
+        return [
+            {"field": field, "label": str(LABELS.get(field) or titles.get(field, "")), "text": text}
+            for field, texts in self.faults.items()
+            for text in texts
+        ]
+
+    @property
+    def shows_advanced(self) -> bool:
+        """Whether what is folded away holds something that was chosen or is wrong."""
+        inside = {"left_out"} | {choice["service"].slug for choice in self.choices}
+        return bool(self.left_out) or any(field.split(".")[0] in inside for field in self.faults)
+
+    @property
+    def choices(self) -> list[dict[str, Any]]:
+        """The algorithms with their settings."""
+        return [
+            {
+                "service": service,
+                "tasks": " ".join(service.tasks),
+                "fields": parameter_fields(service, self.given, faults=self.faults),
+            }
+            for service in catalog.entries()
+        ]
+
+
+def as_it_stands(model: RegisteredModel, campaign: TrainingCampaign | None) -> QueryDict:
+    """Return a model and its last training as the form would have sent them."""
+    given = QueryDict(mutable=True)
+    is_judged = model.task == Task.ANOMALY
+    given.update({"name": model.name, "description": model.description, "task": model.task, "algorithm": model.algorithm})
+    given["labels" if is_judged else "target"] = model.target
+    if campaign is not None:
+        version = campaign.dataset_version
+        given["dataset"] = str(version.dataset_id)
+        names = [column["name"] for column in version.columns]
+        given.setlist("left_out", [n for n in names if model.features and n not in {*model.features, model.target}])
+    for name, value in {**model.parameters, **(campaign.parameters if campaign else {})}.items():
+        given[f"{model.algorithm}.{name}"] = "" if value is None else str(value)
+    return given
