@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,19 +13,23 @@ from django.db import transaction
 
 from apps.algorithms.results import Explanation
 from apps.core import clock
-from apps.core.artifacts import ArtifactDamaged
-from apps.core.errors import Conflict, InvalidInput, Problem, TooLarge
+from apps.core.artifacts import ArtifactDamaged, remove_folder
+from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarge
+from apps.core.instance import owns
 from apps.datasets.models import DatasetVersion
 from apps.predictions.cache import Loaded, predictors
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
+from apps.predictions.selectors import results_folder, unfinished_batches
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import champion_id_of, champion_of
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
+from apps.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 EXPLAIN_MAX_ROWS = 200
+_GRACE_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,11 @@ def start_batch(*, model: RegisteredModel, dataset_version: DatasetVersion, acto
         raise Conflict("The model has no trained version yet.")
     if dataset_version.status != DatasetVersion.Status.READY:
         raise Conflict(f"The data set is {dataset_version.status}; it can be scored once it is ready.")
+    # Two requests at once must not both take the last place.
+    Workspace.objects.select_for_update().get(pk=model.workspace_id)
+    unfinished = unfinished_batches(model.workspace_id)
+    if unfinished >= settings.BATCH_MAX_UNFINISHED:
+        raise Throttled(f"{unfinished} batches of this workspace wait or run already. Wait for some to end.", retry_after=60)
     batch: BatchPrediction = BatchPrediction.objects.create(
         model=model, version=champion, dataset_version=dataset_version, created_by_id=actor.user_id
     )
@@ -161,3 +171,19 @@ def send_batch(batch_id: UUID) -> None:
         run_batch.apply_async(args=(str(batch_id),), retry=False)
     except OperationalError:
         logger.warning("The broker is down; batch %s is sent later.", batch_id)
+
+
+def sweep_results() -> list[str]:
+    """Remove results that no batch names and that are older than a day: a run died while it wrote them."""
+    if not owns(Path(settings.DATASETS_DIR)) or not results_folder().is_dir():
+        return []
+    paths = BatchPrediction.objects.exclude(result_path="").values_list("result_path", flat=True)
+    kept = {Path(path).parts[1].removesuffix(".parquet") for path in paths}
+    limit, removed = time.time() - _GRACE_SECONDS, []
+    for found in results_folder().iterdir():
+        name = found.name if found.is_dir() else found.stem
+        if name not in kept and found.stat().st_mtime < limit:
+            logger.info("Removing %s, which no batch names.", found)
+            remove_folder(found) if found.is_dir() else found.unlink(missing_ok=True)
+            removed.append(found.name)
+    return removed

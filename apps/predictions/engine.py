@@ -1,7 +1,13 @@
-"""Worker only: score a whole data set with the light predictor, in bounded memory."""
+"""Worker only: score a whole data set with the light predictor, in bounded memory.
+
+A run builds the result in a folder of its own and asks with every portion whether it still holds the batch. The folder
+is flushed to disk and moved into place in the transaction that completes the batch, so a run that lost its lease moves
+nothing; what a dead run leaves is swept after a day.
+"""
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,21 +17,23 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.algorithms.predictors import load_predictor
-from apps.algorithms.results import Answers
-from apps.algorithms.schema import ColumnKind, TableSchema
-from apps.core.artifacts import storage_guard
+from apps.algorithms.results import Answers, Predictor
+from apps.core.artifacts import publish_folder, remove_folder, seal_folder, storage_guard
 from apps.core.errors import PlatformError
 from apps.datasets.selectors import table_file
 from apps.predictions import lifecycle
 from apps.predictions.models import BatchPrediction
+from apps.predictions.selectors import results_folder
 from apps.registry.files import verify_version
 from apps.registry.selectors import version_folder
 
 logger = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 5_000
-_TIMES = {ColumnKind.DATE, ColumnKind.DATETIME}
+_RISKY = r"^[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula
+PARQUET, CSV = "predictions.parquet", "predictions.csv"
 
 
 class LeaseLost(Exception):
@@ -33,37 +41,55 @@ class LeaseLost(Exception):
 
 
 def score(batch_id: UUID, token: UUID) -> None:
-    """Score a claimed batch; every failure ends in words on its row."""
+    """Score a claimed batch; every failure ends in words on its row, or gives the row back when the database is away."""
     batch = BatchPrediction.objects.select_related("version", "dataset_version").get(pk=batch_id)
-    target = Path(settings.DATASETS_DIR) / "predictions" / f"{batch_id}.parquet"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{batch_id}-{token.hex}.part")
+    beside = results_folder() / f"{batch_id}-{token.hex}.part"
     try:
         with storage_guard():
-            rows = _score_into(batch, token, beside)
-            write_csv(beside, beside.with_suffix(".csv"))
-        beside.with_suffix(".csv").replace(target.with_suffix(".csv"))
-        beside.replace(target)
-        relative = target.relative_to(settings.DATASETS_DIR).as_posix()
-        lifecycle.complete(batch_id, token, rows=rows, result_path=relative)
+            beside.mkdir(parents=True)
+            rows = _write_result(batch, beside, lambda: _hold(batch_id, token))
+        _publish(batch_id, token, beside, rows)
     except LeaseLost:
         logger.info("Batch %s is held by another run", batch_id)
     except PlatformError as error:
         lifecycle.fail(batch_id, token, reason=error.detail)
+    except (OperationalError, InterfaceError):
+        raise  # the lease runs out, and the batch is scored again
     except Exception as error:
         lifecycle.fail(
             batch_id, token, reason=f"Scoring stopped with {type(error).__name__}; the worker's log has the details."
         )
         raise
     finally:
-        beside.unlink(missing_ok=True)
-        beside.with_suffix(".csv").unlink(missing_ok=True)
+        remove_folder(beside)
 
 
-def _score_into(batch: BatchPrediction, token: UUID, beside: Path) -> int:
+def _hold(batch_id: UUID, token: UUID) -> None:
+    if not lifecycle.renew(batch_id, token):
+        raise LeaseLost
+
+
+def _write_result(batch: BatchPrediction, beside: Path, hold: Callable[[], None]) -> int:
     verify_version(batch.version, below="predictor/")
     predictor = load_predictor(version_folder(batch.version) / "predictor")
-    file = pq.ParquetFile(table_file(batch.dataset_version))
+    rows = _write_parquet(predictor, table_file(batch.dataset_version), beside / PARQUET, hold)
+    write_csv(beside / PARQUET, beside / CSV, hold)
+    seal_folder(beside)
+    return rows
+
+
+def _publish(batch_id: UUID, token: UUID, beside: Path, rows: int) -> None:
+    final = results_folder() / str(batch_id)
+    relative = (final / PARQUET).relative_to(settings.DATASETS_DIR).as_posix()
+    with transaction.atomic():
+        if not lifecycle.complete(batch_id, token, rows=rows, result_path=relative):
+            raise LeaseLost
+        remove_folder(final)  # left by a run that died between the move and its commit
+        publish_folder(beside, final)
+
+
+def _write_parquet(predictor: Predictor, source: Path, target: Path, hold: Callable[[], None]) -> int:
+    file = pq.ParquetFile(source)
     names = [column.name for column in predictor.schema.columns]
     missing = [name for name in names if name not in file.schema_arrow.names]
     if missing:
@@ -71,53 +97,65 @@ def _score_into(batch: BatchPrediction, token: UUID, beside: Path) -> int:
     written, writer = 0, None
     try:
         for part in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-            answers = predictor.predict(_rows(part, predictor.schema))
-            table = _with_answers(part, answers)
-            writer = writer or pq.ParquetWriter(beside, table.schema, compression="zstd")
+            hold()
+            table = _with_answers(part, predictor.predict(_rows(part, names)))
+            writer = writer or pq.ParquetWriter(target, table.schema, compression="zstd")
             writer.write_table(table)
             written += part.num_rows
-            if not lifecycle.renew(batch.pk, token):
-                raise LeaseLost
     finally:
         if writer is not None:
             writer.close()
     return written
 
 
-def _rows(part: pa.RecordBatch, schema: TableSchema) -> list[dict[str, Any]]:
-    columns = {}
-    for column in schema.columns:
-        values = part.column(column.name).to_pylist()
-        columns[column.name] = [v if v is None else v.isoformat() for v in values] if column.kind in _TIMES else values
+def _rows(part: pa.RecordBatch, names: list[str]) -> list[dict[str, Any]]:
+    columns = {name: [_as_sent(value) for value in part.column(name).to_pylist()] for name in names}
     return [{name: values[i] for name, values in columns.items()} for i in range(part.num_rows)]
 
 
+def _as_sent(value: Any) -> Any:
+    """Return a value as a client of the API writes it."""
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
 def _with_answers(part: pa.RecordBatch, answers: Answers) -> pa.Table:
-    table = pa.Table.from_batches([part]).append_column("prediction", pa.array(answers.values))
+    table = pa.Table.from_batches([part])
     first = answers.details[0] if answers.details else {}
+    added = {"prediction": pa.array(answers.values)}
     for label in first.get("probabilities", {}):
-        values = [detail["probabilities"][label] for detail in answers.details]
-        table = table.append_column(f"probability of {label}", pa.array(values, pa.float64()))
+        chances = [detail["probabilities"][label] for detail in answers.details]
+        added[f"probability of {label}"] = pa.array(chances, pa.float64())
     if "interval" in first:
         for place, name in enumerate(("low", "high")):
-            table = table.append_column(name, pa.array([d["interval"][place] for d in answers.details], pa.float64()))
+            added[name] = pa.array([detail["interval"][place] for detail in answers.details], pa.float64())
     for name in ("score", "tail_probability"):
         if name in first:
-            table = table.append_column(name, pa.array([d[name] for d in answers.details], pa.float64()))
+            added[name] = pa.array([detail[name] for detail in answers.details], pa.float64())
     warnings = [json.dumps(d["warnings"], ensure_ascii=False) if d.get("warnings") else None for d in answers.details]
-    return table.append_column("warnings", pa.array(warnings, pa.string()))
+    added["warnings"] = pa.array(warnings, pa.string())
+    for name, values in added.items():
+        table = table.append_column(_free_name(name, table.column_names), values)
+    return table
 
 
-def write_csv(source: Path, target: Path) -> None:
+def _free_name(name: str, taken: list[str]) -> str:
+    while name in taken:
+        name = f"{name} (model)"
+    return name
+
+
+def write_csv(source: Path, target: Path, hold: Callable[[], None]) -> None:
     """Write a result as CSV; a text that a spreadsheet would run as a formula is written with a leading apostrophe."""
     file = pq.ParquetFile(source)
-    schema = file.schema_arrow
+    fields = [pa.field(_tamed(pa.array([field.name]))[0].as_py(), field.type) for field in file.schema_arrow]
+    schema = pa.schema(fields)
     with pa_csv.CSVWriter(target, schema) as writer:
         for part in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-            columns = []
-            for column in part.columns:
-                if pa.types.is_string(column.type):
-                    risky = pc.match_substring_regex(column, r"^[=+\-@\t\r]")
-                    column = pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)  # noqa: PLW2901
-                columns.append(column)
+            hold()
+            columns = [_tamed(column) if pa.types.is_string(column.type) else column for column in part.columns]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def _tamed(texts: pa.Array) -> pa.Array:
+    risky = pc.match_substring_regex(texts, _RISKY)
+    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)

@@ -1,10 +1,13 @@
-"""Reads of the prediction log."""
+"""Reads of the prediction log and of batches."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.core.errors import NotFound
-from apps.predictions.models import PredictionLog
+from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 
 
@@ -36,3 +39,14 @@ def prediction(text: str, workspace_ids: list[UUID]) -> dict[str, Any]:
         "prediction": entry.predictions[place],
         "details": entry.details[place] if entry.details else {},
     }
+
+
+def unfinished_batches(workspace_id: UUID) -> int:
+    """Return how many batches of a workspace wait or run."""
+    unfinished = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
+    return int(BatchPrediction.objects.filter(model__workspace_id=workspace_id, status__in=unfinished).count())
+
+
+def results_folder() -> Path:
+    """Return the folder that holds a folder a batch, and beside them those at work."""
+    return Path(settings.DATASETS_DIR) / "predictions"

@@ -30,3 +30,11 @@ def dispatch_batches(**_extra: object) -> None:
     waiting = BatchPrediction.objects.filter(status=BatchPrediction.Status.PENDING, created_at__lt=late)
     for batch_id in waiting.order_by("created_at").values_list("pk", flat=True)[:50]:
         actions.send_batch(batch_id)
+
+
+@shared_task(name="predictions.sweep_results")
+def sweep_results(**_extra: object) -> None:
+    """Remove results that no batch names."""
+    from apps.predictions import actions
+
+    actions.sweep_results()
