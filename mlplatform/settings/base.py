@@ -15,6 +15,7 @@ DATASETS_DIR = Path(env.str("DATASETS_DIR", default=str(VAR_DIR / "datasets")))
 
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ROOT_URLCONF = "mlplatform.urls"
 ASGI_APPLICATION = "mlplatform.asgi.application"
 WSGI_APPLICATION = "mlplatform.wsgi.application"
@@ -166,6 +167,7 @@ UPLOAD_WAIT_SECONDS = env.float("UPLOAD_WAIT_SECONDS", default=20.0)
 JSON_MAX_BYTES = env.int("JSON_MAX_BYTES", default=16 * 1024**2)
 JSON_MAX_DEPTH = 32
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
+BATCH_MAX_UNFINISHED = env.int("BATCH_MAX_UNFINISHED", default=4)  # a workspace
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_COLUMNS + 200  # a form may have a field a column
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
