@@ -40,13 +40,15 @@ class TableSchema:
     """The input a model was trained on, in order; `target` is None where nothing is to be predicted from labels.
 
     `classes` holds the labels as they stood in the dataset (text, integers or booleans), in the order of the model's
-    probability columns.
+    probability columns. `unused` columns stood in the table and teach nothing (one value, none, or an identifier): a row
+    may hold them or not.
     """
 
     columns: tuple[Column, ...]
     target: str | None = None
     target_kind: ColumnKind | None = None
     classes: tuple[Any, ...] = field(default=())
+    unused: tuple[Column, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
         """Return the schema as plain JSON."""
@@ -56,8 +58,13 @@ class TableSchema:
     def from_json(cls, stored: dict[str, Any]) -> "TableSchema":
         """Rebuild a schema from `as_json`."""
         return cls(
-            columns=tuple(Column(c["name"], ColumnKind(c["kind"])) for c in stored["columns"]),
+            columns=_columns(stored["columns"]),
             target=stored.get("target"),
             target_kind=ColumnKind(stored["target_kind"]) if stored.get("target_kind") else None,
             classes=tuple(stored.get("classes", ())),
+            unused=_columns(stored.get("unused", [])),
         )
+
+
+def _columns(stored: list[dict[str, str]]) -> tuple[Column, ...]:
+    return tuple(Column(c["name"], ColumnKind(c["kind"])) for c in stored)

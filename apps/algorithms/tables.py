@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.predictors.rows import NUMERIC, Columns, epoch_seconds
-from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
+from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.errors import InvalidInput
 
 Index = npt.NDArray[np.int64]
@@ -102,10 +102,6 @@ class TrainingTable:
         rows = self.rows if limit is None else min(limit, self.rows)
         lists = {c.name: _posted(c.kind, self.columns[c.name][:rows]) for c in self.features}
         return [{name: values[i] for name, values in lists.items()} for i in range(rows)]
-
-    def schema(self, classes: tuple[Any, ...] = ()) -> TableSchema:
-        """Return the input schema of a model trained on this table."""
-        return TableSchema(columns=self.features, target=self.target_name, target_kind=self.target_kind, classes=classes)
 
     def split(self, *, task: Task, test_share: float, seed: int) -> Split:
         """Keep `test_share` of the rows apart: the latest, whole groups, or at random (stratified by class)."""

@@ -79,7 +79,14 @@ class TreeService(BaseMLService):
         own = self._fit_trees(fitted.matrix, target, len(classes), progress)
         self.native = own.native
         self.trivial = _trivial(target, len(classes), self.task)
-        schema = TableSchema(table.features, table.target_name, table.target_kind, classes)
+        read = {encoding.column for encoding in fitted.encoder.encodings}
+        schema = TableSchema(
+            columns=tuple(column for column in table.features if column.name in read),
+            target=table.target_name,
+            target_kind=table.target_kind,
+            classes=classes,
+            unused=tuple(column for column in table.features if column.name not in read),
+        )
         self.light = TreePredictor(
             self.task, schema, fitted.encoder, own.trees, own.finish, intervals=own.intervals, tail=own.tail
         )

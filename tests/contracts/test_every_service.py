@@ -258,18 +258,35 @@ def mixed_with(table: TrainingTable, labels: list[Any], kind: ColumnKind = Colum
     return TrainingTable(table.features, table.columns, table.rows, np.array(labels, dtype=object), "y", kind)
 
 
+def with_useless_columns(table: TrainingTable) -> TrainingTable:
+    """Add a constant, an empty column and an identifier."""
+    useless = {"flat": np.full(table.rows, 3.0), "empty": [None] * table.rows, "id": [f"id {i}" for i in range(table.rows)]}
+    kinds = (ColumnKind.NUMBER, ColumnKind.CATEGORY, ColumnKind.TEXT)
+    features = (*table.features, *(Column(name, kind) for name, kind in zip(useless, kinds, strict=True)))
+    return replace(table, features=features, columns={**table.columns, **useless})
+
+
 @each_case
-def test_constant_and_empty_columns_are_left_out_with_a_warning(service, task):
-    table = mixed_table(task, rows=120)
-    columns = {**table.columns, "flat": np.full(120, 3.0), "empty": [None] * 120}
-    features = (*table.features, Column("flat", ColumnKind.NUMBER), Column("empty", ColumnKind.CATEGORY))
-    wider = TrainingTable(features, columns, 120, table.target, table.target_name, table.target_kind)
+def test_columns_that_teach_nothing_are_left_out_with_a_warning_and_need_not_be_sent(service, task, tmp_path):
+    wider = with_useless_columns(mixed_table(task, rows=120))
     model = service(task=task, parameters=dict(service.fast_parameters))
 
     model.fit(wider, silent)
+    model.predictor(tmp_path)
 
-    assert {"flat", "empty"} <= {name for name in ("flat", "empty") if any(repr(name) in text for text in model.warnings)}
-    assert len(model.predict(wider.records(2)).values) == 2
+    light = load_predictor(tmp_path)
+    whole = wider.records(3)
+    bare = [{name: value for name, value in row.items() if name not in {"flat", "empty", "id"}} for row in whole]
+    for name in ("flat", "empty", "id"):
+        assert any(repr(name) in text for text in model.warnings)
+    for one in (model, light):
+        assert [column.name for column in one.schema.columns] == list(bare[0])
+        assert [column.name for column in one.schema.unused] == ["flat", "empty", "id"]
+        assert one.predict(whole) == one.predict(bare) == one.predict([whole[0], bare[1], {**bare[2], "id": 7}])
+        assert list(one.explain(whole[:1])[0].contributions) == list(bare[0])
+        with pytest.raises(InvalidInput) as refused:
+            one.predict([whole[0], {**whole[1], "extra": 1}])
+        assert [problem.pointer for problem in refused.value.problems] == ["/data/1/extra"]
 
 
 def test_labels_come_back_as_they_stood_in_the_data():

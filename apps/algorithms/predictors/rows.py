@@ -30,12 +30,13 @@ _TYPES: dict[ColumnKind, tuple[frozenset[type], str]] = {
 def columns_of_rows(schema: TableSchema, rows: Sequence[Any]) -> Columns:
     """Return one checked column a schema column; raise `InvalidInput` with up to 50 problems.
 
-    Every row is an object with exactly the schema's columns; None stands for a missing value.
+    Every row is an object with the schema's columns, and perhaps unused ones; None stands for a missing value.
     """
     names = [column.name for column in schema.columns]
-    given = _by_column(names, rows)
+    unused = [column.name for column in schema.unused]
+    given = _by_column(names, unused, rows)
     if given is None:
-        raise _shape_fault(set(names), rows, schema.target)
+        raise _shape_fault(set(names), set(unused), rows, schema.target)
     problems: list[Problem] = []
     pairs = zip(schema.columns, given, strict=True)
     columns = {column.name: _checked(column, values, problems) for column, values in pairs}
@@ -44,14 +45,17 @@ def columns_of_rows(schema: TableSchema, rows: Sequence[Any]) -> Columns:
     return columns
 
 
-def _by_column(names: list[str], rows: Sequence[Any]) -> list[list[Any]] | None:
-    """Turn the rows column-wise; None when one is not an object of exactly these names."""
-    if set(map(type, rows)) - {dict} or set(map(len, rows)) - {len(names)}:
+def _by_column(names: list[str], unused: list[str], rows: Sequence[Any]) -> list[list[Any]] | None:
+    """Turn the rows column-wise; None when one is not an object of all these names and of no others than `unused`."""
+    if set(map(type, rows)) - {dict}:
         return None
     try:
-        return [list(map(itemgetter(name), rows)) for name in names]
+        columns = [list(map(itemgetter(name), rows)) for name in names]
     except KeyError:
         return None
+    if set(map(len, rows)) - {len(names)} and set().union(*rows).difference(names, unused):
+        return None
+    return columns
 
 
 def _checked(column: Column, values: list[Any], problems: list[Problem]) -> Any:
@@ -105,13 +109,13 @@ def _wrong(row: int, name: str, wanted: str, value: Any) -> Problem:
     )
 
 
-def _shape_fault(wanted: set[str], rows: Sequence[Any], target: str | None) -> InvalidInput:
+def _shape_fault(wanted: set[str], unused: set[str], rows: Sequence[Any], target: str | None) -> InvalidInput:
     problems: list[Problem] = []
     for i, row in enumerate(rows):
         if type(row) is not dict:
             problems.append(Problem(f"/data/{i}", "wrong_type", f"Row {i} must be an object of column names and values."))
             continue
-        for name in sorted(row.keys() - wanted, key=str):
+        for name in sorted(row.keys() - wanted - unused, key=str):
             hint = " It is what the model predicts: leave it out." if name == target else ""
             problems.append(_about(i, name, "unknown_column", f"Row {i}: the model has no column {name!r}.{hint}"))
         for name in sorted(wanted - row.keys()):

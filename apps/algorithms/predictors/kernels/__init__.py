@@ -24,28 +24,31 @@ def kernel() -> ctypes.CDLL | None:
 
 @lru_cache(maxsize=1)
 def _kernel() -> ctypes.CDLL | None:
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        logger.info("No C compiler: trees are walked with numpy.")
-        return None
     try:
-        return _declared(ctypes.CDLL(str(_built(compiler))))
+        library = _library()
+        return _declared(ctypes.CDLL(str(library))) if library else None
     except (OSError, subprocess.CalledProcessError) as error:
         logger.warning("The tree kernel could not be built, numpy serves instead: %s", error)
         return None
 
 
-def _built(compiler: str) -> Path:
+def _library() -> Path | None:
+    """Return the compiled kernel of this very source, built if need be."""
     digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(_FLAGS).encode()).hexdigest()[:16]
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlplatform"
     folder = Path(os.environ.get(FOLDER, default))
     library = folder / f"trees-{digest}.so"
-    if not library.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=folder) as beside:
-            fresh = Path(beside) / library.name
-            subprocess.run([compiler, *_FLAGS, "-o", str(fresh), str(SOURCE)], check=True, capture_output=True)
-            fresh.replace(library)
+    if library.exists():
+        return library
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        logger.info("No C compiler: trees are walked with numpy.")
+        return None
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        fresh = Path(beside) / library.name
+        subprocess.run([compiler, *_FLAGS, "-o", str(fresh), str(SOURCE)], check=True, capture_output=True)
+        fresh.replace(library)
     return library
 
 
