@@ -192,7 +192,7 @@ def promote_version(*, version: ModelVersion, actor: Actor, reason: str = "") ->
 
 
 def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "") -> Alias:
-    """Bring back the version that was champion before the present one."""
+    """Bring back the champion before the present one, which is marked: rolling back again goes further back."""
     before = champion_before(model.pk)
     if before is None:
         raise Conflict("There is no earlier champion to go back to.")
@@ -201,6 +201,8 @@ def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "") ->
         _locked(model.pk)
         if champion_before(model.pk) != before:
             raise Conflict("The champion changed at this moment. Look who is live now, then decide again.")
+        present = Alias.objects.filter(model_id=model.pk, name=Alias.Name.CHAMPION, until__isnull=True)
+        present.update(rolled_back=True)
         return _make_champion(before, actor, reason or "rollback", verb="model.rollback")
 
 

@@ -102,6 +102,7 @@ class Alias(models.Model):
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    rolled_back = models.BooleanField(default=False, help_text="A rollback ended it: a later one does not come back to it.")
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 
     workspace_path: ClassVar[str] = "model__workspace"

@@ -80,13 +80,19 @@ def open_span(model_id: UUID, name: str) -> Alias | None:
 
 
 def champion_before(model_id: UUID) -> ModelVersion | None:
-    """Return the version that was champion before the present one; None when there was none, or is none now."""
-    present = open_span(model_id, Alias.Name.CHAMPION)
-    if present is None:
+    """Return the version that a rollback brings back: the last champion before the present one that no rollback left.
+
+    What counts of a version is its last time as champion; None when there is no such version, or no champion now.
+    """
+    if open_span(model_id, Alias.Name.CHAMPION) is None:
         return None
-    spans = Alias.objects.select_related("version").filter(model_id=model_id, name=Alias.Name.CHAMPION, until__isnull=False)
-    before = spans.exclude(version_id=present.version_id).order_by("-until", "-pk").first()
-    return before.version if before else None
+    spans = Alias.objects.select_related("version").filter(model_id=model_id, name=Alias.Name.CHAMPION)
+    seen: set[UUID] = set()
+    for span in spans.order_by("-since", "-pk"):
+        if span.version_id not in seen and span.until is not None and not span.rolled_back:
+            return span.version
+        seen.add(span.version_id)
+    return None
 
 
 def champion_at(model: RegisteredModel, at: datetime) -> Alias | None:
