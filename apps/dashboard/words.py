@@ -1,7 +1,13 @@
-"""What the pages call things that the platform names by a code."""
+"""What the pages call things that the platform names by a code, and what they make of its sentences."""
 
+import re
+from functools import cache
+
+from django.utils.formats import number_format
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+
+from apps.dashboard.sentences import SENTENCES
 
 METRICS = {
     "accuracy": _("Accuracy"),
@@ -103,3 +109,44 @@ OF_THE_CATALOGUE = (
     gettext_noop("always the mean"),
     gettext_noop("the largest robust z-score"),
 )
+
+_PLACE = re.compile(r"%\((\w+)\)s")
+_LONGEST = 4_000
+# Places that hold words of the platform, to be translated in turn; what stands in the others is somebody's data.
+_WORDS = {"detail", "reason", "hint", "why", "note", "what", "instead", "wanted", "needed", "held", "how", "role", "scope"}
+_FRACTION = re.compile(r"-?\d+\.\d+")
+
+
+def translated(text: str) -> str:
+    """Say in the reader's language what the platform said in English; what it never said stays as it is."""
+    text = text.strip()
+    if not text or get_language() == "en":
+        return text
+    known = gettext(text)
+    if known != text or len(text) > _LONGEST:
+        return known
+    for template, pattern in _patterns():
+        if found := pattern.fullmatch(text):
+            return gettext(template) % {name: _value(name, value) for name, value in found.groupdict().items()}
+    return text
+
+
+def _value(name: str, value: str) -> str:
+    if name == "status":
+        return str(STATUSES.get(value, value)).lower()
+    if name in _WORDS:
+        return translated(value)
+    return number_format(value) if _FRACTION.fullmatch(value) else value
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    """Return the templates with values, those that say most themselves first."""
+    templates = [template for template in SENTENCES if _PLACE.search(template)]
+    templates.sort(key=lambda template: -len(_PLACE.sub("", template)))
+    return [(template, re.compile(_as_pattern(template), re.DOTALL)) for template in templates]
+
+
+def _as_pattern(template: str) -> str:
+    parts = _PLACE.split(template)  # text, name, text, name, …, text
+    return "".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part.replace("%%", "%")) for i, part in enumerate(parts))

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.algorithms import catalog
 from apps.core.errors import InvalidInput
-from apps.dashboard import charts
+from apps.dashboard import charts, words
 from apps.dashboard.words import KINDS
 
 register = template.Library()
@@ -52,8 +52,8 @@ def plain(value: Any) -> Any:
 
 @register.filter
 def translated(text: str) -> str:
-    """Return a text of the catalogue in the reader's language, as it is when there is no translation."""
-    return _(text) if text else ""
+    """Return a text of the platform in the reader's language, as it is when there is no translation."""
+    return words.translated(str(text)) if text else ""
 
 
 @register.filter
