@@ -1,5 +1,6 @@
 """Who may do what: roles of members, scopes of keys, and the acts both are measured against."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from django.db import models
@@ -60,3 +61,8 @@ ACTS_OF_SCOPE: dict[str, frozenset[Act]] = {
 def allows(*, role: str, scope: str, act: Act) -> bool:
     """Say whether a member with `role`, calling with a key of `scope`, may do `act`; unknown values may do nothing."""
     return act in ACTS_OF_ROLE.get(role, frozenset()) and act in ACTS_OF_SCOPE.get(scope, frozenset())
+
+
+def least_with(act: Act, table: Mapping[str, frozenset[Act]]) -> str:
+    """Return the narrowest role or scope of `table` that covers `act`."""
+    return next(str(name) for name, acts in table.items() if act in acts)

@@ -14,7 +14,7 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
@@ -22,7 +22,8 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from apps.core.api.renderers import dump_json
-from apps.core.errors import PlatformError, Problem
+from apps.core.constraints import words_of_unique_violation
+from apps.core.errors import Conflict, PlatformError, Problem
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -85,7 +86,15 @@ def describe(error: Exception) -> Described | None:
             [],
             _BUSY_SECONDS,
         )
+    if isinstance(error, IntegrityError):
+        return _of_constraint(error)
     return _of_django(error)
+
+
+def _of_constraint(error: IntegrityError) -> Described | None:
+    """Describe a write that another request was quicker with; a broken constraint of another kind is our fault."""
+    words = words_of_unique_violation(error)
+    return None if words is None else (Conflict.status, Conflict.code, Conflict.title, words, [], None)
 
 
 def _of_framework(error: exceptions.APIException) -> Described:
