@@ -1,11 +1,13 @@
 """What a caller is: its memberships seen through its key; the door every scoped query and every act goes through."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from apps.core.errors import Forbidden, NotFound
-from apps.core.permissions import Act, Scope, allows
+from apps.core.permissions import ACTS_OF_ROLE, ACTS_OF_SCOPE, Act, Scope, allows, least_with
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -26,13 +28,17 @@ SYSTEM = Actor(user_id=None)
 class Access:
     """A caller's reach: the role held in each workspace, limited by the scope of the key in use.
 
-    Built once a request by the authenticators (`request.auth`); a session counts as a key of scope `admin`.
+    Built once a request by the authenticators (`request.auth`); a session counts as a key of scope `admin`. `passed` notes
+    the acts that were checked with it, and where.
     """
 
     user: "User"
     roles: dict[UUID, str]
     scope: str = Scope.ADMIN
     api_key_prefix: str = ""
+    key_workspace_id: UUID | None = None
+    key_expires_at: datetime | None = None
+    passed: set[tuple[Act, UUID | None]] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def actor(self) -> Actor:
@@ -41,7 +47,8 @@ class Access:
 
     @property
     def workspace_ids(self) -> list[UUID]:
-        """Ids of the workspaces this caller can see."""
+        """Ids of the workspaces this caller can see: every role may read."""
+        self.passed.add((Act.READ, None))
         return list(self.roles)
 
     def may(self, act: Act, workspace_id: UUID) -> bool:
@@ -53,8 +60,20 @@ class Access:
         if workspace_id not in self.roles:
             raise NotFound
         if not self.may(act, workspace_id):
-            role = self.roles[workspace_id]
-            raise Forbidden(
-                f"This needs the right to {act}; your role here is {role} and your key's scope is {self.scope}."
-                " Ask an owner of the workspace for a wider role or key."
-            )
+            raise self.refusal(act, [self.roles[workspace_id]])
+        self.passed.add((act, workspace_id))
+
+    def refusal(self, act: Act, roles: Collection[str]) -> Forbidden:
+        """Return the refusal of `act`, which names the role (one of `roles`), the key's scope, and what is needed."""
+        held = [f"your role is {' or '.join(sorted(roles))}"] if roles else []
+        if self.api_key_prefix:
+            held.append(f"your key's scope is {self.scope}")
+        needed = []
+        if not any(act in ACTS_OF_ROLE.get(role, ()) for role in roles):
+            needed.append(f"the role {least_with(act, ACTS_OF_ROLE)} or a wider one")
+        if act not in ACTS_OF_SCOPE.get(self.scope, ()):
+            needed.append(f"a key of scope {least_with(act, ACTS_OF_SCOPE)} or wider")
+        return Forbidden(
+            f"This needs the right to {act}; {' and '.join(held)}. It takes {' and '.join(needed)}:"
+            " ask an owner of the workspace."
+        )

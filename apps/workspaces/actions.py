@@ -6,24 +6,41 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from apps.core import clock
-from apps.core.errors import Conflict, InvalidInput, Problem
+from apps.core.constraints import words_of_unique_violation
+from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Role, Scope
-from apps.workspaces.access import SYSTEM, Actor
-from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
+from apps.workspaces.access import SYSTEM, Access, Actor
+from apps.workspaces.attempts import KEPT_FOR as ANSWERS_KEPT_FOR
+from apps.workspaces.attempts import note_work
+from apps.workspaces.models import (
+    ApiKey,
+    AuditEntry,
+    FailedSignIn,
+    IdempotencyRecord,
+    KnownAddress,
+    Membership,
+    Workspace,
+)
+from apps.workspaces.recent_keys import recent_keys
 from apps.workspaces.selectors import key_digest
+from apps.workspaces.throttling import KEPT_FOR as FAILURES_KEPT_FOR
+from apps.workspaces.throttling import KNOWN_FOR as ADDRESSES_KEPT_FOR
 
 __all__ = ["SYSTEM", "Actor"]
 KEY_PREFIX_LENGTH = 8
+_SWEPT_AT_ONCE = 1_000
 
 
 def record_audit(
     *, actor: Actor, workspace_id: UUID | None, verb: str, target: object, details: dict[str, Any] | None = None
 ) -> AuditEntry:
     """Write one audit entry for `target` (a model instance), in the caller's transaction."""
+    note_work(target, workspace_id)
     entry: AuditEntry = AuditEntry.objects.create(
         workspace_id=workspace_id,
         user_id=actor.user_id,
@@ -42,6 +59,7 @@ def create_workspace(*, name: str, owner: User, actor: Actor) -> Workspace:
     slug = f"{slugify(name)[:40] or 'workspace'}-{secrets.token_hex(3)}"
     workspace: Workspace = Workspace.objects.create(name=name, slug=slug)
     Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
+    recent_keys.forget_with_commit()
     record_audit(actor=actor, workspace_id=workspace.pk, verb="workspace.create", target=workspace, details={"name": name})
     return workspace
 
@@ -63,9 +81,14 @@ def add_member(*, workspace: Workspace, username: str, role: str, actor: Actor) 
         raise InvalidInput(
             "No such user.", [Problem("/username", "unknown_user", f"There is no active user named {username!r}.")]
         )
-    if Membership.objects.filter(workspace=workspace, user=user).exists():
-        raise Conflict(f"{username} is a member already; change the role instead.")
-    member: Membership = Membership.objects.create(workspace=workspace, user=user, role=role)
+    try:
+        with transaction.atomic():
+            member: Membership = Membership.objects.create(workspace=workspace, user=user, role=role)
+    except IntegrityError as error:
+        if words_of_unique_violation(error) is None:
+            raise
+        raise Conflict(f"{username} is a member already; change the role instead.") from error
+    recent_keys.forget_with_commit()
     details = {"username": username, "role": role}
     record_audit(actor=actor, workspace_id=workspace.pk, verb="member.add", target=member, details=details)
     return member
@@ -74,23 +97,36 @@ def add_member(*, workspace: Workspace, username: str, role: str, actor: Actor) 
 @transaction.atomic
 def change_role(*, member: Membership, role: str, actor: Actor) -> Membership:
     """Give a member another role; the last owner keeps theirs."""
+    member = _locked(member)
     if role != Role.OWNER:
         _keep_an_owner(member)
     details = {"username": member.user.get_username(), "from": member.role, "to": role}
     member.role = role
     member.save(update_fields=["role"])
+    recent_keys.forget_with_commit()
     record_audit(actor=actor, workspace_id=member.workspace_id, verb="member.role", target=member, details=details)
     return member
 
 
 @transaction.atomic
 def remove_member(*, member: Membership, actor: Actor) -> None:
-    """Take a member out of a workspace, with the keys they hold for it."""
+    """Take a member out of a workspace; the keys they hold for it are revoked, each with its audit entry."""
+    member = _locked(member)
     _keep_an_owner(member)
-    details = {"username": member.user.get_username()}
+    for key in ApiKey.objects.filter(user=member.user, workspace=member.workspace, revoked_at=None):
+        revoke_key(key=key, actor=actor)
+    details = {"username": member.user.get_username(), "role": member.role}
     record_audit(actor=actor, workspace_id=member.workspace_id, verb="member.remove", target=member, details=details)
-    ApiKey.objects.filter(user=member.user, workspace=member.workspace, revoked_at=None).update(revoked_at=clock.now())
     member.delete()
+    recent_keys.forget_with_commit()
+
+
+def _locked(member: Membership) -> Membership:
+    """Return the member as it stands now, held for this transaction; 404 for one who has just left."""
+    found: Membership | None = Membership.objects.select_for_update().filter(pk=member.pk).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _keep_an_owner(member: Membership) -> None:
@@ -108,8 +144,12 @@ def issue_key(
     scope: str = Scope.READ,
     expires_at: datetime | None = None,
     actor: Actor,
+    maker: Access | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make an API key; the clear text is returned here once and stored nowhere."""
+    """Make an API key, no wider and no longer than the `maker`'s; the clear text is returned here once, stored nowhere."""
+    if maker is not None:
+        refuse_wider(scope, maker, "make")
+        expires_at = _within(expires_at, maker)
     prefix = secrets.token_hex(KEY_PREFIX_LENGTH // 2)
     clear = f"mlp_{prefix}_{secrets.token_urlsafe(32)}"
     key: ApiKey = ApiKey.objects.create(
@@ -128,11 +168,49 @@ def issue_key(
     return key, clear
 
 
+def refuse_wider(scope: str, access: Access, deed: str) -> None:
+    """Raise when a key of `scope` reaches further than the caller's own."""
+    if list(Scope).index(Scope(scope)) > list(Scope).index(Scope(access.scope)):
+        text = f"A key of scope {access.scope} cannot {deed} one of scope {scope}."
+        raise InvalidInput(text, [Problem("/scope", "too_wide", text)])
+
+
+def _within(expires_at: datetime | None, maker: Access) -> datetime | None:
+    if expires_at is not None and expires_at <= clock.now():
+        text = "The key would have expired already. Give a time to come, or none."
+        raise InvalidInput(text, [Problem("/expires_at", "past", text)])
+    end = maker.key_expires_at
+    if end is not None and expires_at is not None and expires_at > end:
+        text = f"The key in use expires at {end:%Y-%m-%dT%H:%M:%SZ}; a key made with it cannot live longer."
+        raise InvalidInput(text, [Problem("/expires_at", "too_long", text)])
+    return expires_at or end
+
+
 @transaction.atomic
 def revoke_key(*, key: ApiKey, actor: Actor) -> ApiKey:
-    """Close a key for good."""
-    if key.revoked_at is None:
-        key.revoked_at = clock.now()
-        key.save(update_fields=["revoked_at"])
-        record_audit(actor=actor, workspace_id=key.workspace_id, verb="key.revoke", target=key)
+    """Close a key for good; keys that were made with it stay, under their own names."""
+    now = clock.now()
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+        key.revoked_at = now
+        details = {"name": key.name, "scope": key.scope, "holder": key.user.get_username()}
+        record_audit(actor=actor, workspace_id=key.workspace_id, verb="key.revoke", target=key, details=details)
+        recent_keys.forget_with_commit()
     return key
+
+
+def sweep() -> int:
+    """Remove answers kept for retries, failed sign-ins and known addresses that are past their time; return how many."""
+    now = clock.now()
+    return (
+        _removed(IdempotencyRecord.objects.filter(created_at__lt=now - ANSWERS_KEPT_FOR))
+        + _removed(FailedSignIn.objects.filter(at__lt=now - FAILURES_KEPT_FOR))
+        + _removed(KnownAddress.objects.filter(seen_at__lt=now - ADDRESSES_KEPT_FOR))
+    )
+
+
+def _removed(rows: QuerySet[Any]) -> int:
+    """Delete rows in portions, so that no transaction is long."""
+    total = 0
+    while chosen := list(rows.values_list("pk", flat=True)[:_SWEPT_AT_ONCE]):
+        total += rows.filter(pk__in=chosen).delete()[0]
+    return total

@@ -53,7 +53,11 @@ class Membership(models.Model):
     class Meta:
         ordering = ["workspace_id", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_a_user"),
+            models.UniqueConstraint(
+                fields=["workspace", "user"],
+                name="one_membership_a_user",
+                violation_error_message="This user is a member already; change the role instead.",
+            ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
         ]
 
@@ -62,7 +66,11 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A bearer key: only its SHA-256 is kept. Without a workspace it reaches all of its holder's memberships."""
+    """A bearer key: only its SHA-256 is kept. Without a workspace it reaches all of its holder's memberships.
+
+    A key made with another key reaches no wider and lives no longer than that one. Revoking the first does not revoke
+    those made with it: the audit trail names the key that each was made with, and its holder lists and revokes them.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
@@ -114,15 +122,52 @@ class AuditEntry(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.verb} {self.target_type} {self.target_id}"
 
 
-class IdempotencyRecord(models.Model):
-    """The first answer to a POST that carried an `Idempotency-Key`; `status` is empty while the work is under way."""
+class FailedSignIn(models.Model):
+    """A try to sign in that did not succeed (or not yet); name and address are kept as keyed digests."""
+
+    name_digest = models.CharField(max_length=64)
+    address_digest = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["name_digest", "at"], name="failed_sign_ins_of_name"),
+            models.Index(fields=["address_digest", "at"], name="failed_sign_ins_of_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.name_digest[:8]}…"
+
+
+class KnownAddress(models.Model):
+    """An address from which a user has signed in, as a keyed digest: others' guesses do not lock the user out there."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    address_digest = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "address_digest"], name="one_row_a_known_address")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.address_digest[:8]}…"
+
+
+class IdempotencyRecord(models.Model):
+    """Work done for a POST that carried an `Idempotency-Key`, and its first answer.
+
+    `status` is empty while the work is committed and its answer not yet known; `answer` is the body's JSON text, empty
+    for no body and null where it is not kept because it holds a secret.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, null=True, related_name="+")
     key = models.CharField(max_length=200)
     route = models.CharField(max_length=300)
     request_sha256 = models.CharField(max_length=64)
+    target_id = models.CharField(max_length=64, blank=True)
     status = models.PositiveSmallIntegerField(null=True)
-    body = models.JSONField(null=True)
+    answer = models.TextField(null=True)  # noqa: DJ001  (null is "not kept", which no text says)
     location = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -1,12 +1,13 @@
 """Reads of tenants and of what a caller may reach."""
 
 import hashlib
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from apps.core import clock
-from apps.core.permissions import Scope
+from apps.core.permissions import Act, Scope
 from apps.workspaces.access import Access
 from apps.workspaces.models import ApiKey, Membership
 
@@ -34,4 +35,18 @@ def access_of(user: User, api_key: ApiKey | None = None) -> Access:
         roles=dict(memberships.values_list("workspace_id", "role")),
         scope=api_key.scope if api_key else Scope.ADMIN,
         api_key_prefix=api_key.prefix if api_key else "",
+        key_workspace_id=api_key.workspace_id if api_key else None,
+        key_expires_at=api_key.expires_at if api_key else None,
     )
+
+
+def keys_of_holder(access: Access) -> QuerySet[ApiKey]:
+    """Return the caller's own keys: all of them, or those of the one workspace that the key in use is for."""
+    keys: QuerySet[ApiKey] = ApiKey.objects.filter(user=access.user).select_related("user", "workspace")
+    return keys.filter(workspace_id=access.key_workspace_id) if access.key_workspace_id else keys
+
+
+def keys_in_workspace(access: Access, workspace_id: UUID) -> QuerySet[ApiKey]:
+    """Return the keys of a workspace that the caller may see: all for an owner, else their own."""
+    keys: QuerySet[ApiKey] = ApiKey.objects.filter(workspace_id=workspace_id).select_related("user", "workspace")
+    return keys if access.may(Act.ADMINISTER, workspace_id) else keys.filter(user=access.user)

@@ -90,6 +90,7 @@ else:
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 
 AUTH_PASSWORD_VALIDATORS = [
+AUTHENTICATION_BACKENDS = ["apps.workspaces.throttling.CountedBackend"]
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
         "UserAttributeSimilarityValidator",
@@ -134,7 +135,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [],
-    "DEFAULT_THROTTLE_RATES": {"login": "10/min"},
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),  # how many of our proxies add to X-Forwarded-For; none: it is not read
     "EXCEPTION_HANDLER": "apps.core.api.errors.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -19,6 +19,20 @@ ATTACKS = {
     "raw update": lambda: connection.cursor().execute("UPDATE workspaces_auditentry SET verb = 'nothing'"),
     "raw delete": lambda: connection.cursor().execute("DELETE FROM workspaces_auditentry"),
 }
+_ROW = "(id, at, api_key_prefix, verb, target_type, target_id, details)"
+_FORGED = "SELECT id, at, '', 'nothing', '', '', '{}' FROM workspaces_auditentry"
+ATTACKS_OF = {
+    "sqlite": {
+        "replace": lambda: connection.cursor().execute(f"REPLACE INTO workspaces_auditentry {_ROW} {_FORGED}"),
+    },
+    "postgresql": {
+        "truncate": lambda: connection.cursor().execute("TRUNCATE workspaces_auditentry"),
+        "playing the replica": lambda: connection.cursor().execute(
+            "SET LOCAL session_replication_role = replica; DELETE FROM workspaces_auditentry"
+        ),
+    },
+}
+ATTACKS |= ATTACKS_OF[connection.vendor]
 
 
 @pytest.fixture
@@ -38,6 +52,13 @@ def test_the_trail_cannot_be_changed(attack, locked):
         ATTACKS[attack]()
 
     assert AuditEntry.objects.get().verb == "test"
+
+
+def test_a_lock_of_an_earlier_release_is_brought_up_to_date(locked):
+    audit_lock.install_anew(connection)
+
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditEntry.objects.all().delete()
 
 
 def test_the_trail_still_grows(locked):

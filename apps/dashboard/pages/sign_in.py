@@ -1,14 +1,12 @@
-"""The sign-in page; guessing is slowed down by the same count as the API's door."""
+"""The sign-in page; guessing is slowed down by the same counts as at the API's door."""
 
 import math
 from typing import Any
 
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
-from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.request import Request
 
-from apps.workspaces.api.views import LoginThrottle
+from apps.core.errors import Throttled
 
 
 class SignIn(LoginView):
@@ -17,10 +15,15 @@ class SignIn(LoginView):
     template_name = "dashboard/sign_in.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Let in who knows the password, and ask to wait who tries too often."""
-        throttle = LoginThrottle()
-        if throttle.allow_request(Request(request, parsers=[FormParser(), MultiPartParser()]), self):  # type: ignore[arg-type]
+        """Let in who knows the password, and ask to wait who fails too often."""
+        try:
             return super().post(request, *args, **kwargs)
-        answer = self.render_to_response(self.get_context_data(too_often=True), status=429)
-        answer.headers["Retry-After"] = str(math.ceil(throttle.wait() or 60))
+        except Throttled as error:
+            return self._wait(error.retry_after or 60)
+
+    def _wait(self, seconds: int) -> HttpResponse:
+        fresh = self.get_form_class()(self.request, initial={"username": self.request.POST.get("username", "")})
+        context = self.get_context_data(form=fresh, minutes=math.ceil(seconds / 60))
+        answer = self.render_to_response(context, status=429)
+        answer.headers["Retry-After"] = str(seconds)
         return answer

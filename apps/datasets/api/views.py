@@ -64,6 +64,8 @@ class DatasetViewSet(ScopedViewSet):
         "destroy": Act.ADMINISTER,
     }
 
+    waits: ClassVar[frozenset[str]] = frozenset({"create", "new_version"})
+
     def get_parsers(self) -> list[Any]:
         """Return the parser of uploads; nothing else here has a body."""
         return [MultiPartParser()]

@@ -43,6 +43,7 @@ class InferenceViewSet(ModelPredictionViewSet):
     """Metadata, readiness and inference of one model."""
 
     acts: ClassVar[dict[str, Act]] = {"metadata": Act.READ, "ready": Act.READ, "infer": Act.PREDICT}
+    repeatable: ClassVar[frozenset[str]] = frozenset({"infer"})
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def metadata(self, request: Request, pk: UUID) -> Response:

@@ -46,6 +46,8 @@ class ModelPredictionViewSet(ScopedViewSet):
         "start_batch": Act.PREDICT,
     }
 
+    repeatable: ClassVar[frozenset[str]] = frozenset({"predict", "invocations", "explain"})
+
     def _model_id(self, pk: UUID) -> UUID:
         workspace_id = workspace_id_of(pk)
         if workspace_id is None:

@@ -1,7 +1,5 @@
 """Who is calling: an API key in either header form, or a browser session."""
 
-import threading
-import time
 from typing import Any
 
 from rest_framework import authentication
@@ -9,39 +7,11 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from apps.workspaces.access import Access
+from apps.workspaces.recent_keys import recent_keys
 from apps.workspaces.selectors import access_of, key_digest, live_key
 
+__all__ = ["recent_keys"]
 _SCHEMES = {"token", "bearer"}
-_REMEMBER_SECONDS = 3.0
-_REMEMBER_KEYS = 1_000
-
-
-class _RecentKeys:
-    """What recent keys may reach, for a few seconds, so that a busy client costs no query a request.
-
-    Revoking a key in this process forgets it at once; other processes follow within `_REMEMBER_SECONDS`.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[float, Access]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, digest: str) -> Access | None:
-        known = self._known.get(digest)
-        return known[1] if known and known[0] > time.monotonic() else None
-
-    def put(self, digest: str, access: Access) -> None:
-        with self._lock:
-            if len(self._known) >= _REMEMBER_KEYS:
-                self._known.clear()
-            self._known[digest] = (time.monotonic() + _REMEMBER_SECONDS, access)
-
-    def forget_all(self) -> None:
-        with self._lock:
-            self._known.clear()
-
-
-recent_keys = _RecentKeys()
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):

@@ -1,67 +1,144 @@
-"""`Idempotency-Key` on any POST: a retry gets the first answer, and the work is done once."""
+"""`Idempotency-Key` on any POST: a retry gets the first answer, and the work is done once.
+
+The record commits with the work, so a process that is killed at any moment leaves both or neither, and a retry finds
+the answer or does the work anew: nothing has to time out. A view says which way its actions go:
+
+- As a rule record, work and answer are one transaction. A second request at the same moment waits at the record's
+  unique index (PostgreSQL) or for the write lock (SQLite), and then finds the answer.
+- `waits`: an upload takes seconds before and after its transaction, and none may stay open so long. The verb's first
+  audit entry files the record in the verb's own transaction; the answer is added once it is known. A retry that comes
+  in between, or after a kill, reads the object as it stands.
+- `repeatable`: a prediction changes nothing, so it is answered first and its answer kept after, if it is short. A longer
+  one is computed anew for a retry: kept bodies must not pile up.
+
+Answers of 2xx and 422 are kept, for a day; any other is tried anew. An answer that shows a secret (`secret`) is never
+kept: its retry is told so, and makes no second one. What is kept is the text as it left, so a replay is the same to
+the letter.
+"""
 
 import hashlib
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import UUID
 
 import orjson
-from django.db import IntegrityError, transaction
+from django.contrib.auth.models import User
+from django.db import IntegrityError, models, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core import clock
 from apps.core.api.errors import MEDIA_TYPE
 from apps.core.api.renderers import dump_json
-from apps.core.errors import Conflict, InvalidInput, Problem
+from apps.core.errors import InvalidInput, Problem
+from apps.workspaces.attempts import Attempt, filed_with_the_work
 from apps.workspaces.models import IdempotencyRecord
 
 HEADER = "Idempotency-Key"
 LONGEST = 200
-_ABANDONED = timedelta(minutes=5)
-_FIRST_FAILURE = 500
+LONGEST_REPEATABLE = 64 * 1024
+_REFUSED = 422
+
+Work = Callable[[], Any]
 
 
-def begin(request: Request) -> IdempotencyRecord | Response | None:
-    """Return the record of a first attempt, the stored answer of a retry, or None when the client sent no key."""
+class Replay(Exception):
+    """Another attempt with this key was first; its record has the answer."""
+
+    def __init__(self, record: IdempotencyRecord) -> None:
+        super().__init__()
+        self.record = record
+
+
+def attempt_of(request: Request) -> Attempt | None:
+    """Return the attempt that a POST with a key is, None without one; raise `Replay` when it is a retry."""
     key = request.headers.get(HEADER)
     if request.method != "POST" or not key:
         return None
     if len(key) > LONGEST or not key.isprintable():
         text = f"An idempotency key has at most {LONGEST} printable characters."
         raise InvalidInput(text, [Problem(HEADER, "bad_key", text)])
-    digest = _digest(request)
-    where = {"user_id": request.user.pk, "route": request.path[:300], "key": key}
-    try:
-        with transaction.atomic():
-            return IdempotencyRecord.objects.create(**where, request_sha256=digest)
-    except IntegrityError:
-        return _second(IdempotencyRecord.objects.get(**where), digest)
+    attempt = Attempt(cast("User", request.user).pk, request.path[:300], key, _digest(request))
+    _replay_if_found(attempt)
+    return attempt
 
 
-def _second(record: IdempotencyRecord, digest: str) -> IdempotencyRecord | Response:
-    if record.request_sha256 != digest:
+def _replay_if_found(attempt: Attempt) -> None:
+    record = attempt.found()
+    if record is None:
+        return
+    if record.request_sha256 != attempt.request_sha256:
         text = "This idempotency key was used with another request. Use a new key for new work."
         raise InvalidInput(text, [Problem(HEADER, "idempotency_mismatch", text)])
-    if record.status is None:
-        taken = IdempotencyRecord.objects.filter(pk=record.pk, status=None, created_at__lt=clock.now() - _ABANDONED)
-        if taken.update(created_at=clock.now()):
-            return record
-        raise Conflict("The first request with this idempotency key is still under way.", retry_after=2)
-    headers = {"Location": record.location} if record.location else {}
-    kind = MEDIA_TYPE if record.status >= 400 else None
-    return Response(record.body, status=record.status, headers={**headers, "Idempotent-Replay": "true"}, content_type=kind)
+    raise Replay(record)
 
 
-def finish(record: IdempotencyRecord, response: Any) -> None:
-    """Keep the answer; a failure of ours is forgotten, so that a retry may work."""
-    data = getattr(response, "data", None)
-    if response.status_code >= _FIRST_FAILURE or not isinstance(response, Response):
+def in_one_transaction(attempt: Attempt, work: Work, workspace_id: Callable[[], UUID | None], *, secret: bool) -> Any:
+    """Do the work, with its record and answer in the same transaction."""
+    try:
+        with transaction.atomic():
+            record = attempt.file()
+            response = work()
+            _complete(record, response, workspace_id(), secret=secret)
+    except IntegrityError:
+        _replay_if_found(attempt)
+        raise
+    return response
+
+
+def beside_a_wait(attempt: Attempt, work: Work, kind: type[models.Model]) -> Any:
+    """Do work that files its own record; add the answer after."""
+    try:
+        with filed_with_the_work(attempt, kind):
+            response = work()
+    except IntegrityError:
+        _replay_if_found(attempt)
+        raise
+    record = attempt.found()
+    if record is not None:
+        _complete(record, response, record.workspace_id, secret=False)
+    return response
+
+
+def answer_first(attempt: Attempt, work: Work, workspace_id: Callable[[], UUID | None]) -> Any:
+    """Do work that changes nothing, then keep its answer if it is short."""
+    response = work()
+    if is_kept(response) and len(dump_json(response.data)) <= LONGEST_REPEATABLE:
+        keep(attempt, response, workspace_id())
+    return response
+
+
+def keep(attempt: Attempt, response: Response, workspace_id: UUID | None) -> None:
+    """Keep an answer to which no record belongs yet; replay the answer of another attempt that was first."""
+    try:
+        with transaction.atomic():
+            _complete(attempt.file(), response, workspace_id, secret=False)
+    except IntegrityError:
+        _replay_if_found(attempt)
+
+
+def is_kept(response: Any) -> bool:
+    """Say whether a retry gets this answer."""
+    return isinstance(response, Response) and (response.status_code < 300 or response.status_code == _REFUSED)
+
+
+def _complete(record: IdempotencyRecord, response: Any, workspace_id: UUID | None, *, secret: bool) -> None:
+    if not is_kept(response):
         record.delete()
         return
     record.status = response.status_code
-    record.body = orjson.loads(dump_json(data)) if data is not None else None
+    record.workspace_id = workspace_id
     record.location = response.headers.get("Location", "")
-    record.save(update_fields=["status", "body", "location"])
+    if not secret:
+        record.answer = "" if response.data is None else dump_json(response.data).decode()
+    record.save(update_fields=["status", "workspace_id", "location", "answer"])
+
+
+def replayed(record: IdempotencyRecord) -> Response:
+    """Return the kept answer."""
+    headers = {"Idempotent-Replay": "true", **({"Location": record.location} if record.location else {})}
+    kind = MEDIA_TYPE if record.status == _REFUSED else None
+    body = orjson.Fragment(record.answer) if record.answer else None
+    return Response(body, status=record.status, headers=headers, content_type=kind)
 
 
 def _digest(request: Request) -> str:
@@ -72,7 +149,7 @@ def _digest(request: Request) -> str:
             for chunk in file.chunks():
                 digest.update(chunk)
             file.seek(0)
-        digest.update(repr(sorted(request.POST.items())).encode())
+        digest.update(repr(sorted(request.POST.lists())).encode())
     else:
         digest.update(dump_json(request.data))
     return digest.hexdigest()

@@ -10,13 +10,18 @@ from apps.workspaces.access import Access
 
 
 class DeclaredAccess(BasePermission):
-    """Let a caller through to an action whose act its key's scope covers; membership is checked against the object."""
+    """Let a caller through to an action whose act its key's scope covers.
 
-    message = "Your role or key does not allow this."
+    Membership and role are checked against the object; `ScopedViewSet` holds back the answer of a view that forgets.
+    """
+
+    message = "This route does not allow this method, or does not say who may use it."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Say whether the caller may try this action at all."""
+        """Say whether the caller may try this action at all; a key too narrow is told what is needed."""
         if not isinstance(request.auth, Access):
             return False
         act = getattr(view, "acts", {}).get(getattr(view, "action", None))
-        return act is not None and act in ACTS_OF_SCOPE.get(request.auth.scope, frozenset())
+        if act is not None and act not in ACTS_OF_SCOPE.get(request.auth.scope, frozenset()):
+            raise request.auth.refusal(act, set(request.auth.roles.values()))
+        return act is not None

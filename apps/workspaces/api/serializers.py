@@ -53,10 +53,13 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
 
     scope = serializers.ChoiceField(choices=Scope.choices, default=Scope.READ)
     name = serializers.CharField(max_length=80)
+    workspace = serializers.UUIDField(
+        source="workspace_id", read_only=True, allow_null=True, help_text="Null: all of its holder's."
+    )
 
     class Meta:
         model = ApiKey
-        fields = ["id", "name", "prefix", "scope", "created_at", "expires_at", "revoked_at"]
+        fields = ["id", "name", "prefix", "workspace", "scope", "created_at", "expires_at", "revoked_at"]
         read_only_fields = ["id", "prefix", "created_at", "revoked_at"]
 
 

@@ -2,13 +2,23 @@
 
 from django.urls import path
 
-from apps.workspaces.api.views import AuditViewSet, KeyViewSet, MemberViewSet, MeView, TokenView, WorkspaceViewSet
+from apps.workspaces.api.views import (
+    AuditViewSet,
+    KeyViewSet,
+    MemberViewSet,
+    MeView,
+    MyKeyViewSet,
+    TokenView,
+    WorkspaceViewSet,
+)
 
 _one = "workspaces/<uuid:workspace_id>/"
 
 urlpatterns = [
     path("auth/token/", TokenView.as_view(), name="auth-token"),
     path("me/", MeView.as_view({"get": "retrieve"}), name="me"),
+    path("me/keys/", MyKeyViewSet.as_view({"get": "list"}), name="my-key-list"),
+    path("me/keys/<uuid:pk>/", MyKeyViewSet.as_view({"delete": "destroy"}), name="my-key-detail"),
     path("workspaces/", WorkspaceViewSet.as_view({"get": "list", "post": "create"}), name="workspace-list"),
     path(
         "workspaces/<uuid:pk>/",

@@ -12,15 +12,13 @@ from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from apps.core import clock
-from apps.core.errors import InvalidInput, NotFound, Problem, Unauthenticated
+from apps.core.errors import NotFound, Unauthenticated
 from apps.core.permissions import Act, Scope
 from apps.workspaces import actions
-from apps.workspaces.access import Actor
-from apps.workspaces.api.authentication import recent_keys
+from apps.workspaces.access import Access, Actor
 from apps.workspaces.api.serializers import (
     AuditSerializer,
     IssuedKeySerializer,
@@ -33,19 +31,9 @@ from apps.workspaces.api.serializers import (
 )
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
+from apps.workspaces.selectors import keys_in_workspace, keys_of_holder
 
 SIGN_IN_KEY_LIFE = timedelta(days=30)
-
-
-class LoginThrottle(SimpleRateThrottle):
-    """Slow guessing down: by address and by the name that is tried."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        """Count attempts by address and name together."""
-        tried = request.data.get("username", "") if isinstance(request.data, dict) else ""
-        return f"login:{self.get_ident(request)}:{str(tried)[:150].lower()}"
 
 
 class TokenView(APIView):
@@ -53,7 +41,6 @@ class TokenView(APIView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    throttle_classes = [LoginThrottle]
 
     @extend_schema(request=TokenRequestSerializer, responses=TokenSerializer, auth=[])
     def post(self, request: Request) -> Response:
@@ -79,6 +66,7 @@ class MeView(ScopedViewSet):
 
     queryset = Workspace.objects.all()
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
+    callers_own: ClassVar[frozenset[str]] = frozenset({"retrieve"})
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def retrieve(self, request: Request) -> Response:
@@ -99,6 +87,7 @@ class WorkspaceViewSet(ScopedViewSet):
         "create": Act.ADMINISTER,
         "partial_update": Act.ADMINISTER,
     }
+    callers_own: ClassVar[frozenset[str]] = frozenset({"create"})
 
     def list(self, request: Request) -> Response:
         """List the caller's workspaces."""
@@ -115,7 +104,6 @@ class WorkspaceViewSet(ScopedViewSet):
         given.is_valid(raise_exception=True)
         user = self.access.user
         workspace = actions.create_workspace(name=given.validated_data["name"], owner=user, actor=self.access.actor)
-        recent_keys.forget_all()
         location = {"Location": f"/api/v1/workspaces/{workspace.pk}/"}
         return Response(self.get_serializer(workspace).data, status.HTTP_201_CREATED, headers=location)
 
@@ -183,13 +171,11 @@ class MemberViewSet(_InWorkspace):
         given = RoleSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         changed = actions.change_role(member=member, role=given.validated_data["role"], actor=self.access.actor)
-        recent_keys.forget_all()
         return Response(self.get_serializer(changed).data)
 
     def destroy(self, request: Request, workspace_id: UUID, pk: int) -> Response:
         """Take a member out, with their keys for this workspace."""
         actions.remove_member(member=self.get_object(), actor=self.access.actor)
-        recent_keys.forget_all()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -199,24 +185,21 @@ class KeyViewSet(_InWorkspace):
     queryset = ApiKey.objects.select_related("user")
     serializer_class = KeySerializer
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "create": Act.READ, "destroy": Act.READ}
+    secret: ClassVar[frozenset[str]] = frozenset({"create"})
 
     def get_queryset(self) -> Any:
         """Return the caller's keys, or all for an owner."""
-        keys = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False) or self.access.may(Act.ADMINISTER, self.kwargs["workspace_id"]):
-            return keys
-        return keys.filter(user=self.access.user)
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset()
+        return keys_in_workspace(self.access, self.kwargs["workspace_id"])
 
     @extend_schema(request=KeySerializer, responses={201: IssuedKeySerializer})
     def create(self, request: Request, workspace_id: UUID) -> Response:
-        """Make a key for oneself, no wider than the one in use; its clear text is in this answer only."""
+        """Make a key for oneself, no wider and no longer than the one in use; its clear text is in this answer only."""
         workspace = self.workspace()
         given = self.get_serializer(data=request.data)
         given.is_valid(raise_exception=True)
         fields = given.validated_data
-        if list(Scope).index(fields["scope"]) > list(Scope).index(Scope(self.access.scope)):
-            text = f"A key of scope {self.access.scope} cannot make one of scope {fields['scope']}."
-            raise InvalidInput(text, [Problem("/scope", "too_wide", text)])
         key, clear = actions.issue_key(
             user=self.access.user,
             workspace=workspace,
@@ -224,18 +207,47 @@ class KeyViewSet(_InWorkspace):
             scope=fields["scope"],
             expires_at=fields.get("expires_at"),
             actor=self.access.actor,
+            maker=self.access,
         )
         return Response({**self.get_serializer(key).data, "key": clear}, status.HTTP_201_CREATED)
 
     def destroy(self, request: Request, workspace_id: UUID, pk: UUID) -> Response:
-        """Revoke a key."""
+        """Revoke a key no wider than the one in use; keys that were made with it stay."""
         self.workspace()
-        key = self.get_queryset().filter(pk=pk).first()
-        if key is None:
-            raise NotFound
-        actions.revoke_key(key=key, actor=self.access.actor)
-        recent_keys.forget_all()
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return _revoked(self.get_queryset().filter(pk=pk).first(), self.access)
+
+
+class MyKeyViewSet(ScopedViewSet):
+    """The caller's own keys, in every workspace and in none: those of `auth/token/` too."""
+
+    queryset = ApiKey.objects.all()
+    serializer_class = KeySerializer
+    filter_backends = []
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "destroy": Act.READ}
+    callers_own: ClassVar[frozenset[str]] = frozenset({"list", "destroy"})
+
+    def get_queryset(self) -> Any:
+        """Return the caller's keys; those of its own workspace to a key that is for one."""
+        if getattr(self, "swagger_fake_view", False):
+            return ApiKey.objects.none()
+        return keys_of_holder(self.access)
+
+    def list(self, request: Request) -> Response:
+        """List the caller's own keys, newest first, the revoked ones too."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Revoke one's own key, no wider than the one in use; keys that were made with it stay."""
+        return _revoked(self.get_queryset().filter(pk=pk).first(), self.access)
+
+
+def _revoked(key: ApiKey | None, access: Access) -> Response:
+    if key is None:
+        raise NotFound
+    actions.refuse_wider(key.scope, access, "revoke")
+    actions.revoke_key(key=key, actor=access.actor)
+    return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AuditViewSet(_InWorkspace):
