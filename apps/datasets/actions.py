@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import PurePath
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
@@ -9,6 +10,7 @@ from django.db.models import Max
 from apps.core import clock
 from apps.core.errors import Conflict
 from apps.datasets.incoming import IncomingFile, store_upload
+from apps.datasets.lifecycle import PATIENCE
 from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
@@ -45,24 +47,25 @@ def register_upload(
             upload_path=stored.path,
             upload_bytes=stored.size,
             upload_sha256=stored.sha256,
+            send_again_at=clock.now() + PATIENCE,
             created_by_id=actor.user_id,
         )
         details = {"number": version.number, "bytes": stored.size, "sha256": stored.sha256}
         record_audit(actor=actor, workspace_id=workspace.pk, verb="dataset.upload", target=version, details=details)
-        transaction.on_commit(lambda: send_check(version))
+        transaction.on_commit(lambda: send_check(version.pk))
     return version
 
 
-def send_check(version: DatasetVersion) -> None:
-    """Tell the broker that a version waits; when it is down, the dispatcher tells it later."""
+def send_check(version_id: UUID) -> None:
+    """Tell the broker that a version waits; when it is down, or nobody takes it in time, the dispatcher tells it again."""
     from kombu.exceptions import OperationalError
 
     from apps.datasets.tasks import check_version
 
     try:
-        check_version.apply_async(args=(str(version.pk),), retry=False)
+        check_version.apply_async(args=(str(version_id),), retry=False, expires=PATIENCE.total_seconds())
     except OperationalError:
-        logger.warning("The broker is down; the check of dataset version %s is sent later.", version.pk)
+        logger.warning("The broker is down; the check of dataset version %s is sent later.", version_id)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """The child process that reads one upload: `python -m apps.datasets.checking VERSION TOKEN`."""
 
+import logging
 import os
 import resource
 import sys
@@ -19,9 +20,15 @@ def main() -> None:
     die_with_parent()
     limit = settings.UPLOAD_CHECK_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    from django.db import InterfaceError, OperationalError
+
     from apps.datasets.engine import check
 
-    check(UUID(sys.argv[1]), UUID(sys.argv[2]))
+    try:
+        check(UUID(sys.argv[1]), UUID(sys.argv[2]))
+    except (InterfaceError, OperationalError):
+        logging.getLogger(__name__).exception("The database did not answer.")
+        sys.exit(os.EX_TEMPFAIL)
 
 
 if __name__ == "__main__":

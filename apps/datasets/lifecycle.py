@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from apps.core import clock
 from apps.datasets.models import DatasetVersion
 
 LEASE = timedelta(seconds=60)
+PATIENCE = timedelta(seconds=30)  # how long a message is worth waiting for; then it is void, and another is sent
+REST = timedelta(minutes=2)
 MOST_ATTEMPTS = 3
 _Status = DatasetVersion.Status
 
@@ -19,7 +21,7 @@ def claim(version_id: UUID) -> UUID | None:
     """Take a version that waits for its check; return the token that its run must show, None when it is not to be had."""
     token, now = uuid.uuid4(), clock.now()
     waiting = DatasetVersion.objects.filter(pk=version_id, status=_Status.CHECKING, token__isnull=True)
-    taken = waiting.update(token=token, lease_until=now + LEASE, attempt=F("attempt") + 1)
+    taken = waiting.update(token=token, lease_until=now + LEASE, attempt=F("attempt") + 1, held_up_by="")
     return token if taken else None
 
 
@@ -48,7 +50,25 @@ def give_back(version_id: UUID, token: UUID, *, reason: str) -> bool:
     if held.filter(attempt__gte=MOST_ATTEMPTS).exists():
         problem = {"row": None, "column": None, "code": "check_died", "detail": reason}
         return refuse(version_id, token, problems=[problem], reading={})
-    return bool(held.update(token=None, lease_until=None))
+    return bool(held.update(token=None, lease_until=None, send_again_at=clock.now()))
+
+
+def postpone(version_id: UUID, token: UUID, *, reason: str) -> bool:
+    """Return a version to those that wait because the platform could not check it; that costs it no attempt."""
+    held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
+    later = clock.now() + REST
+    kept = {"attempt": F("attempt") - 1, "held_up_by": reason, "send_again_at": later}
+    return bool(held.update(token=None, lease_until=None, **kept))
+
+
+def take_unsent(most: int) -> list[UUID]:
+    """Return waiting versions whose message is due, the oldest first; each is due again after `PATIENCE`."""
+    now = clock.now()
+    due = Q(send_again_at__isnull=True) | Q(send_again_at__lte=now)
+    waiting = DatasetVersion.objects.filter(due, status=_Status.CHECKING, token__isnull=True)
+    chosen = list(waiting.order_by("created_at").values_list("pk", flat=True)[:most])
+    waiting.filter(pk__in=chosen).update(send_again_at=now + PATIENCE)
+    return chosen
 
 
 def expired() -> list[tuple[UUID, UUID]]:

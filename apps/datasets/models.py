@@ -43,6 +43,9 @@ class DatasetVersion(models.Model):
 
     checking ──> ready
         └──────> refused (with `problems`; nothing of it can be trained on)
+
+    A check that dies is tried again, `lifecycle.MOST_ATTEMPTS` times; one that is held up by the platform (a full disk, a
+    database that is away) waits, says why in `held_up_by`, and has lost no attempt.
     """
 
     class Status(models.TextChoices):
@@ -75,6 +78,8 @@ class DatasetVersion(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     token = models.UUIDField(null=True, blank=True)
+    send_again_at = models.DateTimeField(null=True, blank=True, help_text="When its message is sent again if none took it.")
+    held_up_by = models.CharField(max_length=300, blank=True, help_text="Why a check that waits could not be done yet.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True, blank=True)

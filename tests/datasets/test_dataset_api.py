@@ -1,16 +1,10 @@
 """Datasets over HTTP once checked: answers that waited, reading, versions, filters, archiving, lost checks."""
 
-import os
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import override_settings
 
-from apps.core import clock
-from apps.datasets import lifecycle, supervision
 from apps.datasets.models import Dataset, DatasetVersion
 from mlplatform.celery import app
 from tests.datasets.test_upload_api import URL, store, upload  # noqa: F401  (a fixture)
@@ -116,47 +110,3 @@ def test_an_upload_without_a_field_says_which(missing, cast, api, store):  # noq
 
 def test_a_json_body_is_not_an_upload(cast, api):
     assert api(cast.trainer).post(URL, {"workspace": str(cast.acme.pk)}, format="json").status_code == 415
-
-
-def test_the_dispatcher_gives_expired_checks_back_and_sends_late_ones(cast, monkeypatch):
-    sent: list[str] = []
-    monkeypatch.setattr(supervision, "send_check", lambda version: sent.append(version.original_name))
-    fields = {"status": "checking", "rows": None, "content_hash": "", "table_path": ""}
-    lost = make_dataset_version(cast.acme, original_name="lost", **fields)
-    make_dataset_version(cast.acme, original_name="fresh", **fields)
-    lifecycle.claim(lost.pk)
-    long_ago = clock.now() - timedelta(hours=1)
-    DatasetVersion.objects.filter(pk=lost.pk).update(lease_until=long_ago, created_at=long_ago)
-
-    supervision.dispatch_waiting()
-
-    lost.refresh_from_db()
-    assert sent == ["lost"]
-    assert (lost.token, lost.attempt) == (None, 1)
-
-
-def test_the_sweep_removes_old_files_that_no_row_names(cast, tmp_path: Path):
-    kept, orphan, fresh = (tmp_path / "uploads" / name for name in ("kept", "orphan", "fresh"))
-    kept.parent.mkdir()
-    for path in (kept, orphan, fresh):
-        path.write_bytes(b"x")
-    for path in (kept, orphan):
-        os.utime(path, (1, 1))
-    make_dataset_version(cast.acme, upload_path="uploads/kept")
-
-    with override_settings(DATASETS_DIR=tmp_path):
-        supervision.sweep_files()
-
-    assert sorted(p.name for p in kept.parent.iterdir()) == ["fresh", "kept"]
-
-
-def test_a_child_that_dies_gives_the_check_back_in_words(cast):
-    version = make_dataset_version(cast.acme, status="checking", rows=None, content_hash="", table_path="", attempt=2)
-    token = lifecycle.claim(version.pk)
-
-    with override_settings(UPLOAD_CHECK_SECONDS=60):
-        supervision.check_in_child(version.pk, token)  # its database is not this transaction: the child finds no row
-
-    version.refresh_from_db()
-    assert version.status == "refused"
-    assert "exit code 1" in version.problems[0]["detail"]

@@ -55,12 +55,23 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
         model = DatasetVersion
         fields = [
             "id", "version", "status", "rows", "size_bytes", "original_name", "columns", "problems", "warnings", "reading",
-            "content_hash", "created_at", "checked_at",
+            "content_hash", "held_up_by", "created_at", "checked_at",
         ]  # fmt: skip
         read_only_fields = fields
 
 
-_OF_VERSION = ("status", "rows", "size_bytes", "columns", "problems", "warnings", "reading", "content_hash", "version")
+_OF_VERSION = (
+    "status",
+    "rows",
+    "size_bytes",
+    "columns",
+    "problems",
+    "warnings",
+    "reading",
+    "content_hash",
+    "held_up_by",
+    "version",
+)
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
@@ -77,6 +88,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     warnings = WarningSerializer(many=True, read_only=True)
     reading = serializers.JSONField(read_only=True)
     content_hash = serializers.CharField(read_only=True)
+    held_up_by = serializers.CharField(read_only=True, help_text="Why a check that waits could not be done yet.")
 
     class Meta:
         model = Dataset

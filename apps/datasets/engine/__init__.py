@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.core.artifacts import publish_file, sha256_of, storage_guard
+from apps.core.errors import StorageFull
 from apps.datasets import lifecycle
 from apps.datasets.engine.dialect import Reading, Refused, find_dialect
 from apps.datasets.engine.profile import profile_table
@@ -39,6 +40,8 @@ def check(version_id: UUID, token: UUID) -> None:
     except Refused as refusal:
         facts = reading.as_json() if reading else {}
         lifecycle.refuse(version_id, token, problems=refusal.problems, reading=facts)
+    except StorageFull:
+        lifecycle.postpone(version_id, token, reason="The disk is full. The file is read as soon as there is room again.")
     except MemoryError:
         limit = settings.UPLOAD_CHECK_MEMORY_BYTES // 1024**2
         words = f"Reading the file needs more than the {limit} MiB allowed. Split it, or send it as Parquet."
