@@ -89,8 +89,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 
-AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["apps.workspaces.throttling.CountedBackend"]
+AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
         "UserAttributeSimilarityValidator",
