@@ -23,11 +23,17 @@ from apps.workspaces.models import Workspace
 _FIXED_ONCE_TRAINED = ("algorithm", "task", "target", "features", "group_column", "time_column")
 _CHANGEABLE = ("name", "description", "domain", "parameters", "auto_retrain", "retrain_every_days", *_FIXED_ONCE_TRAINED)
 _at_work: list[Callable[[UUID], bool]] = []
+_ends_work: list[Callable[[RegisteredModel, Actor], None]] = []
 
 
 def keep_models_while(at_work: Callable[[UUID], bool]) -> None:
     """Have an app above tell whether it is making a version of a model, which then stays what it is made for."""
     _at_work.append(at_work)
+
+
+def end_with_models(end: Callable[[RegisteredModel, Actor], None]) -> None:
+    """Have an app above end what it does for a model when that model is archived."""
+    _ends_work.append(end)
 
 
 @transaction.atomic
@@ -92,7 +98,11 @@ def _check(model: RegisteredModel) -> None:
 @transaction.atomic
 def archive_model(*, model: RegisteredModel, actor: Actor) -> None:
     """Take a model out of sight and out of service; its versions and files stay for the record."""
+    for end in _ends_work:
+        end(model, actor)  # first: who files a version holds its campaign, then asks for the model's row
     found = RegisteredModel.objects.select_for_update().get(pk=model.pk)
+    if found.archived_at is not None:
+        raise Conflict("The model is archived already.")
     found.archived_at = clock.now()
     found.save(update_fields=["archived_at"])
     record_audit(actor=actor, workspace_id=found.workspace_id, verb="model.archive", target=found)

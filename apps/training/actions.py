@@ -1,5 +1,6 @@
 """Verbs on campaigns: start, cancel, take back what died, send again what the broker lost."""
 
+import contextlib
 import difflib
 import logging
 from datetime import timedelta
@@ -153,6 +154,13 @@ def cancel_campaign(*, campaign: TrainingCampaign, actor: Actor) -> TrainingCamp
         record_audit(actor=actor, workspace_id=campaign.model.workspace_id, verb="campaign.cancel", target=campaign)
     campaign.refresh_from_db()
     return campaign
+
+
+def cancel_campaigns_of(model: RegisteredModel, actor: Actor) -> None:
+    """Stop all that waits or trains for a model; one that starts meanwhile is stopped when it is claimed."""
+    for campaign in TrainingCampaign.objects.filter(model=model, status__in=(Status.PENDING, Status.TRAINING)):
+        with contextlib.suppress(Conflict):  # it ended at this moment
+            cancel_campaign(campaign=campaign, actor=actor)
 
 
 def reap_leases() -> int:

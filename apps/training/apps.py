@@ -12,10 +12,12 @@ class TrainingConfig(AppConfig):
     label = "training"
 
     def ready(self) -> None:
-        """Keep a model as it is while a campaign is about to train it or trains it."""
-        from apps.registry.actions import keep_models_while
+        """Keep a model as it is while a campaign is about to train it or trains it; end its campaigns with it."""
+        from apps.registry.actions import end_with_models, keep_models_while
+        from apps.training.actions import cancel_campaigns_of
 
         keep_models_while(has_unfinished_campaign)
+        end_with_models(cancel_campaigns_of)
 
 
 def has_unfinished_campaign(model_id: UUID) -> bool:

@@ -48,7 +48,7 @@ def claim(campaign_id: UUID, owner: Mapping[str, Any]) -> Claim | None:
         campaign = _locked(campaign_id)
         if campaign is None or campaign.status != Status.PENDING:
             return None
-        if campaign.cancel_requested:
+        if campaign.cancel_requested or campaign.model.archived_at is not None:
             _end(campaign, Status.CANCELLED)
             return None
         campaign.token = token
