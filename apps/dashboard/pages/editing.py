@@ -11,12 +11,14 @@ from django.utils.translation import gettext as _
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.forms import checked
 from apps.dashboard.pages.model_form import ModelForm, as_it_stands
 from apps.dashboard.pages.models import find_model
 from apps.dashboard.words import TASKS
 from apps.datasets.models import Dataset
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.registry.actions import create_model, update_model
+from apps.registry.api.serializers import ModelUpdateSerializer
 from apps.registry.models import RegisteredModel
 from apps.training.actions import start_campaign
 from apps.training.models import TrainingCampaign
@@ -67,7 +69,7 @@ def _start(visit: Visit, form: ModelForm) -> TrainingCampaign | None:
     """Write the model and its campaign together; None when a verb refused, which the form then says."""
     assert form.version is not None
     assert visit.workspace is not None
-    fields, actor = form.fields(), visit.access.actor
+    fields, actor = form.fields, visit.access.actor
     try:
         with transaction.atomic():
             if form.model is None:
@@ -94,10 +96,11 @@ def _rename(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
     fault = ""
     if visit.request.method == "POST":
         given = visit.request.POST
-        name = given.get("name", "").strip()[:200] or model.name
+        name, description = given.get("name", "").strip(), given.get("description", "")
         try:
-            update_model(model=model, actor=visit.access.actor, name=name, description=given.get("description", "")[:4000])
+            words = checked(ModelUpdateSerializer(model, data={"name": name, "description": description}, partial=True))
+            update_model(model=model, actor=visit.access.actor, **words)
             return redirect("dashboard:model", pk=model.pk)
         except PlatformError as error:
-            model.name, model.description, fault = name, given.get("description", ""), error.detail
+            model.name, model.description, fault = name, description, error.detail
     return visit.render("rename_model.html", 422 if fault else 200, model=model, fault=fault)

@@ -11,10 +11,12 @@ from django.utils.translation import gettext_lazy
 from apps.algorithms import catalog
 from apps.algorithms.schema import Task
 from apps.core.errors import PlatformError, Problem
+from apps.dashboard.pages.forms import checked
 from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameters_given
 from apps.dashboard.words import TASKS
-from apps.datasets.models import Dataset
+from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_ready_version
+from apps.registry.api.serializers import ModelSerializer
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import models_of
 from apps.training.actions import check_campaign
@@ -27,9 +29,10 @@ LABELS = {
     "labels": gettext_lazy("Judge by labels"),
     "algorithm": gettext_lazy("Algorithm"),
     "name": gettext_lazy("Name of the model"),
+    "description": gettext_lazy("Description"),
     "left_out": gettext_lazy("Columns to leave out"),
 }
-_FIELDS = {"/dataset": "dataset", "/task": "task", "/algorithm": "algorithm", "/name": "name"}
+_FIELDS = {"/dataset": "dataset", "/task": "task", "/algorithm": "algorithm", "/name": "name", "/description": "description"}
 
 
 class ModelForm:
@@ -43,6 +46,7 @@ class ModelForm:
         self.datasets = datasets
         self.model = model
         self.faults: dict[str, list[str]] = {}
+        self.fields: dict[str, Any] = {}  # what the registry keeps of a model, once `is_valid` has said yes
         self.dataset = self._chosen_dataset()
         self.version = latest_ready_version(self.dataset) if self.dataset else None
         self.service: Service | None = next((s for s in catalog.entries() if s.slug == given.get("algorithm")), None)
@@ -71,35 +75,34 @@ class ModelForm:
     @property
     def name(self) -> str:
         """The model's name, after its data set when none was typed."""
-        return self.given.get("name", "").strip()[:200] or self.suggested_name
+        return self.given.get("name", "").strip() or self.suggested_name
 
     @property
     def suggested_name(self) -> str:
         """What the model is called unless somebody names it."""
         return _("Model of {name}").format(name=self.dataset.name)[:200] if self.dataset else ""
 
-    def fields(self) -> dict[str, Any]:
-        """Return what the registry keeps of a model; call it once `is_valid` has said yes."""
-        assert self.service is not None
-        assert self.version is not None
+    def _fields(self, service: Service, version: DatasetVersion) -> dict[str, Any]:
         left_out = {name for name in self.left_out if name != self.target}
-        features = [c["name"] for c in self.version.columns if c["name"] not in left_out and c["name"] != self.target]
+        features = [c["name"] for c in version.columns if c["name"] not in left_out and c["name"] != self.target]
         return {
             "name": self.name,
-            "description": self.given.get("description", "")[:4000],
-            "algorithm": self.service.slug,
+            "description": self.given.get("description", ""),
+            "algorithm": service.slug,
             "task": self.task,
             "target": self.target,
             "features": features if left_out else [],
-            "parameters": parameters_given(self.service, self.given),
+            "parameters": parameters_given(service, self.given),
         }
 
     def is_valid(self) -> bool:
         """Check all that can be known before anything is written; what is wrong stands in `faults`."""
         self._check_choices()
-        self._check_name()
-        if self.service is not None and self.version is not None and not self.faults.keys() & {"target", "task"}:
-            self._check_training(self.service)
+        if self.service is not None and self.version is not None:
+            fields = self._fields(self.service, self.version)
+            self._check_words(fields)
+            if not self.faults.keys() & {"target", "labels", "task"}:
+                self._check_training(self.service, self.version, fields)
         return not self.faults
 
     def _check_choices(self) -> None:
@@ -119,21 +122,27 @@ class ModelForm:
         if self.version is not None and not ({c["name"] for c in self.version.columns} - {*self.left_out, self.target}):
             self._say("left_out", _("Every column is left out: leave at least one to learn from."))
 
-    def _check_name(self) -> None:
-        same = models_of([self.workspace_id]).filter(name=self.name)
-        if self.name and same.exclude(pk=self.model.pk if self.model else None).exists():
+    def _check_words(self, fields: dict[str, Any]) -> None:
+        """Refuse what the API refuses, and a name that is taken."""
+        try:
+            self.fields = checked(ModelSerializer(data={"workspace": self.workspace_id, **fields}))
+        except PlatformError as error:
+            self.refuse(error)
+            return
+        del self.fields["workspace_id"]
+        same = models_of([self.workspace_id]).filter(name=self.fields["name"])
+        if same.exclude(pk=self.model.pk if self.model else None).exists():
             self._say("name", _("There is a model of this name already. Choose another name."))
 
-    def _check_training(self, service: Service) -> None:
-        model = RegisteredModel(workspace_id=self.workspace_id, **self.fields())
-        assert self.version is not None
+    def _check_training(self, service: Service, version: DatasetVersion, fields: dict[str, Any]) -> None:
+        model = RegisteredModel(workspace_id=self.workspace_id, **fields)
         try:
             service.clean_parameters(model.parameters)
         except PlatformError as error:
             self.refuse(error)
             model.parameters = {}
         try:
-            check_campaign(model=model, dataset_version=self.version)
+            check_campaign(model=model, dataset_version=version)
         except PlatformError as error:
             self.refuse(error)
 
@@ -147,7 +156,7 @@ class ModelForm:
             return field_name(self.service, pointer.removeprefix("/parameters/"))
         if pointer.startswith("/features"):
             return "left_out"
-        if pointer == "/target":
+        if pointer.lstrip("/") == "target":
             return "labels" if self.task == Task.ANOMALY else "target"
         return _FIELDS.get(pointer, "")
 

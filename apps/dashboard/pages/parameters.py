@@ -1,5 +1,6 @@
 """An algorithm's settings as form fields: shown with what was typed, read as the catalogue wants them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,7 @@ def _parsed(kind: str, text: str) -> Any:
     if text == "":
         return None
     try:
-        return {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
+        value = {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
     except ValueError:
         return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value
