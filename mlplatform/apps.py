@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -15,7 +15,8 @@ class PlatformConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every `migrate` write the schedule and mark the stores of files, however the platform is run."""
-        post_migrate.connect(_after_migrate, sender=self)
+        # Sent for each app that has models, once all of them are migrated; one is enough.
+        post_migrate.connect(_after_migrate, sender=apps.get_app_config("django_celery_beat"))
 
 
 def _after_migrate(using: str, **_extra: Any) -> None:

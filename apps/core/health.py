@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from apps.core import clock
+from apps.core.broker import eviction_policy
 from apps.core.instance import stores
 
 _LEAST_FREE_BYTES = 500 * 1024**2
@@ -55,6 +56,10 @@ def check_broker() -> Finding:
             broker.ensure_connection(max_retries=1, timeout=int(_PATIENCE_SECONDS))
     except (OperationalError, OSError):
         return Finding("broker", is_well=False, detail="it does not answer", advice="Start Redis, or check REDIS_URL.")
+    policy = eviction_policy()
+    if policy not in {None, "noeviction"}:
+        advice = "Set maxmemory-policy noeviction: any other one removes waiting work when memory is short."
+        return Finding("broker", is_well=False, detail=f"it may evict ({policy})", advice=advice)
     return Finding("broker", is_well=True, detail="it answers")
 
 

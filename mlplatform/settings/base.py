@@ -10,7 +10,8 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 env = environ.Env()
 
 VAR_DIR = Path(env.str("MLPLATFORM_VAR", default=str(BASE_DIR / "var")))
-ML_MODELS_DIR = Path(env.str("ML_MODELS_DIR", default=str(BASE_DIR / "ml_models")))
+_OWN_HOME = VAR_DIR if "MLPLATFORM_VAR" in env.ENVIRON else BASE_DIR
+ML_MODELS_DIR = Path(env.str("ML_MODELS_DIR", default=str(_OWN_HOME / "ml_models")))
 DATASETS_DIR = Path(env.str("DATASETS_DIR", default=str(VAR_DIR / "datasets")))
 
 DEBUG = False
@@ -83,7 +84,7 @@ _SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
 }
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

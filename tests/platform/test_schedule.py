@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from mlplatform.celery import app
@@ -61,3 +62,12 @@ def test_a_changed_line_replaces_its_old_timing(settings):
     row = PeriodicTask.objects.get(name="a task")
     assert row.interval is None
     assert (row.crontab.minute, row.crontab.hour, str(row.crontab.timezone)) == ("5", "2", "Europe/Paris")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migrate_writes_the_schedule():
+    PeriodicTask.objects.all().delete()
+
+    call_command("migrate", verbosity=0)
+
+    assert set(PeriodicTask.objects.values_list("name", flat=True)) >= set(settings.PERIODIC_TASKS)

@@ -1,0 +1,288 @@
+"""docker-compose.yml: well formed, closed by default, and each command starts with what it names."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from mlplatform.settings import queues
+from tests.journeys.running import ROOT, free_port, new_database, wait_for
+from tests.postgres import binaries, private_postgres
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("migrate", "web", "training", "worker", "upkeep", "beat", "flower")
+_VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+
+
+def test_it_is_a_compose_file():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_secret_has_a_default():
+    text = (ROOT / "docker-compose.yml").read_text()
+    named = {name: kind for name, kind, _ in _VARIABLE.findall(text) if re.search("KEY$|PASSWORD|AUTH", name)}
+
+    assert set(named) >= {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"}
+    assert set(named.values()) == {"?"}
+
+
+def test_only_this_machine_reaches_a_port_and_the_stores_none():
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert set(ports) == {"web", "flower"}
+    assert all(port.startswith("127.0.0.1:") for opened in ports.values() for port in opened)
+
+
+def test_redis_keeps_what_waits():
+    command = SERVICES["redis"]["command"]
+    told = {name: command[place + 1] for place, name in enumerate(command) if name.startswith("--")}
+
+    assert told["--maxmemory-policy"] == "noeviction"
+    assert (told["--appendonly"], told["--appendfsync"]) == ("yes", "everysec")
+    assert "REDIS_PASSWORD" in told["--requirepass"]
+
+
+def test_every_queue_is_served_once():
+    served = [
+        queue
+        for service in SERVICES.values()
+        for word in service.get("command", [])
+        if word.startswith("--queues=")
+        for queue in word.removeprefix("--queues=").split(",")
+    ]
+
+    assert sorted(served) == sorted([queues.TRAINING_QUEUE, *queues.OTHER_QUEUES])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_have_no_more_rights_than_they_need(name: str):
+    service = SERVICES[name]
+
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service.get("privileged") is None
+
+
+def test_the_image_runs_as_a_user_and_holds_what_the_commands_need():
+    steps = (ROOT / "Dockerfile").read_text()
+    shipped = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+
+    assert re.search(r"^USER (?!root)", steps, re.MULTILINE)
+    copied = {source.split("/")[0] for source in re.findall(r"^COPY (?!--from)(\S+)", steps, re.MULTILINE)}
+    assert copied <= shipped
+    assert all((ROOT / name).exists() for name in shipped)
+
+
+def filled(value: str, given: dict[str, str]) -> str:
+    """Fill in variables as Compose does; a required one that is missing is a fault."""
+
+    def look(found: re.Match[str]) -> str:
+        name, kind, rest = found.groups()
+        if given.get(name):
+            return given[name]
+        assert kind != "?", f"{name}: {rest}"
+        return rest or ""
+
+    return _VARIABLE.sub(look, value)
+
+
+class Composed:
+    """The services' exact commands, started by hand beside a PostgreSQL and a Redis of our own."""
+
+    def __init__(self, folder: Path, database: str, broker_port: int, broker_password: str) -> None:
+        self.folder = folder
+        self.port = {"8000": str(free_port()), "5555": str(free_port())}
+        self.given = {
+            "SECRET_KEY": secrets.token_urlsafe(64), "ALLOWED_HOSTS": "ml.example.org", "POSTGRES_PASSWORD": "unused",
+            "REDIS_PASSWORD": broker_password, "FLOWER_BASIC_AUTH": f"admin:{secrets.token_urlsafe(8)}",
+        }  # fmt: skip
+        self.database, self.broker = database, f"127.0.0.1:{broker_port}"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def environment(self, service: str) -> dict[str, str]:
+        told = {name: filled(value, self.given) for name, value in SERVICES[service]["environment"].items()}
+        told["DATABASE_URL"] = self.database
+        told["REDIS_URL"] = told["REDIS_URL"].replace("redis:6379", self.broker)
+        own = {"DJANGO_SETTINGS_MODULE": "mlplatform.settings.production", "MLPLATFORM_VAR": str(self.folder / "data")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**told, **own, "PATH": path, "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
+
+    def start(self, service: str) -> "subprocess.Popen[bytes]":
+        command = [filled(word, self.given) for word in SERVICES[service]["command"]]
+        for port, free in self.port.items():
+            command = [word.replace(port, free) for word in command]
+        with (self.folder / f"{service}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment(service), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self.started.append(process)
+        return process
+
+    def manage(self, *words: str, **given: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words], cwd=ROOT, env={**self.environment("web"), **given},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    def log(self, service: str) -> str:
+        return (self.folder / f"{service}.log").read_text(errors="replace")
+
+    def end(self) -> None:
+        for process in reversed(self.started):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.started:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    redis = shutil.which("redis-server") or shutil.which("valkey-server")
+    if binaries() is None or redis is None:
+        pytest.skip("PostgreSQL and Redis are needed")
+    folder = tmp_path_factory.mktemp("composed")
+    port, password = free_port(), secrets.token_urlsafe(12)
+    command = [redis, *(filled(word, {"REDIS_PASSWORD": password}) for word in SERVICES["redis"]["command"][1:])]
+    command += ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    broker = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    with private_postgres("-c", "fsync=off") as server:
+        services = Composed(folder, new_database(server.url), port, password)
+        try:
+            assert services.start("migrate").wait(120) == 0, services.log("migrate")
+            for name in OURS[1:]:
+                services.start(name)
+            yield services
+        finally:
+            services.end()
+            broker.terminate()
+            broker.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_each_command_starts_and_together_they_are_ready(composed: Composed):
+    web = f"http://127.0.0.1:{composed.port['8000']}"
+    headers = {"Host": "ml.example.org", "X-Forwarded-Proto": "https"}
+
+    said = ""
+
+    def ready() -> bool:
+        nonlocal said
+        for process in composed.started[1:]:
+            assert process.poll() is None, [composed.log(name)[-3000:] for name in OURS]
+        answer = httpx.get(f"{web}/readyz", headers=headers)
+        said = answer.text
+        return answer.status_code == 200
+
+    try:
+        wait_for(ready, seconds=150, what="every part to be ready")
+    except AssertionError:
+        pytest.fail(said)
+
+    health = SERVICES["web"]["healthcheck"]["test"][1:]
+    command = [word.replace("8000", composed.port["8000"]) for word in health]
+    assert subprocess.run(command, cwd=ROOT, env=composed.environment("web"), check=False).returncode == 0
+    assert httpx.get(f"{web}/healthz", headers={"Host": "evil.example"}).status_code == 400
+    assert httpx.get(f"{web}/healthz", headers={"Host": "ml.example.org"}).status_code in {301, 308}
+    flower = f"http://127.0.0.1:{composed.port['5555']}"
+    assert httpx.get(f"{flower}/workers").status_code == 401
+    assert httpx.get(f"{flower}/workers", auth=tuple(composed.given["FLOWER_BASIC_AUTH"].split(":"))).status_code == 200
+    assert "ok   schedule" in composed.manage("doctor")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_it_passes_djangos_own_check_for_deployment(composed: Composed):
+    said = composed.manage("check", "--deploy", "--fail-level=WARNING")
+
+    assert "no issues" in said, said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_no_secret_is_in_a_log(composed: Composed):
+    hidden = [composed.given["SECRET_KEY"], composed.given["REDIS_PASSWORD"], composed.given["FLOWER_BASIC_AUTH"]]
+    hidden.append(composed.database.split(":")[2].split("@")[0])
+    logs = {path.name: path.read_text(errors="replace") for path in composed.folder.glob("*.log")}
+
+    assert set(logs) >= {f"{name}.log" for name in OURS}
+    assert not [name for name, text in logs.items() if any(secret in text for secret in hidden)]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": "insecure" * 10}, "SECRET_KEY"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL"),
+        ({"REDIS_URL": None}, "REDIS_URL"),
+    ],
+    ids=json.dumps,
+)
+def test_production_refuses_a_default_or_missing_setting(change: dict[str, str | None], word: str):
+    good = {
+        "SECRET_KEY": secrets.token_urlsafe(64), "ALLOWED_HOSTS": "ml.example.org", "REDIS_URL": "redis://127.0.0.1:1/0",
+        "DATABASE_URL": "postgres://a:b@127.0.0.1:1/c", "DJANGO_SETTINGS_MODULE": "mlplatform.settings.production",
+    }  # fmt: skip
+    environment = {name: value for name, value in {**good, **change}.items() if value is not None}
+    command = [sys.executable, "-c", "import mlplatform.settings.production"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert word in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_worker_refuses_a_broker_that_evicts(tmp_path: Path):
+    redis = shutil.which("redis-server") or shutil.which("valkey-server")
+    if redis is None:
+        pytest.skip("Redis is needed")
+    port = free_port()
+    options = ["--port", str(port), "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--dir", str(tmp_path)]
+    broker = subprocess.Popen([redis, *options, "--save", ""], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: _answers(port), seconds=10, what="Redis")
+        command = [sys.executable, "-m", "celery", "-A", "mlplatform", "worker", "-Q", "celery", "--pool=solo"]
+        environment = {**os.environ, "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        broker.terminate()
+        broker.wait()
+
+    assert done.returncode != 0
+    assert "noeviction" in done.stderr
+
+
+def _answers(port: int) -> bool:
+    import redis
+
+    try:
+        return bool(redis.Redis(port=port).ping())
+    except redis.ConnectionError:
+        return False
