@@ -55,6 +55,7 @@ def plan_parts(*, broker: Broker, var: Path, host: str, port: int, flower_passwo
     web = [sys.executable, "-m", "uvicorn", "mlplatform.asgi:application", "--host", host, "--port", str(web_port)]
     web += ["--workers", str(WEB_PROCESSES), "--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "3"]
     web += ["--timeout-worker-healthcheck", "30"]  # a busy machine is no dead server
+    web += ["--no-proxy-headers"]  # uvicorn takes any X-Forwarded-For of this machine's callers for their address
     alive = http_answers(f"{addresses.web}/healthz")
     supervised = {**common, "MLPLATFORM_SUPERVISED": "1"}
     parts.append(Part("web", web, logs / "web.log", alive, supervised, stop_signal=signal.SIGTERM))
