@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-_WIDTH, _HEIGHT = 320, 180
-_PAD = 26
+from apps.dashboard.figures import percent, tick_labels, ticks
+
+_WIDTH, _HEIGHT = 340, 230
+_LEFT, _TOP, _RIGHT, _BOTTOM = 62, 10, 14, 40  # room for numbers and titles around the frame
+_MOST_DOTS = 20  # a line of more points is drawn without a dot on each
 
 
 def histogram(counts: Sequence[float], *, title: str, height: int = 44, width: int = 160) -> SafeString:
@@ -49,53 +52,72 @@ def signed_bar(value: float, largest: float, *, title: str) -> SafeString:
 
 def line(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_label: str, diagonal: bool = True) -> SafeString:
     """Draw points in the unit square as a line, with the diagonal to compare with."""
-    inner_w, inner_h = _WIDTH - 2 * _PAD, _HEIGHT - 2 * _PAD
-    path = " ".join(f"{_PAD + x * inner_w:.1f},{_HEIGHT - _PAD - y * inner_h:.1f}" for x, y in points)
-    dots = format_html_join(
-        "",
-        '<circle cx="{}" cy="{}" r="2.6"/>',
-        (
-            (f"{_PAD + x * inner_w:.1f}", f"{_HEIGHT - _PAD - y * inner_h:.1f}")
-            for x, y in (points if len(points) <= 20 else [])
-        ),
-    )
-    guide = (
-        format_html('<line class="guide" x1="{}" y1="{}" x2="{}" y2="{}"/>', _PAD, _HEIGHT - _PAD, _WIDTH - _PAD, _PAD)
-        if diagonal
-        else ""
-    )
-    return format_html(
-        '<svg class="chart plot" viewBox="0 0 {} {}" role="img"><title>{}</title>'
-        '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>{}<polyline points="{}"/>{}'
-        '<text x="{}" y="{}" text-anchor="middle">{}</text>'
-        '<text x="11" y="{}" text-anchor="middle" transform="rotate(-90 11 {})">{}</text></svg>',
-        _WIDTH, _HEIGHT, title, _PAD, _PAD, inner_w, inner_h, guide, path, dots,
-        _WIDTH // 2, _HEIGHT - 7, x_label, _HEIGHT // 2, _HEIGHT // 2, y_label,
-    )  # fmt: skip
+    plot = _Plot(0.0, 1.0)
+    path = " ".join(f"{plot.x(x):.1f},{plot.y(y):.1f}" for x, y in points)
+    drawn = format_html('<polyline points="{}"/>{}', path, plot.dots(points if len(points) <= _MOST_DOTS else [], 2.6))
+    shares = [0.0, 0.25, 0.5, 0.75, 1.0]
+    marks = list(zip(shares, map(percent, shares), strict=True))
+    return plot.framed(drawn, marks, title=title, x_label=x_label, y_label=y_label, diagonal=diagonal)
 
 
 def scatter(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_label: str) -> SafeString:
     """Draw points of any scale, with the line on which both coordinates are equal."""
     if not points:
         return SafeString("")
-    low = min(min(p) for p in points)
-    high = max(max(p) for p in points)
-    spread = (high - low) or 1.0
-    inner_w, inner_h = _WIDTH - 2 * _PAD, _HEIGHT - 2 * _PAD
-    dots = format_html_join(
-        "",
-        '<circle class="dot" cx="{}" cy="{}" r="1.8"/>',
-        (
-            (f"{_PAD + (x - low) / spread * inner_w:.1f}", f"{_HEIGHT - _PAD - (y - low) / spread * inner_h:.1f}")
-            for x, y in points
-        ),
-    )
-    return format_html(
-        '<svg class="chart plot" viewBox="0 0 {} {}" role="img"><title>{}</title>'
-        '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>'
-        '<line class="guide" x1="{}" y1="{}" x2="{}" y2="{}"/>{}'
-        '<text x="{}" y="{}" text-anchor="middle">{}</text>'
-        '<text x="11" y="{}" text-anchor="middle" transform="rotate(-90 11 {})">{}</text></svg>',
-        _WIDTH, _HEIGHT, title, _PAD, _PAD, inner_w, inner_h, _PAD, _HEIGHT - _PAD, _WIDTH - _PAD, _PAD, dots,
-        _WIDTH // 2, _HEIGHT - 7, x_label, _HEIGHT // 2, _HEIGHT // 2, y_label,
-    )  # fmt: skip
+    low = min(min(point) for point in points)
+    high = max(max(point) for point in points)
+    plot = _Plot(low, high)
+    round_numbers = ticks(low, high)
+    marks = list(zip(round_numbers, tick_labels(round_numbers), strict=True))
+    return plot.framed(plot.dots(points, 1.8, "dot"), marks, title=title, x_label=x_label, y_label=y_label)
+
+
+class _Plot:
+    """A frame whose two axes share one scale, from `low` to `high`."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.spread = low, (high - low) or 1.0
+        self.width, self.height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+
+    def x(self, value: float) -> float:
+        return _LEFT + (value - self.low) / self.spread * self.width
+
+    def y(self, value: float) -> float:
+        return _TOP + self.height - (value - self.low) / self.spread * self.height
+
+    def dots(self, points: Sequence[Sequence[float]], radius: float, name: str = "") -> SafeString:
+        places = ((name, f"{self.x(x):.1f}", f"{self.y(y):.1f}", radius) for x, y in points)
+        return format_html_join("", '<circle class="{}" cx="{}" cy="{}" r="{}"/>', places)
+
+    def framed(
+        self,
+        drawn: SafeString,
+        marks: Sequence[tuple[float, str]],
+        *,
+        title: str,
+        x_label: str,
+        y_label: str,
+        diagonal: bool = True,
+    ) -> SafeString:
+        """Return the drawing in its frame, numbers and titles beside the axes."""
+        bottom, right, middle = _TOP + self.height, _LEFT + self.width, _TOP + self.height // 2
+        guide = format_html('<line class="guide" x1="{}" y1="{}" x2="{}" y2="{}"/>', _LEFT, bottom, right, _TOP)
+        return format_html(
+            '<svg class="chart plot" viewBox="0 0 {} {}" role="img"><title>{}</title>{}'
+            '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>{}{}'
+            '<text class="title" x="{}" y="{}" text-anchor="middle">{}</text>'
+            '<text class="title" x="11" y="{}" text-anchor="middle" transform="rotate(-90 11 {})">{}</text></svg>',
+            _WIDTH, _HEIGHT, title, self._numbers(marks), _LEFT, _TOP, self.width, self.height,
+            guide if diagonal else "", drawn, _LEFT + self.width // 2, _HEIGHT - 6, x_label, middle, middle, y_label,
+        )  # fmt: skip
+
+    def _numbers(self, marks: Sequence[tuple[float, str]]) -> SafeString:
+        bottom, right = _TOP + self.height, _LEFT + self.width
+        places = ((f"{self.x(value):.1f}", f"{self.y(value):.1f}", label) for value, label in marks)
+        return format_html_join(
+            "",
+            '<line class="grid" x1="{0}" y1="{3}" x2="{0}" y2="{4}"/><line class="grid" x1="{5}" y1="{1}" x2="{6}" y2="{1}"/>'
+            '<text x="{0}" y="{7}" text-anchor="middle">{2}</text>'
+            '<text x="{8}" y="{1}" dy="0.35em" text-anchor="end">{2}</text>',
+            ((x, y, label, _TOP, bottom, _LEFT, right, bottom + 14, _LEFT - 6) for x, y, label in places),
+        )

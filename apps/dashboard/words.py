@@ -31,9 +31,14 @@ SMALLER_IS_BETTER = {"log_loss", "brier", "calibration_error", "rmse", "mae", "i
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
 NEUTRAL = {"alert_rate", "interval_coverage", "interval_width", "calibration_error"}
 CURVES = {
-    "train_loss": _("Loss on the rows it learns from"),
-    "validation_loss": _("Loss on rows held back"),
-    "out_of_bag_score": _("Score on rows a tree has not seen"),
+    "train_loss": _("On the rows it learns from"),
+    "validation_loss": _("On rows held back"),
+    "out_of_bag_score": _("On rows that a tree has not seen"),
+}
+# What a curve measures, by task: the title of its axis.
+MEASURES = {
+    "classification": {"train_loss": "log_loss", "validation_loss": "log_loss", "out_of_bag_score": "accuracy"},
+    "regression": {"train_loss": "rmse", "validation_loss": "rmse", "out_of_bag_score": "r2"},
 }
 
 STAGES = {

@@ -1,10 +1,12 @@
 """A campaign's page at every stage of its life."""
 
 import json
+import re
 
 import pytest
 from django.urls import reverse
 
+from apps.dashboard.pages.campaigns import is_a_curve
 from apps.training import lifecycle
 from apps.training.selectors import last_seq
 from tests.dashboard.reading import Page
@@ -128,3 +130,91 @@ def test_the_list_shows_every_state(cast, invoices_of_acme, late_payers, browser
 
     assert page.faults == []
     assert {"Pending", "Training", "Failed", "Cancelled", "Completed"} <= {element.text for element in page.all("span")}
+
+
+def failed(model, version, *reasons: str):
+    """Make a campaign whose first runs died for these reasons and whose last one failed for the last."""
+    campaign = make_campaign(
+        model, dataset_version=version, stage="queued", parameters={"n_estimators": 20, "max_depth": None}
+    )
+    lifecycle.record_creation(campaign)
+    for reason in reasons[:-1]:
+        claim = lifecycle.claim(campaign.pk, {})
+        lifecycle.give_back(campaign.pk, claim.token, reason=reason, is_death=False)
+    claim = lifecycle.claim(campaign.pk, {})
+    lifecycle.report(campaign.pk, claim.token, progress=0.05, stage="fitting")
+    lifecycle.fail(campaign.pk, claim.token, reason=reasons[-1])
+    return campaign
+
+
+def test_one_that_failed_says_why_once_and_shows_no_progress(cast, invoices_of_acme, browser):
+    campaign = failed(make_model(cast.acme, target="late"), invoices_of_acme, "The worker that ran this training died.")
+
+    page = Page(browser(cast.viewer).get(address_of(campaign)))
+
+    assert page.text.count("The worker that ran this training died.") == 1
+    assert page.all("progress") == []
+    assert "Learning curve" not in page.text
+
+
+def test_each_attempt_is_told_with_its_reason_in_the_reader_s_language(cast, invoices_of_acme, browser):
+    stopped = "The worker was stopped; the training starts again when it is back."
+    campaign = failed(make_model(cast.acme, target="late"), invoices_of_acme, stopped, "The file is empty.")
+
+    in_english = Page(browser(cast.viewer).get(address_of(campaign)))
+    in_french = Page(browser(cast.viewer, "fr").get(address_of(campaign)))
+
+    assert stopped in in_english.text
+    assert "attempt 2" in in_english.text
+    assert "Le worker a été arrêté" in in_french.text
+    assert in_french.one("div", role="alert").text == "Le fichier est vide."
+
+
+def test_the_page_says_what_was_asked(cast, late_payers, browser):
+    campaign = late_payers.campaigns.get()
+
+    page = Page(browser(cast.viewer).get(address_of(campaign)))
+
+    facts = dict(zip([e.text for e in page.all("th")], range(99), strict=False))
+    assert {"Data set", "Rows", "Target", "Trees", "Depth", "Seed", "Duration"} <= set(facts)
+    assert reverse("dashboard:dataset", args=[campaign.dataset_version.dataset_id]) in page.links
+    assert "320 rows to learn from, 80 kept apart" in page.text
+    assert re.search(r"Duration \d+\.\d\ss", page.text)
+
+
+def test_an_algorithm_that_is_gone_still_shows_its_campaigns(cast, invoices_of_acme, browser):
+    campaign = failed(make_model(cast.acme, algorithm="oracle"), invoices_of_acme, "No such algorithm.")
+
+    page = Page(browser(cast.viewer).get(address_of(campaign)))
+
+    assert "n_estimators 20" in page.text
+
+
+@pytest.mark.parametrize(
+    ("history", "drawn"),
+    [([], False), ([{"step": 1, "loss": 1.0}], False), ([{"step": i, "trees": i} for i in range(9)], False),
+     ([{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}], True)],
+)  # fmt: skip
+def test_a_curve_has_two_points_of_something_measured(history, drawn):
+    assert is_a_curve(history) == drawn
+
+
+@pytest.mark.parametrize(
+    ("task", "measures"),
+    [("classification", {"out_of_bag_score": "Exactitude"}), ("regression", {"out_of_bag_score": "R²"}), ("anomaly", {})],
+)
+def test_the_axes_of_the_curve_are_named(cast, invoices_of_acme, browser, task, measures):
+    model = make_model(cast.acme, target="late", task=task)
+    campaign = make_campaign(model, dataset_version=invoices_of_acme, parameters={"n_estimators": 10})
+
+    page = Page(browser(cast.viewer, "fr").get(address_of(campaign)))
+
+    words = json.loads(page.one("script", id="words").text)
+    assert words["step"] == "arbres"
+    assert measures.items() <= words["measures"].items()
+
+
+def test_a_campaign_is_feminine_in_french(cast, late_payers, browser):
+    page = Page(browser(cast.viewer, "fr").get(address_of(late_payers.campaigns.get())))
+
+    assert page.all("span", data_part="status")[0].text == "Terminée"

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from apps.dashboard import charts
+from apps.dashboard.figures import duration, tick_labels, ticks
 from tests.dashboard.reading import Page
 
 ROOT = Path(__file__).resolve().parents[2] / "apps" / "dashboard"
@@ -179,3 +181,53 @@ def test_contributions_point_to_their_side():
     assert 'class="up"' in charts.signed_bar(2, 4, title="a")
     assert 'class="down" x="25.00" width="25.00"' in charts.signed_bar(-2, 4, title="a")
     assert 'width="0.00"' in charts.signed_bar(0, 0, title="a")
+
+
+@pytest.fixture
+def in_english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.mark.usefixtures("in_english")
+def test_points_of_any_scale_have_numbers_and_titles_on_both_axes():
+    drawn = charts.scatter([(0.5, 1.5), (72_616.0, 60_000.0)], title="t", x_label="predicted", y_label="observed")
+
+    words = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert [word for word in words if word.startswith("60")] == ["60,000"] * 2
+    assert words.count("0") == 0  # it lies below the least point
+    assert words[-2:] == ["predicted", "observed"]
+
+
+@pytest.mark.usefixtures("in_english")
+def test_shares_are_marked_as_percentages():
+    words = re.findall(r"<text[^>]*>([^<]*)</text>", charts.line([(0, 0), (1, 1)], title="t", x_label="x", y_label="y"))
+
+    assert words == ["0\u00a0%", "0\u00a0%", "25\u00a0%", "25\u00a0%", "50\u00a0%", "50\u00a0%",
+                     "75\u00a0%", "75\u00a0%", "100\u00a0%", "100\u00a0%", "x", "y"]  # fmt: skip
+
+
+@pytest.mark.usefixtures("in_english")
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0, 1, ["0.00", "0.25", "0.50", "0.75", "1.00"]),
+        (-3, 12, ["0", "5", "10"]),
+        (1, 1, ["1"]),
+        (0.00012, 0.00019, ["0.00012", "0.00014", "0.00016", "0.00018"]),
+        (0, 1e300, ["0", "2.5e+299", "5e+299", "7.5e+299", "1e+300"]),
+        (float("nan"), 1, ["nan"]),
+    ],
+)
+def test_the_numbers_of_an_axis_are_round_and_differ(low, high, labels):
+    assert tick_labels(ticks(low, high)) == labels
+
+
+@pytest.mark.usefixtures("in_english")
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "\u2013"), (0, "0.0 s"), (0.44, "0.4 s"), (48.2, "48 s"), (59.9, "1 min"), (200, "3 min 20 s"), (3_599.8, "1 h 00 min"),
+     (7_530, "2 h 06 min"), (-1, "0.0 s")],
+)  # fmt: skip
+def test_a_time_span_is_written_as_people_say_it(seconds, words):
+    assert duration(seconds).replace("\u00a0", " ") == words

@@ -106,6 +106,13 @@ def test_the_switch_is_remembered_and_leads_back(cast, browser):
     assert not evil.url.startswith("http")
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_switch_names_each_language_in_its_own_words(db, browser, language):
+    page = Page(browser(language=language).get(reverse("dashboard:sign_in")))
+
+    assert [(option.get("lang"), option.text) for option in page.all("option")] == [("en", "English"), ("fr", "Français")]
+
+
 def test_a_french_page_holds_no_english(cast, late_payers, browser, french):
     """No msgid whose French differs is seen on a French page."""
     english = {e.msgid for e in french if e.msgid != e.msgstr and len(e.msgid) > 12 and "%(" not in e.msgid}

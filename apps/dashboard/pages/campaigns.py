@@ -1,6 +1,7 @@
 """Campaigns: the list, and one as it runs."""
 
 import json
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,12 +10,13 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from apps.algorithms import catalog
 from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.selectors import scores_of
-from apps.dashboard.words import CURVES, METRICS, STAGES, STATUSES
+from apps.dashboard.words import CURVES, MEASURES, METRICS, STAGES, STATUSES, translated
 from apps.training.actions import cancel_campaign
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaign_as_json, campaigns_of, events_after, last_seq
@@ -33,31 +35,63 @@ def campaign_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Show one campaign; its page goes on by itself."""
     campaign = _find(visit, pk)
     facts = {**campaign_as_json(campaign), "seq": last_seq(campaign.pk)}
-    words = {
-        "stages": {code: str(text) for code, text in STAGES.items()},
-        "statuses": {code: str(text) for code, text in STATUSES.items()},
-        "left": _("about {time} left"),
-        "step": _("step"),
-        "metrics": {code: str(text) for code, text in {**METRICS, **CURVES}.items()},
-    }
-    events = [
-        {"at": event.at, "status": event.status, "word": STATUSES[event.status], "message": event.message}
-        for event in events_after(campaign.pk, 0)
-        if event.kind == "status"
-    ]
+    is_over = campaign.finished_at is not None
     return visit.render(
         "campaign.html",
         campaign=campaign,
         model=campaign.model,
-        has_versions=campaign.model.versions.exists(),
         facts=json.loads(dump_json(facts)),
-        words=words,
-        events=events,
+        words=_words(campaign),
+        events=_events(campaign),
+        settings=_settings(campaign),
+        split=campaign.version.evaluation.get("split", {}) if campaign.version else {},
+        seconds=facts["duration_seconds"] if is_over else None,
         stage=STAGES.get(campaign.stage, campaign.stage),
         status_word=STATUSES[campaign.status],
-        is_over=campaign.finished_at is not None,
+        is_over=is_over,
+        has_curve=not is_over or is_a_curve(facts["history"]),
         scores=scores_of(campaign.version) if campaign.version else [],
     )
+
+
+def is_a_curve(history: list[dict[str, Any]]) -> bool:
+    """Say whether there is a line to draw: two points at least of something measured."""
+    return sum(bool(point.keys() - {"step", "trees"}) for point in history) > 1
+
+
+def _words(campaign: TrainingCampaign) -> dict[str, Any]:
+    """Return what the page's script says."""
+    measures = MEASURES.get(campaign.model.task, {})
+    return {
+        "stages": {code: str(text) for code, text in STAGES.items()},
+        "statuses": {code: str(text) for code, text in STATUSES.items()},
+        "left": _("about {time} left"),
+        "step": _("trees") if "n_estimators" in campaign.parameters else _("step"),
+        "metrics": {code: str(text) for code, text in {**METRICS, **CURVES}.items()},
+        "measures": {curve: str(METRICS[measure]) for curve, measure in measures.items()},
+    }
+
+
+def _events(campaign: TrainingCampaign) -> list[dict[str, Any]]:
+    """Return each change of state; why it failed is told once, above."""
+    return [
+        {
+            "at": event.at,
+            "status": event.status,
+            "word": STATUSES[event.status],
+            "attempt": event.attempt,
+            "message": "" if event.message == campaign.error else event.message,
+        }
+        for event in events_after(campaign.pk, 0)
+        if event.kind == "status"
+    ]
+
+
+def _settings(campaign: TrainingCampaign) -> list[tuple[str, Any]]:
+    """Return the parameters by the names that the form gives them."""
+    declared = {service.slug: service.hyperparameters for service in catalog.entries()}.get(campaign.model.algorithm, ())
+    titles = {parameter.name: translated(parameter.title) for parameter in declared}
+    return [(titles.get(name, name), value) for name, value in campaign.parameters.items()]
 
 
 @require_POST

@@ -3,45 +3,19 @@
 from typing import Any
 
 from django import template
-from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.algorithms import catalog
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
+from apps.dashboard.figures import duration, figure, percent
 from apps.dashboard.words import KINDS
 
 register = template.Library()
-_PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
-NOTHING = "\u2013"  # what stands for a value that is not there
-
-
-@register.filter
-def figure(value: Any) -> str:
-    """Write a number shortly, in the reader's language; anything else as it is."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, bool):
-        return _("true") if value else _("false")
-    if not isinstance(value, int | float):
-        return str(value)
-    size = abs(value)
-    if not _PLAIN_FROM <= size < _PLAIN_TO and size != 0:
-        return number_format(f"{value:.4g}")
-    if isinstance(value, int) or value == int(value):
-        return number_format(int(value), decimal_pos=0, force_grouping=True)
-    places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
-    return number_format(round(value, places), decimal_pos=places, force_grouping=True)
-
-
-@register.filter
-def percent(value: Any) -> str:
-    """Write a share as a percentage."""
-    if value is None:
-        return NOTHING
-    rounded = round(100 * value, 1)
-    return f"{number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1)}\u00a0%"  # no break before the sign
+register.filter(figure)
+register.filter(percent)
+register.filter(duration)
 
 
 @register.filter

@@ -7,6 +7,7 @@
   let facts = JSON.parse(document.getElementById("facts").textContent);
   const { id } = root.dataset;
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  const word = (mapping, name) => (Object.hasOwn(mapping, name) ? mapping[name] : "");
   const isOver = (status) => ["completed", "failed", "cancelled"].includes(status);
   const curve = startCurve(document.getElementById("curve"));
 
@@ -15,7 +16,7 @@
     facts = next;
     part("bar").value = next.progress;
     part("percent").textContent = `${Math.round(next.progress * 100)} %`;
-    part("stage").textContent = words.stages[next.stage] || next.stage;
+    part("stage").textContent = word(words.stages, next.stage) || next.stage;
     part("left").textContent = next.eta_seconds ? words.left.replace("{time}", duration(next.eta_seconds)) : "";
     const badge = part("status");
     badge.textContent = words.statuses[next.status];
@@ -31,23 +32,33 @@
   function startCurve(place) {
     let plot = null;
     let shown = "";
+    const written = (number) => number.toLocaleString(document.documentElement.lang, { maximumSignificantDigits: 6 });
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     return {
       draw(history) {
+        if (!place) return;
         const names = [...new Set(history.flatMap((point) => Object.keys(point)))].filter((n) => n !== "step" && n !== "trees");
         const points = history.filter((point) => names.some((name) => name in point));
         if (!names.length || points.length < 2) return;
         const data = [points.map((p) => p.step), ...names.map((n) => points.map((p) => (n in p ? p[n] : null)))];
-        document.getElementById("no-curve").hidden = true;
+        document.getElementById("no-curve")?.remove();
         if (plot && shown === names.join()) return void plot.setData(data);
         if (plot) plot.destroy();
         shown = names.join();
-        const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+        const axis = {
+          stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") },
+          values: (_plot, numbers) => numbers.map(written), labelSize: 22,
+        };
+        const measured = [...new Set(names.map((name) => word(words.measures, name) || word(words.metrics, name)))];
         const colours = [colour("--accent"), colour("--warn"), colour("--bad"), colour("--good")];
+        const told = (_plot, number) => (number === null ? "–" : written(number));
         plot = new uPlot({
-          width: place.clientWidth, height: 280, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 60 }],
-          series: [{ label: words.step }, ...names.map((n, i) => ({ label: words.metrics[n] || n.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true }))],
+          width: place.clientWidth, height: 280, scales: { x: { time: false } },
+          axes: [{ ...axis, label: words.step }, { ...axis, size: 62, label: measured.length === 1 ? measured[0] : "" }],
+          series: [{ label: words.step, value: told }, ...names.map((name, i) => ({
+            label: word(words.metrics, name) || name.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true, value: told,
+          }))],
         }, data, place);
         window.addEventListener("resize", () => plot.setSize({ width: place.clientWidth, height: 280 }));
       },

@@ -1,0 +1,77 @@
+"""Numbers, shares and times as a reader writes them."""
+
+import math
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+NOTHING = "\u2013"  # what stands for a value that is not there
+_PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
+_NO_BREAK = "\u00a0"
+_MINUTE, _HOUR = 60, 3_600
+
+
+def figure(value: Any) -> str:
+    """Write a number shortly, in the reader's language; anything else as it is."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return _("true") if value else _("false")
+    if not isinstance(value, int | float):
+        return str(value)
+    size = abs(value)
+    if not _PLAIN_FROM <= size < _PLAIN_TO and size != 0:
+        return number_format(f"{value:.4g}")
+    if isinstance(value, int) or value == int(value):
+        return number_format(int(value), decimal_pos=0, force_grouping=True)
+    places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
+    return number_format(round(value, places), decimal_pos=places, force_grouping=True)
+
+
+def percent(value: Any) -> str:
+    """Write a share as a percentage."""
+    if value is None:
+        return NOTHING
+    rounded = round(100 * value, 1)
+    return f"{number_format(rounded, decimal_pos=0 if rounded == int(rounded) else 1)}{_NO_BREAK}%"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time span: 0.4 s, 48 s, 3 min 20 s, 2 h 05 min."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 10:
+        return f"{number_format(max(seconds, 0.0), decimal_pos=1)}{_NO_BREAK}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}{_NO_BREAK}s"
+    if whole < _HOUR:
+        minutes, rest = divmod(whole, _MINUTE)
+        return f"{minutes}{_NO_BREAK}min" + (f" {rest:02}{_NO_BREAK}s" if rest else "")
+    hours, rest = divmod(round(seconds / _MINUTE), _MINUTE)
+    return f"{hours}{_NO_BREAK}h {rest:02}{_NO_BREAK}min"
+
+
+def ticks(low: float, high: float, *, about: int = 4) -> list[float]:
+    """Return round numbers from `low` to `high`, some `about` of them."""
+    spread = high - low
+    if not (math.isfinite(spread) and spread > 0):
+        return [low]
+    rough = spread / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next((m * power for m in (1, 2, 2.5, 5) if m * power >= rough), 10 * power)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [i * step for i in range(first, last + 1)]
+
+
+def tick_labels(places: list[float]) -> list[str]:
+    """Write round numbers with as many decimals as they need to differ, all with the same number of them."""
+    if len(places) < 2:
+        return [figure(place) for place in places]
+    step = abs(places[1] - places[0])
+    if max(abs(place) for place in places) >= 1e7 or step < 1e-5:
+        return [number_format(f"{place:.3g}") for place in places]
+    decimals = next((d for d in range(7) if math.isclose(round(step, d), step, rel_tol=1e-6)), 7)
+    return [number_format(round(place, decimals), decimal_pos=decimals, force_grouping=True) for place in places]
