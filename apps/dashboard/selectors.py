@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from apps.core import clock
 from apps.dashboard.words import METRICS, NEUTRAL, SMALLER_IS_BETTER
+from apps.datasets.models import Dataset
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
@@ -88,3 +89,14 @@ def prediction_days(workspace_ids: list[UUID]) -> list[tuple[Any, int]]:
     found = dict(logs.order_by().annotate(day=TruncDate("at")).values_list("day").annotate(Sum("row_count")))
     days = [first + timedelta(days=i) for i in range(DAYS)]
     return [(day, found.get(day, 0)) for day in days]
+
+
+def archived_models(workspace_ids: list[UUID]) -> QuerySet[RegisteredModel]:
+    """Return the archived models of these workspaces, the last archived first."""
+    found = RegisteredModel.objects.in_workspaces(workspace_ids).filter(archived_at__isnull=False)
+    return found.select_related("workspace").order_by("-archived_at")
+
+
+def archived_datasets(workspace_ids: list[UUID]) -> QuerySet[Dataset]:
+    """Return the archived data sets of these workspaces, the last archived first."""
+    return Dataset.objects.in_workspaces(workspace_ids).filter(archived_at__isnull=False).order_by("-archived_at")

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from apps.dashboard.pages import campaigns, datasets, editing, home, keys, models, retraining, sign_in
+from apps.dashboard.pages import archiving, campaigns, datasets, editing, home, keys, models, retraining, sign_in
 
 app_name = "dashboard"
 
@@ -14,10 +14,13 @@ urlpatterns = [
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/upload/", datasets.upload, name="upload"),
     path("datasets/<uuid:pk>/", datasets.dataset_detail, name="dataset"),
+    path("datasets/<uuid:pk>/archive/", archiving.archive_dataset, name="archive_dataset"),
+    path("datasets/<uuid:pk>/discard/", archiving.discard_upload, name="discard_upload"),
     path("models/", models.model_list, name="models"),
     path("models/new/", editing.new_model, name="new_model"),
     path("models/<uuid:pk>/", models.model_detail, name="model"),
     path("models/<uuid:pk>/edit/", editing.edit_model, name="edit_model"),
+    path("models/<uuid:pk>/archive/", archiving.archive_model, name="archive_model"),
     path("models/<uuid:pk>/try/", models.try_model, name="try_model"),
     path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),

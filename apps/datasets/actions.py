@@ -1,4 +1,4 @@
-"""Verbs on datasets: take an upload, check it again, archive."""
+"""Verbs on datasets: take an upload, check it again, archive, remove what was refused."""
 
 import logging
 from pathlib import PurePath
@@ -77,3 +77,21 @@ def archive_dataset(*, dataset: Dataset, actor: Actor) -> None:
     found.archived_at = clock.now()
     found.save(update_fields=["archived_at"])
     record_audit(actor=actor, workspace_id=found.workspace_id, verb="dataset.archive", target=found)
+
+
+@transaction.atomic
+def discard_refused(*, version: DatasetVersion, actor: Actor) -> bool:
+    """Remove an upload that was refused, and its data set if nothing else is in it; return whether the data set is left.
+
+    Nothing can have been made of such a version; its file goes with the daily sweep.
+    """
+    dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+    if version.status != DatasetVersion.Status.REFUSED:
+        raise Conflict("Only an upload that was refused can be removed. Archive the data set instead.")
+    details = {"number": version.number, "file": version.original_name}
+    record_audit(actor=actor, workspace_id=dataset.workspace_id, verb="dataset.discard", target=version, details=details)
+    version.delete()
+    is_left = dataset.versions.exists()
+    if not is_left:
+        dataset.delete()
+    return is_left

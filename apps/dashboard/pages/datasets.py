@@ -12,6 +12,7 @@ from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import checked
+from apps.dashboard.selectors import archived_datasets
 from apps.datasets.actions import register_upload
 from apps.datasets.api.serializers import UploadSerializer
 from apps.datasets.api.views import wait_for_check
@@ -24,7 +25,8 @@ from apps.registry.models import RegisteredModel
 def dataset_list(visit: Visit) -> HttpResponseBase:
     """Show the data sets of the workspace, and the upload."""
     rows = [(dataset, latest_version(dataset)) for dataset in datasets_of(visit.workspace_ids)]
-    return visit.render("datasets.html", rows=rows, most_bytes=settings.UPLOAD_MAX_BYTES)
+    archived = archived_datasets(visit.workspace_ids) if "archived" in visit.request.GET else None
+    return visit.render("datasets.html", rows=rows, archived=archived, most_bytes=settings.UPLOAD_MAX_BYTES)
 
 
 @require_POST
@@ -51,8 +53,11 @@ def upload(visit: Visit) -> HttpResponseBase:
 
 @page
 def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
-    """Show what the newest version of a data set holds."""
-    dataset = _find(visit, pk)
+    """Show what the newest version of a data set holds, also of an archived one."""
+    dataset = archived_datasets(visit.access.workspace_ids).filter(pk=pk).first()
+    if dataset is None:
+        dataset = find_dataset(visit, pk)
+    visit.turn_to(dataset.workspace_id)
     version = latest_version(dataset)
     models = RegisteredModel.objects.in_workspaces([dataset.workspace_id]).filter(
         archived_at=None, campaigns__dataset_version__dataset=dataset
@@ -69,7 +74,8 @@ def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     )
 
 
-def _find(visit: Visit, pk: UUID) -> Dataset:
+def find_dataset(visit: Visit, pk: UUID) -> Dataset:
+    """Return a data set of the visitor's workspaces and look at its workspace, or raise 404."""
     dataset = datasets_of(visit.access.workspace_ids).filter(pk=pk).first()
     if dataset is None:
         raise Http404

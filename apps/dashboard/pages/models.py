@@ -15,9 +15,10 @@ from apps.algorithms.schema import ColumnKind
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard import charts
+from apps.dashboard.figures import iso_of
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import checked
-from apps.dashboard.selectors import model_rows, scores_of
+from apps.dashboard.selectors import archived_models, model_rows, scores_of
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions as predictions
 from apps.registry.actions import promote_version, rollback_model
@@ -40,13 +41,19 @@ _INPUTS = {
 @page
 def model_list(visit: Visit) -> HttpResponseBase:
     """Show the models of the workspace."""
-    return visit.render("models.html", rows=model_rows(visit.workspace_ids))
+    archived = archived_models(visit.workspace_ids) if "archived" in visit.request.GET else None
+    return visit.render("models.html", rows=model_rows(visit.workspace_ids), archived=archived)
 
 
 @page
 def model_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
-    """Show one model."""
-    return show_model(visit, find_model(visit, pk))
+    """Show one model; what stays of it when it is archived."""
+    archived = archived_models(visit.access.workspace_ids).filter(pk=pk).first()
+    if archived is None:
+        return show_model(visit, find_model(visit, pk))
+    visit.turn_to(archived.workspace_id)
+    campaigns = campaigns_of([archived.workspace_id]).filter(model=archived)[:_RECENT]
+    return visit.render("archived_model.html", model=archived, versions=_version_rows(archived), campaigns=campaigns)
 
 
 def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: Any) -> HttpResponseBase:
@@ -188,6 +195,8 @@ def _typed(kind: ColumnKind, text: str) -> Any:
         return int(number) if kind == ColumnKind.INTEGER and number.is_integer() else number
     if kind == ColumnKind.BOOLEAN:
         return {"true": True, "false": False}.get(text.lower(), text)
+    if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
+        return iso_of(text)
     return text
 
 
