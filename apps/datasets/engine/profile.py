@@ -43,7 +43,8 @@ def profile_table(path: Path, copied: Copied) -> Profile:
     for name, kind in copied.kinds.items():
         facts = _text_facts(file, name, copied.rows) if kind == ColumnKind.CATEGORY else _other_facts(file, name, kind)
         profile.columns.append({"name": name, "dtype": str(kind), **facts})
-        profile.warnings += _column_warnings(profile.columns[-1], copied.rows)
+    for column in profile.columns:
+        profile.warnings += _column_warnings(column, copied.rows, is_last=column is profile.columns[-1])
     profile.warnings += _paired_warnings(file, profile.columns)
     return profile
 
@@ -134,7 +135,7 @@ def _histogram(values: npt.NDArray[np.float64]) -> dict[str, Any] | None:
     return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def _column_warnings(column: dict[str, Any], rows: int) -> list[dict[str, Any]]:
+def _column_warnings(column: dict[str, Any], rows: int, *, is_last: bool) -> list[dict[str, Any]]:
     name, known = column["name"], rows - column["missing"]
     if not known:
         return [_warning(name, "all_missing", "The column holds no value.")]
@@ -146,15 +147,15 @@ def _column_warnings(column: dict[str, Any], rows: int) -> list[dict[str, Any]]:
     identifies = column["dtype"] in {ColumnKind.TEXT, ColumnKind.CATEGORY, ColumnKind.INTEGER}
     if identifies and rows >= PREVIEW_ROWS and column["distinct"] == known == rows:
         found.append(_warning(name, "identifier", "Every row has its own value: this looks like an identifier."))
-    few = 2 <= column["distinct"] <= TOP_CATEGORIES and "rarest" in column
-    if few and column["rarest"] / known < RARE_SHARE:
-        share = column["rarest"] / known
-        found.append(
-            _warning(
-                name, "imbalance", f"The rarest value makes up {share:.1%} of the rows; as a target it is hard to learn."
-            )
-        )
+    if _may_be_label(column, is_last=is_last) and column["rarest"] / known < RARE_SHARE:
+        words = f"The rarest value stands in {column['rarest']} of {known} rows; as a target it is hard to learn."
+        found.append(_warning(name, "imbalance", words))
     return found
+
+
+def _may_be_label(column: dict[str, Any], *, is_last: bool) -> bool:
+    """Tell a plausible label from a feature with rare categories: two values, or the last column with a few."""
+    return "rarest" in column and 2 <= column["distinct"] <= (TOP_CATEGORIES if is_last else 2)
 
 
 def _paired_warnings(file: pq.ParquetFile, columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
