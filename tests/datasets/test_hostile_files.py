@@ -178,4 +178,4 @@ def test_numbers_beyond_a_double_are_counted_and_mixed_columns_name_their_rows(t
     found = {(w["column"], w["code"]): w["detail"] for w in copied.warnings}
     assert set(found) == {("big", "not_finite"), ("mixed", "mixed")}
     assert found["big", "not_finite"].startswith("2 values")
-    assert found["mixed", "mixed"].endswith("row 3.")
+    assert found["mixed", "mixed"].endswith("row 3 (abc).")

@@ -73,6 +73,24 @@ def test_how_the_file_was_read_is_told(tmp_path):
     assert "date: dates read as day/month/year" in reading["notes"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "notes", "decimal"),
+    [
+        (["1 036", "17"], ["v: thousands space"], "."),
+        (["1 036,5", "17"], ["v: decimal comma", "v: thousands space"], ","),
+        (["1.036.000", "17"], ["v: thousands point"], "."),
+        (["1'036.50", "17"], ["v: thousands apostrophe"], "."),
+        (["1 036 €", "17 €"], ["v: thousands space", "v: currency sign"], "."),
+        (["0,5 %", "12 %"], ["v: percents, 12 % read as 12", "v: decimal comma"], ","),
+        (["1.5", "17"], [], "."),
+    ],
+)
+def test_the_reading_names_what_is_there(cells, notes, decimal, tmp_path):
+    _copied, _profile, reading = read(tmp_path, "".join(f"{cell};k\n" for cell in ["v", *cells]).encode())
+
+    assert (reading["notes"], reading["decimal"]) == (notes, decimal)
+
+
 def test_the_same_values_have_one_hash_however_they_were_written(tmp_path):
     hashes = {read(tmp_path, content)[0].content_hash for content in FRENCH_PACK.values()}
 
@@ -85,6 +103,15 @@ def test_the_same_values_have_one_hash_however_they_were_written(tmp_path):
         (["1,234.50", "7"], [1234.5, 7.0], "number"),
         (["1e3", "-.5"], [1000.0, -0.5], "number"),
         (["12,50 €", "3,00 €"], [12.5, 3.0], "number"),
+        (["1 036", "17"], [1036, 17], "integer"),
+        ([f"1{NARROW}036{NARROW}000", "-2'000"], [1_036_000, -2000], "integer"),
+        (["1,036", "17"], [1036, 17], "integer"),
+        (["1 036.5", "17"], [1036.5, 17.0], "number"),
+        (["012 345 678", "732 829 320"], ["012 345 678", "732 829 320"], "category"),
+        (["0,5 %", f"12{NO_BREAK}%"], [0.5, 12.0], "number"),
+        (["0.5%", "1,036%"], [0.5, 1036.0], "number"),
+        (["-0,5 %", ""], [-0.5, None], "number"),
+        (["12 %", "12"], ["12 %", "12"], "category"),
         (["01", "2"], ["01", "2"], "category"),
         (["NA", "FR"], ["NA", "FR"], "category"),
         (["NA", "3"], [None, 3], "integer"),
@@ -112,6 +139,11 @@ def test_cells_become_what_they_mean(cells, values, kind, tmp_path):
         (b"a,b\n", "no_rows", 1),
         (b"a,b\n1,2,3\n4,5\n", "ragged_row", 2),
         (b"a,b\n1,2\n3\n", "ragged_row", 3),
+        (b"\n\na,b\n1,2\n3\n", "ragged_row", 5),
+        (b'""\n', "empty", None),
+        (b'a,b\n1,2\n"3,4\n5,6\n', "open_quote", 3),
+        (b'a,b\n1,"2\n3,4\n5,6\n', "open_quote", 2),
+        (b'"a,b\n1,2\n3,4\n', "open_quote", 1),
         (b"PK\x03\x04....", "not_a_table", None),
         (b"\x80\x04\x95pickle", "not_a_table", None),
         (b"a,b\n1,\x00\x00\x00\n", "binary", None),
@@ -125,6 +157,45 @@ def test_what_cannot_be_read_is_refused_with_the_row(content, code, row, tmp_pat
 
     assert (problem["code"], problem["row"]) == (code, row)
     assert problem["detail"].endswith((".", "?"))
+
+
+def test_a_ragged_row_is_told_in_good_grammar(tmp_path):
+    assert refused(tmp_path, b"a,b\n3\n")[0]["detail"] == "This row has 1 cell; the header names 2 columns."
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Comptage 2024;;", "Comptage 2024", "Comptage 2024;;\n;;", "Comptage 2024\n\nnid par nid", '"Comptage\n2024";;'],
+)
+def test_a_title_above_the_header_is_skipped_with_a_warning(title, tmp_path):
+    content = f"{title}\nville;jour;nids\nParis;lundi;3\nLyon;mardi;x\n"
+    row = title.count("\n") + 2
+
+    copied, profile, _reading = read(tmp_path, content.encode())
+
+    assert profile.preview == [
+        {"ville": "Paris", "jour": "lundi", "nids": "3"}, {"ville": "Lyon", "jour": "mardi", "nids": "x"},
+    ]  # fmt: skip
+    warned = {w["code"]: w["detail"] for w in copied.warnings}
+    assert f"names are taken from row {row}" in warned["title"]
+    assert f"row {row + 2} (x)" in warned["mixed"]
+    content += "Nice;jeudi;4\n" * 10 + "Nice;jeudi\n"
+    assert refused(tmp_path, content.encode())[0]["row"] == row + 13
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"a,,\n1,2,3\n4,5,6\n", ["a", "column_2", "column_3"]),
+        (b"comment\nhello, world\nfoo, bar\nbaz, qux\n", ["comment"]),
+        (b",x,y\n0,1,2\n1,3,4\n", ["column_1", "x", "y"]),
+        (b"code\n12\n17\n", ["code"]),
+    ],
+)
+def test_what_is_no_title_is_not_skipped(content, names, tmp_path):
+    copied, _profile, _reading = read(tmp_path, content)
+
+    assert list(copied.kinds) == names
 
 
 def test_every_ragged_row_is_named_up_to_a_hundred(tmp_path):
@@ -151,6 +222,40 @@ def test_warnings_of_a_careful_colleague(tmp_path):
     assert {(w["column"], w["code"]) for w in profile.warnings} >= {
         ("scaled", "leakage"), ("flat", "constant"), ("label", "imbalance"), ("twin", "duplicate_column"), ("x", "identifier"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["01/02/2024"] * 20 + ["31/02/2024"], "20 of 21 values are dates, yet it is read as text because of others: row 22 (31/02/2024)."),
+        (["12/31/2024"] * 20 + ["02/30/2024"], "row 22 (02/30/2024)."),
+        (["2024-01-31"] * 20 + ["2023-02-29", "hier"], "row 22 (2023-02-29), 23 (hier)."),
+        (["01/02/2024 10:00"] * 20 + ["31/04/2024 10:00"], "row 22 (31/04/2024 10:00)."),
+        (["2024-01-31 10:00", "2024-01-31"] * 10, "Every value starts with a date"),
+        (["0,5 %"] * 20 + ["peu"], "20 of 21 values are numbers, yet it is read as text because of others: row 22 (peu)."),
+        (["1 036"] * 20 + ["peu"], "row 22 (peu)."),
+        (["12 %"] * 20 + ["12"], "20 of 21 values carry a percent sign"),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_nearly_of_a_type_is_told_with_the_rows_at_fault(cells, words, tmp_path):
+    copied, _profile, _reading = read(tmp_path, "".join(f"{cell};k\n" for cell in ["v", *cells]).encode())
+
+    assert [(w["column"], w["code"]) for w in copied.warnings] == [("v", "mixed")]
+    assert words in copied.warnings[0]["detail"]
+
+
+def test_only_a_plausible_label_is_called_imbalanced(tmp_path):
+    rows = "".join(
+        f"{'rare' if i == 7 else 'ab'[i % 2]},{'yes' if i in {3, 4} else 'no'},{i % 5},{'abc'[i % 2 if i else 2]}\n"
+        for i in range(100)
+    )
+
+    _copied, profile, _reading = read(tmp_path, f"purpose,late,level,class\n{rows}".encode())
+
+    assert [(w["column"], w["detail"].split(";")[0]) for w in profile.warnings if w["code"] == "imbalance"] == [
+        ("late", "The rarest value stands in 2 of 100 rows"),
+        ("class", "The rarest value stands in 1 of 100 rows"),
+    ]
 
 
 def test_the_profile_counts_exactly(tmp_path):

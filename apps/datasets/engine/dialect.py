@@ -1,8 +1,13 @@
-"""From unknown bytes to UTF-8 text with a known separator and header; caps are checked before any parser runs."""
+"""From unknown bytes to UTF-8 text with a known separator and header; caps are checked before any parser runs.
+
+The header is the first row with a filled cell, unless that is a title: up to five lines with one filled cell at the left, above
+a row of names and rows as wide as it. Titles are skipped with a warning. Rows are counted as in the file, from 1.
+"""
 
 import codecs
 import csv
 import io
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,6 +22,9 @@ LONGEST_HEADER = 200
 _BLOCK = 4 * 1024**2
 _SAMPLE = 256 * 1024
 _SAMPLE_LINES = 200
+MOST_TITLES = 5
+_MOST_ALIKE = 0.9
+_NUMBER = re.compile(r"\s*[+-]?[\d.,]+\s*$")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -63,6 +71,7 @@ class Reading:
     path: Path | None = None
     names: list[str] = field(default_factory=list)
     header_bytes: int = 0
+    header_row: int = 1
     odd_quotes: bool = False  # a quote is left open, or stands inside a text
     decimal: str = "."
     notes: list[str] = field(default_factory=list)
@@ -177,20 +186,73 @@ def _header(path: Path, reading: Reading) -> Reading:
     if not sample.strip():
         raise Refused.because("empty", "The file holds no text.")
     reading.separator = _separator(sample)
-    lines = _CountedLines(sample)
-    try:
-        names = next(row for row in csv.reader(lines, delimiter=reading.separator) if any(cell.strip() for cell in row))
-    except csv.Error as error:
-        raise Refused.because("header", f"The header cannot be read: {error}.", row=1) from error
+    rows, fault = _sampled_rows(sample, reading.separator)
+    if not rows:
+        words = f"The header cannot be read: {fault}." if fault else "The file holds no text."
+        raise Refused.because("header" if fault else "empty", words, row=1 if fault else None)
+    titles = _titles([row.cells for row in rows], reading.separator)
+    header = rows[titles]
+    names = header.cells
+    if reading.odd_quotes and any("\n" in name for name in names):
+        words = "A quote is opened in the header and the quotes of the file do not pair; close it, or double it."
+        raise Refused.because("open_quote", words, row=header.first)
     if len(names) > settings.UPLOAD_MAX_COLUMNS:
         limit = settings.UPLOAD_MAX_COLUMNS
         raise Refused.because(
-            "too_many_columns", f"The header names {len(names)} columns; at most {limit} are accepted.", row=1
+            "too_many_columns", f"The header names {len(names)} columns; at most {limit} are accepted.", row=header.line
         )
     bom = len(codecs.BOM_UTF8) if encoded_bom(path) else 0
-    reading.header_bytes = bom + len(lines.taken.encode())
+    reading.header_bytes, reading.header_row = bom + header.end, header.line
+    if titles:
+        shown = next(cell.strip() for row in rows[:titles] for cell in row.cells if cell.strip())[:60]
+        words = f"What stands above row {header.line} ({shown}) is a title; the names are taken from row {header.line}."
+        _renamed(reading, None, "title", words)
     reading.names = clean_names(names, reading)
     return reading
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the sample, with the numbers of its first and last line and the bytes up to its end."""
+
+    cells: list[str]
+    first: int
+    line: int
+    end: int
+
+
+def _sampled_rows(sample: str, separator: str) -> tuple[list[_Row], str]:
+    """Return rows from the first with a filled cell on, and why they end where one cannot be parsed."""
+    lines = _CountedLines(sample)
+    reader = csv.reader(lines, delimiter=separator)
+    rows: list[_Row] = []
+    before = 0
+    try:
+        for cells in reader:
+            if rows or any(cell.strip() for cell in cells):
+                end = len(lines.taken.encode()) if len(rows) <= MOST_TITLES else 0
+                rows.append(_Row(cells, before + 1, reader.line_num, end))
+            before = reader.line_num
+            if len(rows) >= _SAMPLE_LINES:
+                break
+    except csv.Error as error:  # a cell longer than the module reads
+        return rows, str(error)
+    return rows, ""
+
+
+def _titles(rows: list[list[str]], separator: str) -> int:
+    """Count the rows above the header that are a title; 0 when the first is the header itself."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows[: MOST_TITLES + 1]]
+    at = next((place for place, count in enumerate(filled) if count > 1), 0)
+    if at == 0 or not all(count == 0 or row[0].strip() for row, count in zip(rows[:at], filled, strict=False)):
+        return 0
+    header, below = rows[at], [row for row in rows[at + 1 :] if row]
+    if not all(cell.strip() and not _NUMBER.match(cell) for cell in header):
+        return 0
+    if separator == "," and any(cell.startswith(" ") for cell in header):
+        return 0  # prose, not cells
+    alike = sum(len(row) == len(header) for row in below)
+    return at if below and alike >= _MOST_ALIKE * len(below) else 0
 
 
 def encoded_bom(path: Path) -> bool:
@@ -219,16 +281,8 @@ def _separator(sample: str) -> str:
     best, best_score = "", (-1.0, 0)
     narrow: list[str] = []  # those under which there is one column, everywhere
     for separator in SEPARATORS:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
-        widths: list[int] = []
-        try:
-            for row in rows:
-                if row:
-                    widths.append(len(row))
-                if len(widths) >= _SAMPLE_LINES:
-                    break
-        except csv.Error:
-            pass  # a cell longer than the module reads, or a torn quote: judge by the rows before it
+        rows = [row.cells for row in _sampled_rows(sample, separator)[0]]
+        widths = [len(row) for row in rows[_titles(rows, separator) :] if row]
         if set(widths) == {1}:
             narrow.append(separator)
         if not widths or widths[0] < 2:
@@ -264,5 +318,5 @@ def clean_names(names: list[str], reading: Reading) -> list[str]:
     return clean
 
 
-def _renamed(reading: Reading, column: str, code: str, detail: str) -> None:
+def _renamed(reading: Reading, column: str | None, code: str, detail: str) -> None:
     reading.warnings.append({"column": column, "code": code, "detail": detail})

@@ -1,11 +1,12 @@
 """What a column of text holds: candidates are tried over the whole file, the first that fits every value wins.
 
 Formats are those of French and English offices: decimal comma or point, thousands by space (plain, no-break, narrow),
-apostrophe, point or comma, a currency sign; ISO, day-first and, where nothing else fits, month-first dates.
+apostrophe, point or comma, a currency sign or a percent sign on every value (12 % is read as 12); ISO, day-first and, where
+nothing else fits, month-first dates.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
@@ -15,20 +16,28 @@ from apps.algorithms.schema import ColumnKind
 
 MISSING = pa.array(["", "NaN", "nan", "NULL", "null", "N/A", "n/a", "#N/A", "None"])
 MISSING_NUMBER = pa.array(["", "NaN", "nan", "NULL", "null", "N/A", "n/a", "#N/A", "None", "NA", "na", "-", "ND", "nd"])
-_SPACE_CLASS = "[ \u00a0\u202f\u2009'\u2019]"
+_SPACES = " \u00a0\u202f\u2009"
+_APOSTROPHES = "'\u2019"
+_SPACE_CLASS = f"[{_SPACES}{_APOSTROPHES}]"
 _INTEGER = r"^[+-]?(0|[1-9]\d{0,17})$"
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-NUMERIC = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"
 _INFINITE = r"^[+-]?(inf|infinity|Inf|Infinity|INF)$"
 _COMMA = rf"^[+-]?(\d{{1,18}}|\d{{1,3}}({_SPACE_CLASS}\d{{3}})+|\d{{1,3}}(\.\d{{3}})+)(,\d+)?$"
 _POINT = rf"^[+-]?(\d{{1,18}}|\d{{1,3}}({_SPACE_CLASS}\d{{3}})+|\d{{1,3}}(,\d{{3}})+)(\.\d+)?$"
+_GROUPS = r"^[+-]?(\d{{1,18}}|[1-9]\d{{0,2}}({mark}\d{{3}}){{1,5}})$"
 _CURRENCY = r"^(?:[€$£]\s*)|(?:\s*(?:[€$£]|EUR|USD))$"
+_PERCENT = rf"[{_SPACES}]*%$"
+AMOUNT = (
+    rf"^(?:[€$£]\s*)?[+-]?(?:\d{{1,3}}(?:{_SPACE_CLASS}\d{{3}})+(?:[.,]\d+)?|\d{{1,3}}(?:\.\d{{3}})+(?:,\d+)?|"
+    rf"\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)(?:[{_SPACES}]*(?:[€$£%]|EUR|USD))?$"
+)
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _ANY_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}$"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 _ANY_TIME = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4} \d{1,2}:\d{2}(:\d{2})?$"
 _STAMP = pa.timestamp("us")
-_CODE = r"^[+-]?0\d+$|^\+\d{8,}$"  # postcodes, phone numbers: digits that are no amount
+# Postcodes, phone numbers, "012 345 678" of a company: digits that are no amount.
+_CODE = rf"^[+-]?0\d+$|^\+\d{{8,}}$|^[+-]?0\d{{0,2}}({_SPACE_CLASS}\d{{3}})+$"
 _FIRST = pa.scalar(datetime.min, _STAMP)  # noqa: DTZ901  (canonical times carry no zone)
 _LAST = pa.scalar(datetime.max, _STAMP)  # noqa: DTZ901
 
@@ -37,12 +46,18 @@ Parse = Callable[[pa.Array], pa.Array | None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to read a column: `parse` answers None when a value does not fit."""
+    """One way to read a column: `parse` answers None when a value does not fit; `marks` are what it may meet in them."""
 
     name: str
     kind: ColumnKind
     parse: Parse
     note: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    def met(self, values: pa.Array) -> list[str]:
+        """Name what is to be said of how these values are written."""
+        found = [name for name, mark in self.marks.items() if pc.any(pc.match_substring_regex(values, mark)).as_py()]
+        return [self.note, *found] if self.note else found
 
 
 def _fits(values: pa.Array, pattern: str) -> bool:
@@ -87,6 +102,24 @@ def _written(values: pa.Array, pattern: str, drop: str, decimal: str) -> pa.Arra
     if decimal == ",":
         values = pc.replace_substring(values, ",", ".")
     return _finite(pc.cast(_unsigned(values), pa.float64()))
+
+
+def _whole(groups: str, drop: str) -> Parse:
+    pattern = _GROUPS.format(mark=groups)
+
+    def parse(values: pa.Array) -> pa.Array | None:
+        if not _fits(values, pattern) or _any_code(values):
+            return None
+        return pc.cast(_unsigned(pc.replace_substring_regex(values, drop, "")), pa.int64())
+
+    return parse
+
+
+def _percents(parse: Parse) -> Parse:
+    def parse_percents(values: pa.Array) -> pa.Array | None:
+        return parse(pc.replace_substring_regex(values, _PERCENT, "")) if _fits(values, _PERCENT) else None
+
+    return parse_percents
 
 
 def _comma_numbers(values: pa.Array) -> pa.Array | None:
@@ -169,19 +202,59 @@ def _stamps(values: pa.Array, order: str) -> pa.Array | None:
     return stamps if there is not False else None  # Arrow reads 31 February as 3 March
 
 
+def date_masks(values: pa.Array) -> dict[str, pa.Array]:
+    """Tell, for each way to write dates, which of these texts are one that exists; nothing where none looks like one."""
+    if not pc.any(pc.match_substring_regex(values, r"^\d{1,4}[/.-]\d{1,2}[/.-]\d")).as_py():
+        return {}
+    days = pc.replace_substring_regex(values, r"[T ]\d{1,2}:.*$", "")
+    slashed = pc.replace_substring_regex(days, r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})$", r"\1/\2/\3")
+    ways = {"iso": (days, _ISO_DATE, "%Y-%m-%d", r"^\d{4}-\d{2}-(\d{2})$")}
+    ways["day-first"] = (slashed, _ANY_DATE, _DAY_FIRST, r"^(\d{1,2})/\d{1,2}/\d{4}$")
+    ways["month-first"] = (slashed, _ANY_DATE, _MONTH_FIRST, r"^\d{1,2}/(\d{1,2})/\d{4}$")
+    return {name: _existing(*way) for name, way in ways.items()}
+
+
+def _existing(texts: pa.Array, shape: str, order: str, day: str) -> pa.Array:
+    shaped = pc.if_else(pc.match_substring_regex(texts, shape), texts, pa.scalar(None, pa.string()))
+    stamps = pc.strptime(shaped, format=order, unit="s", error_is_null=True)
+    days = pc.cast(pc.replace_substring_regex(shaped, day, r"\1"), pa.int64())
+    return pc.fill_null(pc.equal(pc.day(stamps), days), False)
+
+
 _DAY_FIRST, _MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"
+
+
+DECIMAL_COMMA = "decimal comma"
+_CURRENCY_MARK = {"currency sign": r"[€$£]|EUR|USD"}
+_GROUP_MARKS = {
+    "thousands space": rf"\d[{_SPACES}]\d",
+    "thousands apostrophe": rf"\d[{_APOSTROPHES}]\d",
+}
+_COMMA_MARKS = {DECIMAL_COMMA: ",", "thousands point": r"\.", **_GROUP_MARKS, **_CURRENCY_MARK}
+_POINT_MARKS = {"thousands comma": ",", **_GROUP_MARKS, **_CURRENCY_MARK}
 
 
 def candidates(*, comma_is_decimal: bool) -> list[Candidate]:
     """Return the ways to read a column, in the order of preference."""
-    comma = Candidate("comma", ColumnKind.NUMBER, _comma_numbers, "decimal comma")
-    point = Candidate("point", ColumnKind.NUMBER, _point_numbers, "thousands separated")
-    written = [comma, point] if comma_is_decimal else [point, comma]
+    whole = Candidate("whole with groups", ColumnKind.INTEGER, _whole(_SPACE_CLASS, _SPACE_CLASS), marks=_GROUP_MARKS)
+    comma = Candidate("comma", ColumnKind.NUMBER, _comma_numbers, marks=_COMMA_MARKS)
+    point = Candidate("point", ColumnKind.NUMBER, _point_numbers, marks=_POINT_MARKS)
+    whole_points = Candidate("whole with points", ColumnKind.INTEGER, _whole(r"\.", r"\."), marks=_COMMA_MARKS)
+    whole_commas = Candidate("whole with commas", ColumnKind.INTEGER, _whole(",", ","), marks=_POINT_MARKS)
+    number = Candidate("number", ColumnKind.NUMBER, _plain_numbers)
+    written = [whole_points, comma, point] if comma_is_decimal else [whole_commas, point, comma]
+    percents = [
+        Candidate(f"percent, {way.name}", ColumnKind.NUMBER, _percents(way.parse), "percents, 12 % read as 12", way.marks)
+        for way in (number, *written)
+        if way.kind == ColumnKind.NUMBER
+    ]
     return [
         Candidate("boolean", ColumnKind.BOOLEAN, _booleans),
         Candidate("integer", ColumnKind.INTEGER, _integers),
-        Candidate("number", ColumnKind.NUMBER, _plain_numbers),
+        number,
+        whole,
         *written,
+        *percents,
         Candidate("iso date", ColumnKind.DATE, _iso_dates),
         Candidate("day-first date", ColumnKind.DATE, _dates(_DAY_FIRST), "dates read as day/month/year"),
         Candidate("month-first date", ColumnKind.DATE, _dates(_MONTH_FIRST), "dates read as month/day/year"),

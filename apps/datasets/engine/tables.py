@@ -15,12 +15,19 @@ from django.conf import settings
 
 from apps.algorithms.schema import ColumnKind
 from apps.datasets.engine.dialect import Reading, Refused, clean_names
-from apps.datasets.engine.inference import NUMERIC, Candidate, ColumnGuess, candidates, in_calendar, known_values
+from apps.datasets.engine.inference import (
+    DECIMAL_COMMA,
+    Candidate,
+    ColumnGuess,
+    candidates,
+    in_calendar,
+    known_values,
+)
+from apps.datasets.engine.noticed import Noticed
 
 MOST_PROBLEMS = 100
 ROW_GROUP = 65_536
 _BLOCK = 4 * 1024**2
-_SHOWN_ROWS = 5
 
 TYPES: dict[ColumnKind, pa.DataType] = {
     ColumnKind.INTEGER: pa.int64(),
@@ -54,78 +61,38 @@ def write_table(reading: Reading, target: Path) -> Copied:
         for guess, column in zip(guesses, batch.columns, strict=True):
             guess.look(column)
     if rows == 0:
-        raise Refused.because("no_rows", "The file has a header and no row below it.", row=1)
+        raise Refused.because("no_rows", "The file has a header and no row below it.", row=reading.header_row)
     verdicts = [guess.verdict() for guess in guesses]
-    _note(reading, verdicts)
     kinds = {
         name: verdict.kind if verdict else ColumnKind.CATEGORY for name, verdict in zip(reading.names, verdicts, strict=True)
     }
     noticed = [Noticed(name) for name in reading.names]
 
     def batches() -> Iterator[pa.RecordBatch]:
-        before = 0
+        row = reading.header_row + 1
         for batch in _text_batches(reading):
             parts = zip(batch.columns, verdicts, noticed, strict=True)
-            yield pa.RecordBatch.from_arrays([_typed(*part, before) for part in parts], schema=_schema(kinds))
-            before += batch.num_rows
+            yield pa.RecordBatch.from_arrays([_typed(*part, row) for part in parts], schema=_schema(kinds))
+            row += batch.num_rows
 
     copied = _write(batches(), kinds, target, reading.warnings)
+    reading.notes += [note for column in noticed for note in column.notes()]
+    if any(DECIMAL_COMMA in column.marks for column in noticed):
+        reading.decimal = ","
     copied.warnings += [warning for column in noticed for warning in column.warnings()]
     return copied
 
 
-@dataclass
-class Noticed:
-    """What a column held that its type does not show."""
-
-    name: str
-    infinite: int = 0
-    known: int = 0
-    numbers: int = 0
-    odd_rows: list[int] = field(default_factory=list)
-
-    def look(self, texts: pa.Array, before: int) -> None:
-        """Count the numbers among the texts of a block; remember the first rows that are none."""
-        numbers = pc.match_substring_regex(texts, NUMERIC)
-        self.known += len(texts) - texts.null_count
-        self.numbers += pc.sum(numbers).as_py() or 0
-        if len(self.odd_rows) < _SHOWN_ROWS:
-            odd = pc.indices_nonzero(pc.invert(pc.fill_null(numbers, True))).slice(0, _SHOWN_ROWS).to_pylist()
-            self.odd_rows = (self.odd_rows + [before + place + 2 for place in odd])[:_SHOWN_ROWS]
-
-    def warnings(self) -> list[dict[str, Any]]:
-        """Return what a user should know."""
-        found = []
-        if self.infinite:
-            words = f"{self.infinite} values are infinite or too large for a number; they count as missing."
-            found.append({"column": self.name, "code": "not_finite", "detail": words})
-        if self.known / 2 <= self.numbers < self.known:
-            rows = ", ".join(map(str, self.odd_rows))
-            words = (
-                f"{self.numbers} of {self.known} values are numbers, yet it is read as text because of others: row {rows}."
-            )
-            found.append({"column": self.name, "code": "mixed", "detail": words})
-        return found
-
-
-def _typed(column: pa.Array, verdict: Candidate | None, noticed: Noticed, before: int) -> pa.Array:
+def _typed(column: pa.Array, verdict: Candidate | None, noticed: Noticed, row: int) -> pa.Array:
     known = known_values(column, text=verdict is None)
     parsed = known if verdict is None else verdict.parse(known)
     if parsed is None:
         raise RuntimeError("a value fitted in the first pass and not in the second")
     if verdict is None:
-        noticed.look(known, before)
+        noticed.look_at_texts(known, row)
     else:
-        noticed.infinite += parsed.null_count - known.null_count
+        noticed.look_at_values(known, parsed, verdict)
     return parsed
-
-
-def _note(reading: Reading, verdicts: list[Candidate | None]) -> None:
-    for name, verdict in zip(reading.names, verdicts, strict=True):
-        if verdict and verdict.note:
-            reading.notes.append(f"{name}: {verdict.note}")
-    if any(verdict and verdict.name == "comma" for verdict in verdicts):
-        reading.decimal = ","
 
 
 def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
@@ -134,9 +101,7 @@ def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
 
     def ragged(row: pa_csv.InvalidRow) -> str:
         if len(problems) < MOST_PROBLEMS:
-            number = row.number + 1 if row.number is not None else None  # the header is row 1
-            detail = f"This row has {row.actual_columns} cells; the header names {row.expected_columns} columns."
-            problems.append(Refused.problem("ragged_row", detail, row=number))
+            problems.append(_ragged(row, reading))
         return "skip"
 
     assert reading.path is not None
@@ -158,12 +123,12 @@ def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
                     quoted_strings_can_be_null=False,
                 ),
             )
-            before = 1
+            row = reading.header_row + 1
             for batch in stream:
                 _check_cells(batch)
                 if reading.odd_quotes:
-                    _check_quotes(batch, before)
-                before += batch.num_rows
+                    _check_quotes(batch, row)
+                row += batch.num_rows
                 yield batch
         except pa.ArrowInvalid as error:
             if problems:
@@ -178,6 +143,21 @@ def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
         raise Refused(problems)
 
 
+def _ragged(row: pa_csv.InvalidRow, reading: Reading) -> dict[str, Any]:
+    number = row.number + reading.header_row if row.number is not None else None
+    if reading.odd_quotes and '"' in row.text:
+        return _open_quote(number)
+    cells = "1 cell" if row.actual_columns == 1 else f"{row.actual_columns} cells"
+    columns = "1 column" if row.expected_columns == 1 else f"{row.expected_columns} columns"
+    return Refused.problem("ragged_row", f"This row has {cells}; the header names {columns}.", row=number)
+
+
+def _open_quote(row: int | None, column: str | None = None) -> dict[str, Any]:
+    where = "A quote is opened" if row is None else f"A quote is opened near row {row}"
+    words = f"{where} and the quotes of the file do not pair; close it, or double it."
+    return Refused.problem("open_quote", words, row=row, column=column)
+
+
 def _check_cells(batch: pa.RecordBatch) -> None:
     limit = settings.UPLOAD_MAX_CELL_BYTES
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -189,13 +169,11 @@ def _check_cells(batch: pa.RecordBatch) -> None:
             raise Refused([problem])
 
 
-def _check_quotes(batch: pa.RecordBatch, before: int) -> None:
+def _check_quotes(batch: pa.RecordBatch, first: int) -> None:
     """Refuse a cell that runs over lines in a file whose quotes do not pair: it would swallow rows in silence."""
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if (place := pc.index(pc.match_substring(column, "\n"), True).as_py()) >= 0:
-            row = before + place + 1
-            words = f"A quote is opened near row {row} and the quotes of the file do not pair; close it, or double it."
-            raise Refused([Refused.problem("open_quote", words, row=row, column=name)])
+            raise Refused([_open_quote(first + place, name)])
 
 
 def _first_line(error: Exception) -> str:
