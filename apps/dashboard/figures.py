@@ -1,15 +1,21 @@
-"""Numbers, shares and times as a reader writes them."""
+"""Numbers, shares, dates and times as a reader writes them."""
 
 import math
+import re
+from datetime import datetime
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 NOTHING = "\u2013"  # what stands for a value that is not there
 _PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
 _NO_BREAK = "\u00a0"
 _MINUTE, _HOUR = 60, 3_600
+_GROUPED_FROM = 10_000  # a year or a number of four digits is left in one piece
+_DAY_FIRST = re.compile(r"(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4})(?P<time>[T ]\d{2}:\d{2}(:\d{2})?)?")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?")
 
 
 def figure(value: Any) -> str:
@@ -19,7 +25,7 @@ def figure(value: Any) -> str:
     if isinstance(value, bool):
         return _("true") if value else _("false")
     if not isinstance(value, int | float):
-        return str(value)
+        return day(str(value))
     size = abs(value)
     if not _PLAIN_FROM <= size < _PLAIN_TO and size != 0:
         return number_format(f"{value:.4g}")
@@ -27,6 +33,46 @@ def figure(value: Any) -> str:
         return number_format(int(value), decimal_pos=0, force_grouping=True)
     places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
     return number_format(round(value, places), decimal_pos=places, force_grouping=True)
+
+
+def cell(value: Any) -> str:
+    """Write a value of somebody's table: every digit of a number, in the reader's language."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return figure(value)
+    written = repr(value)
+    if "e" in written or not math.isfinite(value):
+        return number_format(written)
+    places = 0 if written.endswith(".0") else len(written.partition(".")[2])
+    grouped = isinstance(value, float) or abs(value) >= _GROUPED_FROM
+    return number_format(written, decimal_pos=places, force_grouping=grouped)
+
+
+def day(text: str) -> str:
+    """Write an ISO date or time as the reader does; English readers, who do not agree on an order, read ISO."""
+    found = _ISO.fullmatch(text)
+    if found is None or get_language() == "en":
+        return text
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    date = date_format(at, "SHORT_DATE_FORMAT")
+    return f"{date} {date_format(at, 'H:i:s' if at.second else 'H:i')}" if found["time"] else date
+
+
+def iso_of(text: str) -> str:
+    """Return a date that a French reader writes as 04/08/2021 in the form that the models take; other texts as they are."""
+    found = _DAY_FIRST.fullmatch(text)
+    if found is None or get_language() != "fr":
+        return text
+    return f"{found['year']}-{found['month']:0>2}-{found['day']:0>2}{found['time'] or ''}"
+
+
+def entered(value: Any) -> str:
+    """Write a value as one types it into a form: no spaces in thousands, the reader's decimal sign."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return number_format(repr(value), use_l10n=True, force_grouping=False)
 
 
 def percent(value: Any) -> str:

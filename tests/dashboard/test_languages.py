@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from apps.algorithms import catalog
+from apps.dashboard.figures import cell, iso_of
 from tests.dashboard.reading import Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,7 +144,7 @@ def test_numbers_and_dates_are_written_in_the_reader_s_way(cast, late_payers, br
 
 
 def test_what_machines_read_is_not_localised(cast, late_payers, browser):
-    """Inputs, SVG and progress bars hold points, whatever the language."""
+    """Numeric inputs, SVG and progress bars hold points, whatever the language."""
     campaign = late_payers.campaigns.get()
     campaign.progress = 0.4321
     campaign.save()
@@ -156,8 +157,60 @@ def test_what_machines_read_is_not_localised(cast, late_payers, browser):
                     element.get(name) for name in ("x", "y", "width", "height", "cx", "cy", "value") if element.get(name)
                 ]
                 assert all(re.fullmatch(r"-?[\d.]+", number) for number in numbers), element
-    new = Page(browser(cast.trainer, "fr").get(reverse("dashboard:new_model")))
-    assert new.one("input", name_="xgboost.learning_rate").get("value") == "0.05"
+
+
+def test_fields_are_filled_as_the_reader_would_fill_them(cast, late_payers, invoices_of_acme, browser):
+    form = {"dataset": str(invoices_of_acme.dataset_id)}
+    new = Page(browser(cast.trainer, "fr").get(reverse("dashboard:new_model"), form))
+    page = Page(browser(cast.trainer, "fr").get(reverse("dashboard:model", args=[late_payers.pk])))
+
+    assert new.one("input", name_="xgboost.learning_rate").get("value") == "0,05"
+    assert re.fullmatch(r"\d+,\d+", page.one("input", name_="row.amount").get("value"))
+
+
+@pytest.mark.parametrize(
+    ("value", "in_english", "in_french"),
+    [
+        (1653.11, "1,653.11", "1\u00a0653,11"),
+        (2021, "2021", "2021"),
+        (10_000, "10,000", "10\u00a0000"),
+        (17.0, "17", "17"),
+        (True, "true", "vrai"),
+        ("2021-08-04", "2021-08-04", "04/08/2021"),
+        ("2021-08-04T10:20:00", "2021-08-04T10:20:00", "04/08/2021 10:20"),
+        ("2021-08-04T10:20:31+02:00", "2021-08-04T10:20:31+02:00", "04/08/2021 10:20:31"),
+        ("2021-13-45", "2021-13-45", "2021-13-45"),
+        ("<b>", "<b>", "<b>"),
+        (None, "\u2013", "\u2013"),
+    ],
+)
+def test_a_cell_of_a_table_is_written_as_the_reader_writes_it(value, in_english, in_french):
+    with translation.override("en"):
+        assert cell(value) == in_english
+    with translation.override("fr"):
+        assert cell(value) == in_french
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [("04/08/2021", "2021-08-04"), ("4/8/2021", "2021-08-04"), ("2021-08-04", "2021-08-04"), ("04/08/2021 10:20", "2021-08-04 10:20"),
+     ("yesterday", "yesterday")],
+)  # fmt: skip
+def test_a_french_reader_writes_dates_either_way(written, taken):
+    with translation.override("fr"):
+        assert iso_of(written) == taken
+    with translation.override("en"):
+        assert iso_of(written) == written  # 04/08 is another day for others
+
+
+def test_the_first_rows_of_a_data_set_are_written_in_french(cast, invoices_of_acme, browser):
+    row = invoices_of_acme.preview[0]
+
+    text = Page(browser(cast.viewer, "fr").get(reverse("dashboard:dataset", args=[invoices_of_acme.dataset_id]))).text
+
+    year, month, day = row["since"].split("-")
+    assert f"{day}/{month}/{year}" in text
+    assert row["since"] not in text
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -196,7 +196,7 @@ def test_the_form_as_it_is_filled_gets_an_answer_with_reasons_and_a_log_entry(
     assert (entry.model, entry.version, entry.user) == (late_payers, champion_of(late_payers), cast.viewer)
     assert entry.rows == [
         {
-            "amount": float(row["row.amount"]),
+            "amount": float(row["row.amount"].replace(",", ".")),
             "days": int(row["row.days"]),
             "sector": row["row.sector"],
             "city": row["row.city"] or None,

@@ -9,19 +9,15 @@ from django.utils.translation import gettext as _
 from apps.algorithms import catalog
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
-from apps.dashboard.figures import duration, figure, percent
+from apps.dashboard.figures import cell, duration, entered, figure, percent
 from apps.dashboard.words import KINDS
 
 register = template.Library()
 register.filter(figure)
 register.filter(percent)
 register.filter(duration)
-
-
-@register.filter
-def plain(value: Any) -> Any:
-    """Return a cell as it stands in the data; true and false in the reader's language."""
-    return figure(value) if isinstance(value, bool) else value
+register.filter(cell)
+register.filter(entered)
 
 
 @register.filter
