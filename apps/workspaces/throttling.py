@@ -69,7 +69,10 @@ def address_of(request: HttpRequest | None) -> str:
         address = ipaddress.ip_address(given or "")
     except ValueError:
         return given or ""
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+    if address.version == 4:
+        return str(address)
+    mapped = address.ipv4_mapped  # what a server that listens in both families shows of an IPv4 caller
+    return str(mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def _begin(name: str, address: str) -> FailedSignIn:
@@ -87,22 +90,23 @@ def _begin(name: str, address: str) -> FailedSignIn:
     )
     try:
         for where, limit in counts:  # once more: others may have come in between
-            _refuse_beyond(limit.most, where, limit)
+            if _refuse_beyond(limit.most, where, limit) == limit.most:
+                logger.warning("Sign-ins from %s: the last of %d tries; further ones wait.", address or "?", limit.most)
     except Throttled:
         attempt.delete()
         raise
     return attempt
 
 
-def _refuse_beyond(most: int, where: dict[str, str], limit: Limit) -> None:
+def _refuse_beyond(most: int, where: dict[str, str], limit: Limit) -> int:
+    """Return how many tries count now, or raise when they are more than `most`."""
     since = clock.now() - limit.within
     times = list(
         FailedSignIn.objects.filter(**where, at__gt=since).order_by("-at").values_list("at", flat=True)[: limit.most + 1]
     )
     if len(times) <= most:
-        return
+        return len(times)
     seconds = max(1, math.ceil((times[limit.most - 1] - since).total_seconds()))
-    logger.warning("Sign-ins are refused for %d s: too many failed by %s.", seconds, " and ".join(where))
     raise Throttled(f"Too many failed attempts to sign in. Wait {seconds} seconds, then try again.", retry_after=seconds)
 
 

@@ -63,6 +63,14 @@ def test_an_ipv6_network_is_one_address(cast):
     assert sign_in("name-0", address="2001:db8:0:1::1").status_code == 401
 
 
+def test_ipv4_callers_of_a_server_of_both_families_are_told_apart(cast):
+    for i in range(OF_ADDRESS.most):
+        sign_in(f"name-{i}", address="::ffff:10.0.0.1")
+
+    assert sign_in("name-0", address="10.0.0.1").status_code == 429
+    assert sign_in("name-0", address="::ffff:10.0.0.2").status_code == 401
+
+
 def test_signing_in_is_not_counted(cast):
     statuses = {sign_in(password=RIGHT).status_code for _ in range(OF_ADDRESS.most + 5)}
 
