@@ -20,6 +20,8 @@ class Kind(models.TextChoices):
 class Dataset(models.Model):
     """A named data set of one workspace; what it holds is in its versions."""
 
+    shown_versions: "list[DatasetVersion]"  # set by `selectors.datasets_of`
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="datasets")
     name = models.CharField(max_length=200)

@@ -2,32 +2,62 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.sql.compiler import SQLCompiler
 
 from apps.core.artifacts import safe_join
 from apps.datasets.models import Dataset, DatasetVersion
 
 
-def datasets_of(workspace_ids: Iterable[UUID]) -> QuerySet[Dataset]:
-    """Return the live datasets of these workspaces, newest first, each with its versions newest first."""
-    newest_first = Prefetch("versions", DatasetVersion.objects.order_by("-number"))
+class _Length(Func):
+    """The number of entries of a JSON list."""
+
+    function = "jsonb_array_length"
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **more: Any) -> Any:
+        """Write it as SQLite names it."""
+        return self.as_sql(compiler, connection, function="json_array_length", **more)
+
+
+_BULKY = ("columns", "preview", "problems", "warnings", "reading")
+
+
+def datasets_of(workspace_ids: Iterable[UUID], *, whole: bool = False) -> QuerySet[Dataset]:
+    """Return the live datasets of these workspaces, newest first, each with its newest and its newest ready version.
+
+    What a version says of its columns and rows is read at the first look only, unless it is asked for (`whole`).
+    """
+    same = DatasetVersion.objects.filter(dataset=OuterRef("dataset")).order_by("-number").values("pk")
+    newest, newest_ready = Subquery(same[:1]), Subquery(same.filter(status=DatasetVersion.Status.READY)[:1])
+    shown = DatasetVersion.objects.filter(Q(pk=newest) | Q(pk=newest_ready)).order_by("-number")
+    if not whole:
+        shown = shown.defer(*_BULKY).annotate(column_count=_Length("columns"))
     live = Dataset.objects.in_workspaces(list(workspace_ids)).filter(archived_at__isnull=True)
-    return live.select_related("workspace").prefetch_related(newest_first)
+    return live.select_related("workspace").prefetch_related(Prefetch("versions", shown, to_attr="shown_versions"))
 
 
 def latest_version(dataset: Dataset) -> DatasetVersion | None:
-    """Return the newest version, whatever its status (prefetched versions are used when there)."""
-    versions = sorted(dataset.versions.all(), key=lambda version: -version.number)
-    return versions[0] if versions else None
+    """Return the newest version, whatever its status."""
+    return max(_shown(dataset), key=lambda version: version.number, default=None)
 
 
 def latest_ready_version(dataset: Dataset) -> DatasetVersion | None:
     """Return the newest version that can be trained on."""
-    ready = [version for version in dataset.versions.all() if version.status == DatasetVersion.Status.READY]
+    ready = [version for version in _shown(dataset) if version.status == DatasetVersion.Status.READY]
     return max(ready, key=lambda version: version.number, default=None)
+
+
+def _shown(dataset: Dataset) -> list[DatasetVersion]:
+    """Return the versions that `datasets_of` read; of a dataset from elsewhere, those it would have."""
+    if not hasattr(dataset, "shown_versions"):
+        dataset.shown_versions = datasets_of([dataset.workspace_id]).get(pk=dataset.pk).shown_versions
+    return list(dataset.shown_versions)
 
 
 def table_file(version: DatasetVersion) -> Path:

@@ -58,12 +58,10 @@ def test_a_version_that_waits_has_one_message_at_a_time_however_often_the_dispat
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Put Celery on a broker in memory; return a connection to it."""
     monkeypatch.setattr(app.conf, "broker_write_url", "memory://")
-    app.pool.force_close_all()
     monkeypatch.setattr(app, "_pool", None)
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
     with app.connection_for_write() as connection:
         yield connection
-    app.pool.force_close_all()
 
 
 def test_the_message_of_a_check_is_void_when_the_next_one_is_sent(broker):
@@ -155,9 +153,7 @@ def test_a_full_disk_holds_a_check_up_and_costs_it_no_attempt(waiting, tmp_path:
 @pytest.mark.slow
 def test_a_child_that_cannot_reach_its_database_costs_no_attempt(waiting, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
-    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "mlplatform.settings.production")
-    monkeypatch.setenv("SECRET_KEY", "x" * 60)
-    monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
 
     supervision.check_in_child(waiting.pk, lifecycle.claim(waiting.pk))
 

@@ -76,7 +76,7 @@ def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def find_dataset(visit: Visit, pk: UUID) -> Dataset:
     """Return a data set of the visitor's workspaces and look at its workspace, or raise 404."""
-    dataset = datasets_of(visit.access.workspace_ids).filter(pk=pk).first()
+    dataset = datasets_of(visit.access.workspace_ids, whole=True).filter(pk=pk).first()
     if dataset is None:
         raise Http404
     visit.turn_to(dataset.workspace_id)

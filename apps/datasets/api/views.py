@@ -74,7 +74,7 @@ class DatasetViewSet(ScopedViewSet):
         """Return the caller's live datasets with their versions."""
         if getattr(self, "swagger_fake_view", False):
             return Dataset.objects.none()
-        return datasets_of(self.access.workspace_ids)
+        return datasets_of(self.access.workspace_ids, whole=True)
 
     def list(self, request: Request) -> Response:
         """List data sets, newest first."""
@@ -121,7 +121,7 @@ class DatasetViewSet(ScopedViewSet):
     def _answer(self, version: DatasetVersion) -> Response:
         if version.upload_bytes <= settings.UPLOAD_WAIT_BYTES:
             version = wait_for_check(version)
-        dataset = datasets_of(self.access.workspace_ids).get(pk=version.dataset_id)
+        dataset = datasets_of(self.access.workspace_ids, whole=True).get(pk=version.dataset_id)
         body = self.get_serializer(dataset).data
         location = {"Location": f"/api/v1/datasets/{dataset.pk}/"}
         if version.status == DatasetVersion.Status.REFUSED:
