@@ -265,4 +265,6 @@ SENTENCES = (
     ),
     gettext_noop("None of the rows kept apart has a value of %(column)s"),
     gettext_noop("No row is kept apart"),
+    gettext_noop("Only an upload that was refused can be removed. Archive the data set instead."),
+    gettext_noop("The model is archived already."),
 )

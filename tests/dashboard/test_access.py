@@ -183,13 +183,14 @@ def test_writes_need_a_post_and_the_token_of_the_page(cast, things):
     assert things["campaign"].status == "pending"
 
 
-def test_an_archived_model_is_gone_from_the_pages(cast, things, browser):
+def test_an_archived_model_is_gone_from_the_lists(cast, things, browser):
     from apps.registry.actions import archive_model
     from apps.workspaces.access import Actor
 
     archive_model(model=things["model"], actor=Actor(user_id=cast.owner.pk))
 
-    assert browser(cast.owner).get(url("model", things["model"].pk)).status_code == 404
+    assert browser(cast.owner).get(url("model", things["model"].pk)).status_code == 200  # what stays of it
+    assert browser(cast.stranger).get(url("model", things["model"].pk)).status_code == 404
     assert things["model"].name not in Page(browser(cast.owner).get(url("models"))).text
 
 
