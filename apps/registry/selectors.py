@@ -89,9 +89,10 @@ def champion_before(model_id: UUID) -> ModelVersion | None:
     spans = Alias.objects.select_related("version").filter(model_id=model_id, name=Alias.Name.CHAMPION)
     seen: set[UUID] = set()
     for span in spans.order_by("-since", "-pk"):
-        if span.version_id not in seen and span.until is not None and not span.rolled_back:
-            return span.version
-        seen.add(span.version_id)
+        version: ModelVersion = span.version
+        if version.pk not in seen and span.until is not None and not span.rolled_back:
+            return version
+        seen.add(version.pk)
     return None
 
 
