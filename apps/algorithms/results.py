@@ -59,7 +59,8 @@ class Answers:
     """One answer a row, in order: `values` as the API gives them, `details` one dict a row.
 
     classification: label, `probabilities` by label; regression: float, `interval` [low, high] and `level`;
-    anomaly: -1 or 1, `score` and `tail_probability`. `warnings` (list of text) appears where there is one.
+    anomaly: -1 or 1, `score` and `tail_probability`. `warnings` (list of text) appears where a category was never seen in
+    training, or a number lies outside what was.
     """
 
     values: list[Any]

@@ -109,6 +109,28 @@ def test_the_light_predictor_agrees_with_the_native_model_on_holes_and_strange_c
 
 
 @each_case
+def test_numbers_far_outside_what_was_seen_are_warned_of_row_by_row(service, task, tmp_path):
+    model, split = fitted(service, task)
+    model.predictor(tmp_path)
+    usual = split.train.records(50)
+    x0 = split.train.columns["x0"]
+    low, high = float(np.nanmin(x0)), float(np.nanmax(x0))
+    rows = [
+        *usual,
+        {**usual[0], "x0": 99},
+        {**usual[0], "x0": high + 0.01 * (high - low)},
+        {**usual[0], "x0": -1e300, "few": "?"},
+    ]
+
+    for answers in (model.predict(rows), load_predictor(tmp_path).predict(rows)):
+        warned = {row: details["warnings"] for row, details in enumerate(answers.details) if "warnings" in details}
+        assert warned == {
+            50: [f"x0: 99 lies outside what was seen in training, {low:.10g} to {high:.10g}"],
+            52: ["few: '?' was never seen in training", f"x0: -1e+300 lies outside what was seen in training, {low:.10g} to {high:.10g}"],
+        }  # fmt: skip
+
+
+@each_case
 def test_the_same_seed_gives_the_same_model_and_the_threads_do_not_matter(service, task):
     model, split = fitted(service, task)
     again = service(task=task, parameters=dict(service.fast_parameters), seed=5, threads=2)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
-from apps.algorithms.predictors.encoder import DATE_FEATURES, ColumnEncoding, Encoder, Matrix
-from apps.algorithms.schema import ColumnKind, Task
+from apps.algorithms.predictors.encoder import DATE_FEATURES, LARGEST, ColumnEncoding, Encoder, Matrix
+from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
 
 FEW_LEVELS = 12
@@ -21,6 +21,8 @@ MOST_LEVELS = 20_000
 IDENTIFIER_SHARE = 0.9  # a text column with more distinct values a row than this says who, not what
 SMALL_FOR_CROSS_FIT = 20
 FOLDS = 5
+RARE_TAIL = 0.001
+MARGIN = 0.1  # of the range without its rare tails: so far beyond the values seen, a number is not yet warned of
 _MISSING = "\x00missing"
 
 
@@ -51,7 +53,7 @@ def fit_encoder(table: TrainingTable, *, task: Task, target: npt.NDArray[Any] | 
             parts = (*DATE_FEATURES, "hour") if column.kind == ColumnKind.DATETIME else DATE_FEATURES
             encoding = ColumnEncoding(column.name, "date", tuple(f"{column.name}.{part}" for part in parts))
         else:
-            encoding = ColumnEncoding(column.name, "number", (column.name,))
+            encoding = _number(column, values)
         encodings.append(encoding)
     encoder = Encoder(tuple(encodings))
     matrix, _ = encoder.encode(table.columns, table.rows)
@@ -78,6 +80,15 @@ def _useless(values: Any, rows: int) -> str | None:
     if distinct > SMALL_FOR_CROSS_FIT and distinct > IDENTIFIER_SHARE * rows:
         return "nearly every row has a text of its own, as an identifier has"
     return f"it has more than {MOST_LEVELS} different texts" if distinct > MOST_LEVELS else None
+
+
+def _number(column: Column, values: npt.NDArray[np.float64]) -> ColumnEncoding:
+    if column.kind == ColumnKind.BOOLEAN:
+        return ColumnEncoding(column.name, "number", (column.name,))
+    known = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
+    low, high = np.quantile(known, [RARE_TAIL, 1 - RARE_TAIL])
+    seen = (float(known.min()), float(known.max()))
+    return ColumnEncoding(column.name, "number", (column.name,), seen=seen, margin=float(high - low) * MARGIN)
 
 
 def _levels(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from apps.algorithms.predictors.rows import Columns
 
 Matrix = npt.NDArray[np.float32]
-_LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
 _DAY = 86_400.0
 
 
@@ -19,7 +20,8 @@ class ColumnEncoding:
     """How one source column becomes features.
 
     `how` is "number" (one feature), "date" (five, or six with the hour) or "levels" (`table` gives each level's
-    features; `missing` and `unseen` theirs).
+    features; `missing` and `unseen` theirs). A number keeps the least and the largest value it was `seen` with; one that lies
+    beyond them by more than `margin` is warned of.
     """
 
     column: str
@@ -28,15 +30,17 @@ class ColumnEncoding:
     table: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     missing: tuple[float, ...] = ()
     unseen: tuple[float, ...] = ()
+    seen: tuple[float, ...] = ()
+    margin: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Encoder:
     """The encodings of a version, in the order of its matrix."""
 
     encodings: tuple[ColumnEncoding, ...]
 
-    @property
+    @cached_property
     def features(self) -> list[str]:
         """Names of the matrix's columns."""
         return [name for encoding in self.encodings for name in encoding.features]
@@ -47,7 +51,7 @@ class Encoder:
         return [encoding.column for encoding in self.encodings for _ in encoding.features]
 
     def encode(self, columns: Columns, rows: int) -> tuple[Matrix, dict[int, list[str]]]:
-        """Return the matrix (rows x features, C order) and, by row, warnings on categories never seen."""
+        """Return the matrix (rows x features, C order) and, by row, warnings on what was never seen in training."""
         matrix = np.empty((rows, len(self.features)), dtype=np.float32)
         warnings: dict[int, list[str]] = {}
         at = 0
@@ -56,13 +60,43 @@ class Encoder:
             block = matrix[:, at : at + width]
             values = columns[encoding.column]
             if encoding.how == "number":
-                np.clip(values, -_LARGEST, _LARGEST, out=block[:, 0], casting="same_kind")
+                np.clip(values, -LARGEST, LARGEST, out=block[:, 0], casting="same_kind")
             elif encoding.how == "date":
                 block[:] = date_features(values, hour=width > len(DATE_FEATURES))
             else:
                 _fill_levels(encoding, values, block, warnings)
             at += width
+        if self._bounds is not None:
+            low, high = self._bounds
+            outside = (matrix < low) | (matrix > high)  # a missing value is neither
+            if outside.any():
+                self._warn_outside(outside, columns, warnings)
         return matrix, warnings
+
+    @cached_property
+    def _bounds(self) -> tuple[Matrix, Matrix] | None:
+        """Return the least and largest usual value of each of the matrix's columns; None where none is known."""
+        if not any(encoding.seen for encoding in self.encodings):
+            return None
+        low, high = np.full((2, len(self.features)), [[-np.inf], [np.inf]], dtype=np.float32)
+        for at, encoding in zip(self._starts, self.encodings, strict=True):
+            if encoding.seen:
+                low[at] = max(encoding.seen[0] - encoding.margin, -LARGEST)
+                high[at] = min(encoding.seen[1] + encoding.margin, LARGEST)
+        return low, high
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        ends: list[int] = np.cumsum([len(encoding.features) for encoding in self.encodings]).tolist()
+        return [0, *ends[:-1]]
+
+    def _warn_outside(self, outside: npt.NDArray[np.bool_], columns: Columns, warnings: dict[int, list[str]]) -> None:
+        of_column = dict(zip(self._starts, self.encodings, strict=True))
+        for row, at in np.argwhere(outside).tolist():
+            encoding = of_column[at]
+            value, (least, largest) = columns[encoding.column][row], encoding.seen
+            text = f"{encoding.column}: {value:.10g} lies outside what was seen in training, {least:.10g} to {largest:.10g}"
+            warnings.setdefault(row, []).append(text)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the encodings as plain JSON."""
@@ -80,6 +114,8 @@ class Encoder:
                     table={level: tuple(values) for level, values in e["table"].items()},
                     missing=tuple(e["missing"]),
                     unseen=tuple(e["unseen"]),
+                    seen=tuple(e.get("seen", ())),
+                    margin=e.get("margin", 0.0),
                 )
                 for e in stored
             )

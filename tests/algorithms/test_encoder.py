@@ -1,0 +1,48 @@
+"""The encoder that training and serving share."""
+
+import numpy as np
+
+from apps.algorithms.engine.encoding import fit_encoder
+from apps.algorithms.predictors.encoder import Encoder
+from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.tables import TrainingTable
+
+
+def fitted(values: list[float], kind: ColumnKind = ColumnKind.NUMBER) -> Encoder:
+    table = TrainingTable((Column("x", kind),), {"x": np.array(values)}, len(values))
+    return fit_encoder(table, task=Task.ANOMALY, target=None, seed=0).encoder
+
+
+def warned(encoder: Encoder, *values: float) -> list[int]:
+    return sorted(encoder.encode({"x": np.array(values)}, len(values))[1])
+
+
+def test_a_number_is_warned_of_from_a_tenth_of_the_range_beyond_it():
+    encoder = fitted([0.0, *np.linspace(0, 10, 5_000), 10.0])
+
+    assert warned(encoder, 0.0, -0.9, 10.9, np.nan, -1.1, 11.1) == [4, 5]
+
+
+def test_one_value_far_out_does_not_widen_the_margin():
+    encoder = fitted([*np.linspace(0, 10, 5_000), 1e6])
+
+    assert warned(encoder, 1e6, 1e6 + 0.5, 1e6 + 2.0) == [2]
+
+
+def test_the_ends_of_the_number_line_are_no_fault():
+    encoder = fitted([-1.7e308, 1.7e308, 1.0])
+
+    assert warned(encoder, 1.7e308, -1.7e308, 0.0) == []
+    assert Encoder.from_json(encoder.as_json()) == encoder
+
+
+def test_true_where_all_was_false_is_no_number_out_of_range():
+    assert warned(fitted([0.0, 0.0, np.nan], ColumnKind.BOOLEAN), 1.0) == []
+
+
+def test_an_encoder_stored_before_ranges_were_kept_is_read_and_warns_of_none():
+    stored = fitted([1.0, 2.0, 3.0]).as_json()
+    for encoding in stored:
+        del encoding["seen"], encoding["margin"]
+
+    assert warned(Encoder.from_json(stored), 1e9) == []
