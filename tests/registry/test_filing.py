@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.urls import reverse
 
 from apps.core.errors import Conflict
 from apps.registry import actions, files
@@ -13,6 +14,7 @@ from apps.registry.selectors import champion_of, version_folder
 from apps.training import engine, lifecycle
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import SYSTEM
+from apps.workspaces.models import IdempotencyRecord
 from tests.factories import make_campaign, make_model, make_workspace
 from tests.registry.filing import STAGING, facts_of, file_version, prepare, staged
 
@@ -45,6 +47,27 @@ def test_files_are_read_and_flushed_before_the_transaction(read_within, store):
     actions.rollback_model(model=model, actor=SYSTEM)
 
     assert read_within == [False, False, False, False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idempotency_key_does_not_hold_the_transaction_open_meanwhile(read_within, store, cast, api):
+    model = make_model(cast.acme)
+    file_version(model, store)
+    second = file_version(model, store)
+    client = api(cast.owner)
+    promote = reverse("version-promote", args=[model.pk, second.number])
+    rollback = reverse("model-rollback", args=[model.pk])
+    read_within.clear()
+
+    for route, number in ((promote, 2), (rollback, 1)):
+        answers = [client.post(route, {}, headers={"Idempotency-Key": route[-9:]}) for _ in range(2)]
+        assert [answer.json()["version"] for answer in answers] == [number, number]
+        assert answers[1]["Idempotent-Replay"] == "true"
+    assert read_within == [False, False]
+
+    IdempotencyRecord.objects.update(status=None, answer=None)  # as a kill before the answer leaves it
+    assert client.post(promote, {}, headers={"Idempotency-Key": promote[-9:]}).json()["version"] == 2
+    assert client.post(rollback, {}, headers={"Idempotency-Key": rollback[-9:]}).json()["champion"] == 1
 
 
 def test_two_versions_prepared_at_once_get_two_numbers_and_are_both_whole(model, store):

@@ -42,7 +42,7 @@ from apps.registry.selectors import (
     version_folder,
 )
 from apps.workspaces.api.viewsets import ScopedViewSet
-from apps.workspaces.models import Workspace
+from apps.workspaces.models import IdempotencyRecord, Workspace
 
 
 class ModelFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
@@ -74,6 +74,7 @@ class ModelViewSet(ScopedViewSet):
         "performance": Act.READ,
         "feature_importance": Act.READ,
     }
+    waits: ClassVar[frozenset[str]] = frozenset({"rollback"})  # it reads all files of a version before its transaction
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the caller's live models with their aliases."""
@@ -209,6 +210,7 @@ class VersionViewSet(ScopedViewSet):
         "artifacts": Act.READ,
         "artifact": Act.READ,
     }
+    waits: ClassVar[frozenset[str]] = frozenset({"promote"})  # as rollback
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the versions of the model named in the URL."""
@@ -224,6 +226,10 @@ class VersionViewSet(ScopedViewSet):
             raise NotFound
         self.access.require(self.acts[self.action], found.model.workspace_id)
         return found
+
+    def _as_it_stands(self, record: IdempotencyRecord) -> Response:
+        self.action = "retrieve"
+        return self.retrieve(self.request, **self.kwargs)
 
     def list(self, request: Request, model_id: UUID) -> Response:
         """List versions, newest first."""
