@@ -1,5 +1,6 @@
 """Reads that join the apps below into pages."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -47,13 +48,13 @@ def scores_of(version: ModelVersion) -> list[Score]:
     return sorted(scores, key=lambda score: not score.is_main)
 
 
-def model_rows(workspace_ids: list[UUID]) -> list[dict[str, Any]]:
-    """Return each model with its champion and the champion's main score."""
-    training = set(
-        TrainingCampaign.objects.in_workspaces(workspace_ids).filter(status__in=_RUNNING).values_list("model_id", flat=True)
-    )
+def model_rows(models: Iterable[RegisteredModel]) -> list[dict[str, Any]]:
+    """Return each of these models with its champion and the champion's main score."""
+    shown = list(models)
+    running = TrainingCampaign.objects.filter(model__in=shown, status__in=_RUNNING)
+    training = set(running.values_list("model_id", flat=True))
     rows = []
-    for model in models_of(workspace_ids):
+    for model in shown:
         champion = champion_of(model)
         scores = scores_of(champion) if champion else []
         rows.append(

@@ -14,6 +14,7 @@ urlpatterns = [
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/upload/", datasets.upload, name="upload"),
     path("datasets/<uuid:pk>/", datasets.dataset_detail, name="dataset"),
+    path("datasets/<uuid:pk>/upload/", datasets.new_version, name="new_version"),
     path("datasets/<uuid:pk>/archive/", archiving.archive_dataset, name="archive_dataset"),
     path("datasets/<uuid:pk>/discard/", archiving.discard_upload, name="discard_upload"),
     path("models/", models.model_list, name="models"),

@@ -42,6 +42,12 @@ def datasets_of(workspace_ids: Iterable[UUID], *, whole: bool = False) -> QueryS
     return live.select_related("workspace").prefetch_related(Prefetch("versions", shown, to_attr="shown_versions"))
 
 
+def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:
+    """Return the versions of a dataset, newest first, without what they hold."""
+    light = dataset.versions.defer(*_BULKY).annotate(column_count=_Length("columns"))
+    return light.select_related("created_by").order_by("-number")
+
+
 def latest_version(dataset: Dataset) -> DatasetVersion | None:
     """Return the newest version, whatever its status."""
     return max(_shown(dataset), key=lambda version: version.number, default=None)

@@ -41,6 +41,7 @@ def pages_of(things) -> list[str]:
 def writes_of(things) -> list[tuple[str, dict[str, Any], str]]:
     """Each write from a page: where, what, and the lowest role that may."""
     model, campaign = things["model"].pk, things["campaign"].pk
+    workspace = str(things["dataset"].workspace_id)
     start = {
         "start": "1",
         "dataset": str(things["dataset"].pk),
@@ -49,7 +50,8 @@ def writes_of(things) -> list[tuple[str, dict[str, Any], str]]:
         "target": "label",
     }
     return [
-        (url("upload"), {"file": as_file(b"a,b\n1,2\n"), "name": "New"}, Role.TRAINER),
+        (url("upload"), {"workspace": workspace, "file": as_file(b"a,b\n1,2\n"), "name": "New"}, Role.TRAINER),
+        (url("new_version", things["dataset"].pk), {"file": as_file(b"a,b\n1,2\n")}, Role.TRAINER),
         (url("new_model"), {**start, "task": "classification"}, Role.TRAINER),
         (url("train", model), {"dataset": str(things["dataset"].pk)}, Role.TRAINER),
         (url("cancel_campaign", campaign), {}, Role.TRAINER),

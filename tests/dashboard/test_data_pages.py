@@ -6,9 +6,10 @@ import pytest
 from django.urls import reverse
 
 from apps.datasets.models import Dataset
-from apps.workspaces.models import AuditEntry
+from apps.workspaces.models import AuditEntry, Membership
 from tests.dashboard.conftest import as_file, checked, upload
 from tests.dashboard.reading import Page
+from tests.factories import make_dataset_version, make_model
 from tests.journeys.tables import as_csv, as_french_csv, invoices
 
 DATASETS, UPLOAD = reverse("dashboard:datasets"), reverse("dashboard:upload")
@@ -21,7 +22,9 @@ def address_of(version) -> str:
 def test_an_uploaded_file_is_read_and_shown(cast, browser):
     client = browser(cast.trainer)
 
-    sent = client.post(UPLOAD, {"file": as_file(as_csv(invoices(120))), "name": "Spring invoices"})
+    sent = client.post(
+        UPLOAD, {"workspace": str(cast.acme.pk), "file": as_file(as_csv(invoices(120))), "name": "Spring invoices"}
+    )
 
     dataset = Dataset.objects.get()
     assert (sent.status_code, sent.url) == (302, reverse("dashboard:dataset", args=[dataset.pk]))
@@ -64,7 +67,7 @@ def test_a_refused_file_names_the_rows_at_fault(cast, browser):
 
 @pytest.mark.parametrize("given", [{}, {"file": as_file(b"")}])
 def test_no_file_or_an_empty_one_is_said_in_words(cast, browser, given):
-    answer = browser(cast.trainer).post(UPLOAD, given)
+    answer = browser(cast.trainer).post(UPLOAD, {"workspace": str(cast.acme.pk), **given})
 
     assert answer.status_code == 422
     assert "file" in answer.context["fault"]
@@ -75,7 +78,9 @@ def test_no_file_or_an_empty_one_is_said_in_words(cast, browser, given):
 def test_a_file_over_the_limit_is_refused_and_leaves_nothing(cast, browser, settings, tmp_path):
     settings.UPLOAD_MAX_BYTES = 1000
 
-    answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n" + b"1,2\n" * 1000)})
+    answer = browser(cast.trainer).post(
+        UPLOAD, {"workspace": str(cast.acme.pk), "file": as_file(b"a,b\n" + b"1,2\n" * 1000)}
+    )
 
     assert answer.status_code == 413
     assert "larger than" in Page(answer).text
@@ -84,7 +89,9 @@ def test_a_file_over_the_limit_is_refused_and_leaves_nothing(cast, browser, sett
 
 
 def test_a_name_that_is_only_a_path_or_controls_is_harmless(cast, browser):
-    sent = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n", "../../etc/pass\u202ewd.csv")})
+    sent = browser(cast.trainer).post(
+        UPLOAD, {"workspace": str(cast.acme.pk), "file": as_file(b"a,b\n1,2\n", "../../etc/pass\u202ewd.csv")}
+    )
 
     version = checked(Dataset.objects.get().versions.get())
     assert "\u202e" not in version.original_name
@@ -140,7 +147,9 @@ def test_many_columns_are_shown_without_a_query_each(cast, browser, django_asser
 def test_a_form_with_a_file_over_the_cap_is_a_page_of_words_and_leaves_nothing(cast, browser, settings, language, words):
     settings.UPLOAD_MAX_BYTES = 1_000
 
-    answer = browser(cast.trainer, language).post(UPLOAD, {"file": as_file(b"a,b\n" + b"1,2\n" * 1_000)})
+    answer = browser(cast.trainer, language).post(
+        UPLOAD, {"workspace": str(cast.acme.pk), "file": as_file(b"a,b\n" + b"1,2\n" * 1_000)}
+    )
 
     page = Page(answer)
     assert (answer.status_code, page.faults) == (413, [])
@@ -150,15 +159,139 @@ def test_a_form_with_a_file_over_the_cap_is_a_page_of_words_and_leaves_nothing(c
 
 
 def test_a_file_whose_extension_is_longer_than_a_file_system_takes_is_read(cast, browser):
-    answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n", "a." + "x" * 400)})
+    answer = browser(cast.trainer).post(
+        UPLOAD, {"workspace": str(cast.acme.pk), "file": as_file(b"a,b\n1,2\n", "a." + "x" * 400)}
+    )
 
     assert answer.status_code == 302
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 201])
 def test_a_name_that_the_api_refuses_is_refused_on_the_page_in_words(cast, browser, name):
-    answer = browser(cast.trainer).post(UPLOAD, {"file": as_file(b"a,b\n1,2\n"), "name": name})
+    answer = browser(cast.trainer).post(
+        UPLOAD, {"workspace": str(cast.acme.pk), "file": as_file(b"a,b\n1,2\n"), "name": name}
+    )
 
     assert answer.status_code == 422
     assert Page(answer).one("div", role="alert").text.startswith("name: ")
     assert not Dataset.objects.exists()
+
+
+def test_the_upload_lands_in_the_workspace_its_page_was_opened_in(cast, browser):
+    """Another tab has turned to the other workspace since."""
+    Membership.objects.create(workspace=cast.rival, user=cast.trainer, role="trainer")
+    client = browser(cast.trainer)
+    form = Page(client.get(DATASETS, {"workspace": str(cast.acme.pk)}))
+    meant = next(field for field in form.all("input", name_="workspace") if field.get("type") == "hidden").get("value")
+    client.get(reverse("dashboard:home"), {"workspace": str(cast.rival.pk)})
+
+    client.post(UPLOAD, {"workspace": meant, "file": as_file(b"a,b\n1,2\n")})
+
+    assert Dataset.objects.get().workspace == cast.acme
+
+
+@pytest.mark.parametrize("meant", ["", "nonsense", "00000000-0000-0000-0000-000000000000", "rival"])
+def test_an_upload_to_no_workspace_of_ones_own_is_a_404(cast, browser, meant):
+    given = {"workspace": str(cast.rival.pk) if meant == "rival" else meant, "file": as_file(b"a,b\n1,2\n")}
+
+    assert browser(cast.trainer).post(UPLOAD, given).status_code == 404
+    assert not Dataset.objects.exists()
+
+
+def test_cells_stand_under_their_columns_however_the_database_orders_keys(cast, browser):
+    version = upload(cast.acme, b"longest name,b,aa\n1,2,3\n4,5,6\n")
+    version.preview = [dict(sorted(row.items(), key=lambda item: (len(item[0]), item[0]))) for row in version.preview]
+    version.save()
+
+    page = browser(cast.viewer).get(address_of(version))
+
+    assert page.context["names"] == ["longest name", "b", "aa"]
+    assert page.context["preview"] == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_new_version_is_uploaded_from_the_page_of_its_data_set(cast, browser):
+    first = upload(cast.acme, b"a,b\n1,2\n3,4\n")
+    address, client = address_of(first), browser(cast.trainer)
+    form = next(f for f in Page(client.get(address)).all("form") if f.get("enctype") == "multipart/form-data")
+
+    sent = client.post(form.get("action"), {"file": as_file(b"a,b\n5,6\n", "second.csv")})
+
+    second = first.dataset.versions.get(number=2)
+    assert (sent.status_code, sent.url, second.created_by) == (302, address, cast.trainer)
+    waiting = Page(client.get(address))
+    assert "models learn from version 1" in waiting.text
+    checked(second)
+    page = Page(client.get(address))
+    assert page.faults == []
+    assert "second.csv" in page.text
+    assert "models learn from version 1" not in page.text
+    older = Page(client.get(address, {"version": "1"}))
+    assert "This is an older version." in older.text
+    assert "Download" not in older.text
+    assert client.get(address, {"version": "3"}).status_code == 404
+    assert client.get(address, {"version": "9" * 5000}).status_code == 404
+
+
+def test_a_refused_version_leaves_the_one_before_in_use_and_says_so(cast, browser):
+    first = upload(cast.acme, b"a,b\n1,2\n3,4\n")
+    client = browser(cast.trainer)
+    client.post(reverse("dashboard:new_version", args=[first.dataset_id]), {"file": as_file(b"a,b\n1,2,3\n")})
+    checked(first.dataset.versions.get(number=2))
+
+    page = Page(client.get(address_of(first)))
+
+    assert "The file was refused" in page.text
+    assert "models learn from version 1" in page.text
+    assert "?version=1" in page.links
+
+
+@pytest.mark.parametrize(("who", "status"), [("viewer", 403), ("annotator", 403), ("stranger", 404), ("nobody", 404)])
+def test_only_trainers_upload_a_new_version(cast, browser, who, status):
+    version = upload(cast.acme, b"a,b\n1,2\n")
+    address = reverse("dashboard:new_version", args=[version.dataset_id])
+
+    assert browser(getattr(cast, who)).post(address, {"file": as_file(b"a,b\n1,2\n")}).status_code == status
+
+    assert version.dataset.versions.count() == 1
+    if who in {"viewer", "annotator"}:
+        assert address not in Page(browser(getattr(cast, who)).get(address_of(version))).posts_to
+
+
+def test_a_new_version_that_cannot_be_taken_says_so_on_the_page(cast, browser, settings):
+    version = upload(cast.acme, b"a,b\n1,2\n")
+    client, address = browser(cast.trainer), reverse("dashboard:new_version", args=[version.dataset_id])
+
+    missing = Page(client.post(address, {}, follow=True))
+    empty = Page(client.post(address, {"file": as_file(b"")}, follow=True))
+
+    assert "Choose a file first." in missing.text
+    assert "The file is empty." in empty.text
+    assert version.dataset.versions.count() == 1
+
+
+@pytest.mark.parametrize("name", ["datasets", "models"])
+def test_long_lists_come_in_pages(cast, browser, name):
+    for number in range(60):
+        make_dataset_version(cast.acme, name=f"data {number}")
+        make_model(cast.acme, name=f"model {number}")
+    client, address = browser(cast.viewer), reverse(f"dashboard:{name}")
+
+    pages = [client.get(address, {"page": number}) for number in ("1", "2", "3")]
+
+    shown = [[str(row["model"] if name == "models" else row[0]) for row in page.context["rows"]] for page in pages]
+    assert [len(rows) for rows in shown] == [25, 25, 10]
+    assert len({one for rows in shown for one in rows}) == 60
+    assert {"?page=1", "?page=3"} <= Page(pages[1]).links
+    assert "page 2 of 3" in Page(pages[1]).text
+    for odd in ("0", "-1", "99", "x", "\0", "9" * 5000):
+        assert client.get(address, {"page": odd}).status_code == 200
+
+
+def test_the_home_page_shows_the_newest_models_and_where_the_others_are(cast, browser):
+    for number in range(30):
+        make_model(cast.acme, name=f"model {number}")
+
+    answer = browser(cast.viewer).get(reverse("dashboard:home"))
+
+    assert len(answer.context["rows"]) == 25
+    assert "All models" in Page(answer).text

@@ -1,51 +1,87 @@
 """Data sets: the list, the upload, what a file holds."""
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.core.errors import PlatformError
+from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import checked
+from apps.dashboard.pages.forms import ROWS_A_PAGE, checked, page_of, turn_to_the_form_s_workspace
 from apps.dashboard.selectors import archived_datasets
 from apps.datasets.actions import register_upload
-from apps.datasets.api.serializers import UploadSerializer
+from apps.datasets.api.serializers import NewVersionSerializer, UploadSerializer
 from apps.datasets.api.views import wait_for_check
 from apps.datasets.models import Dataset, DatasetVersion
-from apps.datasets.selectors import datasets_of, latest_version
+from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version, versions_of
 from apps.registry.models import RegisteredModel
+from apps.workspaces.models import Workspace
 
 
 @page
 def dataset_list(visit: Visit) -> HttpResponseBase:
     """Show the data sets of the workspace, and the upload."""
-    rows = [(dataset, latest_version(dataset)) for dataset in datasets_of(visit.workspace_ids)]
+    return _show_list(visit)
+
+
+def _show_list(visit: Visit, status: int = 200, **more: Any) -> HttpResponseBase:
+    shown = page_of(visit, datasets_of(visit.workspace_ids))
     archived = archived_datasets(visit.workspace_ids) if "archived" in visit.request.GET else None
-    return visit.render("datasets.html", rows=rows, archived=archived, most_bytes=settings.UPLOAD_MAX_BYTES)
+    rows = [(dataset, latest_version(dataset)) for dataset in shown]
+    given = {"rows": rows, "shown": shown, "archived": archived, "most_bytes": settings.UPLOAD_MAX_BYTES}
+    return visit.render("datasets.html", status, **given, **more)
 
 
 @require_POST
 @page
 def upload(visit: Visit) -> HttpResponseBase:
     """Take a file and go to the page that shows how it was read."""
-    if visit.workspace is None:
-        raise Http404
-    visit.require(Act.TRAIN, visit.workspace.pk)
-    rows = [(dataset, latest_version(dataset)) for dataset in datasets_of(visit.workspace_ids)]
+    workspace_id = turn_to_the_form_s_workspace(visit)
+    visit.require(Act.TRAIN, workspace_id)
+    given = {"workspace": workspace_id, "name": visit.request.POST.get("name", "")}
+    try:
+        fields = checked(UploadSerializer(data={**given, "file": _file_in(visit)}))
+        version = register_upload(
+            workspace=Workspace.objects.get(pk=workspace_id),
+            dataset=None,
+            name=fields["name"],
+            upload=fields["file"],
+            actor=visit.access.actor,
+        )
+    except PlatformError as error:
+        return _show_list(visit, error.status, fault=error.detail)
+    return _show_once_checked(version)
+
+
+@require_POST
+@page
+def new_version(visit: Visit, pk: UUID) -> HttpResponseBase:
+    """Take a file as the next version of a data set."""
+    dataset = find_dataset(visit, pk)
+    visit.require(Act.TRAIN, dataset.workspace_id)
+    try:
+        file = checked(NewVersionSerializer(data={"file": _file_in(visit)}))["file"]
+        version = register_upload(workspace=dataset.workspace, dataset=dataset, upload=file, actor=visit.access.actor)
+    except PlatformError as error:
+        messages.error(visit.request, error.detail)
+        return redirect("dashboard:dataset", pk=pk)
+    return _show_once_checked(version)
+
+
+def _file_in(visit: Visit) -> Any:
     file = visit.request.FILES.get("file")
     if file is None:
-        return visit.render("datasets.html", 422, rows=rows, fault=_("Choose a file first."))
-    try:
-        given = {"workspace": visit.workspace.pk, "name": visit.request.POST.get("name", ""), "file": file}
-        name = checked(UploadSerializer(data=given))["name"]
-        version = register_upload(workspace=visit.workspace, dataset=None, name=name, upload=file, actor=visit.access.actor)
-    except PlatformError as error:
-        return visit.render("datasets.html", error.status, rows=rows, fault=error.detail)
+        raise InvalidInput(_("Choose a file first."))
+    return file
+
+
+def _show_once_checked(version: DatasetVersion) -> HttpResponseBase:
     if version.upload_bytes <= settings.UPLOAD_WAIT_BYTES:
         wait_for_check(version)
     return redirect("dashboard:dataset", pk=version.dataset_id)
@@ -53,25 +89,41 @@ def upload(visit: Visit) -> HttpResponseBase:
 
 @page
 def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
-    """Show what the newest version of a data set holds, also of an archived one."""
+    """Show what a version of a data set holds, the newest unless another is asked for; also of an archived one."""
     dataset = archived_datasets(visit.access.workspace_ids).filter(pk=pk).first()
     if dataset is None:
         dataset = find_dataset(visit, pk)
     visit.turn_to(dataset.workspace_id)
-    version = latest_version(dataset)
+    newest = latest_version(dataset)
+    version = _asked_for(visit, dataset) or newest
     models = RegisteredModel.objects.in_workspaces([dataset.workspace_id]).filter(
         archived_at=None, campaigns__dataset_version__dataset=dataset
     )
+    names = [column["name"] for column in version.columns] if version else []
     return visit.render(
         "dataset.html",
         dataset=dataset,
         version=version,
+        is_newest=version == newest,
+        usable=latest_ready_version(dataset),
+        versions=versions_of(dataset)[:ROWS_A_PAGE],
         columns=version.columns if version else [],
-        names=[column["name"] for column in version.columns] if version else [],
-        preview=[list(row.values()) for row in version.preview[:12]] if version else [],
+        names=names,
+        preview=[[row.get(name) for name in names] for row in version.preview[:12]] if version else [],
         models=models.distinct(),
+        most_bytes=settings.UPLOAD_MAX_BYTES,
         is_checking=version is not None and version.status == DatasetVersion.Status.CHECKING,
     )
+
+
+def _asked_for(visit: Visit, dataset: Dataset) -> DatasetVersion | None:
+    number = visit.request.GET.get("version", "")
+    if not number:
+        return None
+    found = dataset.versions.filter(number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
+    if found is None:
+        raise Http404
+    return found
 
 
 def find_dataset(visit: Visit, pk: UUID) -> Dataset:

@@ -7,9 +7,11 @@ from apps.dashboard import charts
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.selectors import model_rows, prediction_days, summary_of
 from apps.datasets.selectors import datasets_of, latest_version
+from apps.registry.selectors import models_of
 from apps.training.selectors import campaigns_of
 
 _RECENT = 6
+_MOST_MODELS = 25
 
 
 @page
@@ -20,7 +22,8 @@ def home(visit: Visit) -> HttpResponseBase:
     datasets = [(dataset, latest_version(dataset)) for dataset in datasets_of(ids)[:_RECENT]]
     return visit.render(
         "home.html",
-        rows=model_rows(ids),
+        rows=model_rows(models_of(ids)[:_MOST_MODELS]),
+        most_models=_MOST_MODELS,
         summary=summary_of(ids)["summary"],
         campaigns=campaigns_of(ids)[:_RECENT],
         datasets=datasets,

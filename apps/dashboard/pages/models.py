@@ -17,7 +17,7 @@ from apps.core.permissions import Act
 from apps.dashboard import charts
 from apps.dashboard.figures import iso_of
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import checked
+from apps.dashboard.pages.forms import checked, page_of
 from apps.dashboard.selectors import archived_models, model_rows, scores_of
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions as predictions
@@ -42,7 +42,8 @@ _INPUTS = {
 def model_list(visit: Visit) -> HttpResponseBase:
     """Show the models of the workspace."""
     archived = archived_models(visit.workspace_ids) if "archived" in visit.request.GET else None
-    return visit.render("models.html", rows=model_rows(visit.workspace_ids), archived=archived)
+    shown = page_of(visit, models_of(visit.workspace_ids))
+    return visit.render("models.html", rows=model_rows(shown), shown=shown, archived=archived)
 
 
 @page

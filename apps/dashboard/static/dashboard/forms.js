@@ -24,16 +24,28 @@
     const bar = form.querySelector("progress");
     if (!bar || !window.XMLHttpRequest) return;
     event.preventDefault();
+    const buttons = form.querySelectorAll("button");
+    const fault = form.querySelector("[data-fault]");
+    const refuse = (text) => {
+      fault.textContent = text; fault.hidden = false; bar.hidden = true;
+      for (const button of buttons) button.disabled = false;
+    };
+    const file = form.querySelector("input[type=file]").files[0];
+    if (file && file.size > Number(form.dataset.mostBytes)) { refuse(form.dataset.tooLarge); return; }
+    fault.hidden = true;
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.upload.onprogress = (e) => { if (e.lengthComputable) { bar.hidden = false; bar.value = e.loaded / e.total; } };
     request.upload.onload = () => { bar.removeAttribute("value"); };
     request.onload = () => {
       if (request.responseURL && request.status < 400) { window.location.assign(request.responseURL); return; }
+      if ((request.getResponseHeader("Content-Type") || "").startsWith("application/problem+json")) {
+        refuse(form.getAttribute(`data-say-${request.status}`) || JSON.parse(request.responseText).detail); return;
+      }
       document.open(); document.write(request.responseText); document.close();
     };
     request.onerror = () => form.submit();
-    for (const button of form.querySelectorAll("button")) button.disabled = true;
+    for (const button of buttons) button.disabled = true;
     request.send(new FormData(form));
   }
 
