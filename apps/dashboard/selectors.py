@@ -11,8 +11,8 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from apps.core import clock
-from apps.dashboard.words import METRICS, NEUTRAL, SMALLER_IS_BETTER
-from apps.datasets.models import Dataset
+from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER
+from apps.datasets.models import Dataset, DatasetVersion
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
@@ -34,6 +34,7 @@ class Score:
     is_main: bool
 
 
+    remark: str = ""
 def scores_of(version: ModelVersion) -> list[Score]:
     """Return the metrics of a version, the main one first."""
     main = version.evaluation.get("main")
@@ -44,7 +45,8 @@ def scores_of(version: ModelVersion) -> list[Score]:
         verdict = ""
         if trivial is not None and ours is not None and code not in NEUTRAL and ours != trivial:
             verdict = "better" if (ours > trivial) != (code in SMALLER_IS_BETTER) else "worse"
-        scores.append(Score(code, str(METRICS.get(code, code)), ours, trivial, verdict, code == main))
+        label, remark = str(METRICS.get(code, code)), str(REMARKS.get(code, ""))
+        scores.append(Score(code, label, ours, trivial, verdict, code == main, remark))
     return sorted(scores, key=lambda score: not score.is_main)
 
 

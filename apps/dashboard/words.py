@@ -30,6 +30,13 @@ METRICS = {
 SMALLER_IS_BETTER = {"log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
 NEUTRAL = {"alert_rate", "interval_coverage", "interval_width", "calibration_error"}
+# What keeps a reader from taking a number for good or bad.
+REMARKS = {
+    "calibration_error": _("Always saying the shares is well calibrated: compare versions by this, not with the baseline."),
+    "alert_rate": _("Set when the model is made: neither good nor bad."),
+    "interval_coverage": _("Best at 90 %, not above."),
+    "interval_width": _("The narrower the better, at the same coverage."),
+}
 CURVES = {
     "train_loss": _("On the rows it learns from"),
     "validation_loss": _("On rows held back"),

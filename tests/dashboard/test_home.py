@@ -55,6 +55,22 @@ def test_it_shows_models_beside_their_baseline_and_what_runs(cast, late_payers, 
     assert answer.context["summary"]["training_models"] == 1
 
 
+def test_a_metric_that_is_neither_good_nor_bad_beside_the_baseline_says_so(cast, late_payers, browser):
+    page = Page(browser(cast.viewer, "fr").get(reverse("dashboard:model", args=[late_payers.pk])))
+
+    row = next(row for row in page.all("tr") if row.text.startswith("Erreur de calibration"))
+    assert "pas avec la référence" in row.text
+    assert "meilleur" not in row.text
+    assert "pire" not in row.text
+
+
+def test_the_column_of_a_model_s_metric_is_not_called_model(cast, late_payers, browser):
+    for address in (reverse("dashboard:models"), reverse("dashboard:model", args=[late_payers.pk])):
+        page = Page(browser(cast.viewer).get(address))
+        headings = [heading.text for heading in page.all("th", class_="number")]
+        assert {"Score", "Baseline"} <= set(headings)
+
+
 def _phrases(page: Page) -> set[str]:
     return {element.text for element in page.elements}
 

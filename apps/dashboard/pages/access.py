@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from apps.core.errors import Forbidden, NotFound
 from apps.core.permissions import Act
@@ -48,8 +50,13 @@ class Visit:
         return [self.workspace.pk] if self.workspace else []
 
     def turn_to(self, workspace_id: UUID) -> None:
-        """Look at the workspace of the object that this page is about, whichever was in view."""
+        """Look at the workspace of the object that this page is about; say so when another was in view."""
+        if self.workspace is not None and self.workspace.pk == workspace_id:
+            return
         self.workspace = next(w for w in self.workspaces if w.pk == workspace_id)
+        if self.request.method == "GET" and "HX-Request" not in self.request.headers:
+            self.request.session[SESSION_KEY] = str(workspace_id)
+            messages.info(self.request, _("You are in the workspace {name} now.").format(name=self.workspace.name))
 
     def may(self, act: Act) -> bool:
         """Say whether the user may do `act` in the workspace in view."""
