@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from apps.dashboard.pages import archiving, campaigns, datasets, editing, home, keys, models, retraining, sign_in
+from apps.dashboard.pages import archiving, campaigns, datasets, editing, home, keys, members, models, retraining, sign_in
 
 app_name = "dashboard"
 
@@ -30,5 +30,9 @@ urlpatterns = [
     path("campaigns/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),
     path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),
     path("settings/", keys.settings_page, name="settings"),
+    path("settings/members/", members.member_list, name="members"),
+    path("settings/members/add/", members.add, name="add_member"),
+    path("settings/members/<int:pk>/role/", members.set_role, name="member_role"),
+    path("settings/members/<int:pk>/remove/", members.remove, name="remove_member"),
     path("settings/keys/<uuid:pk>/revoke/", keys.revoke, name="revoke_key"),
 ]

@@ -120,7 +120,8 @@ def _asked_for(visit: Visit, dataset: Dataset) -> DatasetVersion | None:
     number = visit.request.GET.get("version", "")
     if not number:
         return None
-    found = dataset.versions.filter(number=int(number)).first() if number.isdecimal() and len(number) < 10 else None
+    is_number = number.isdecimal() and len(number) < 10
+    found: DatasetVersion | None = dataset.versions.filter(number=int(number)).first() if is_number else None
     if found is None:
         raise Http404
     return found
