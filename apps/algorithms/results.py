@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from apps.algorithms.schema import TableSchema, Task
@@ -22,14 +23,16 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """Global importance, most important first: `features` is a tuple of (name, importance >= 0, std)."""
+    """Global importance, most important first: `features` is a tuple of (name, importance >= 0, std over `rows` rows)."""
 
     method: str
     features: tuple[tuple[str, float, float], ...]
+    rows: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the API's shape."""
-        return {"method": self.method, "features": [{"name": n, "importance": i, "std": s} for n, i, s in self.features]}
+        features = [{"name": n, "importance": i, "std": s} for n, i, s in self.features]
+        return {"method": self.method, "rows": self.rows, "features": features}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +70,42 @@ class Answers:
     details: list[dict[str, Any]]
 
 
+class Quantity(StrEnum):
+    """What the contributions of a row add up to, besides the base."""
+
+    VALUE = "value"
+    PROBABILITY = "probability"
+    LOG_ODDS = "log_odds"
+    SCORE = "score"
+    MINUS_PATH_LENGTH = "minus_path_length"
+
+
+_WORDS = {
+    Quantity.VALUE: "{of}",
+    Quantity.PROBABILITY: "probability of {of}",
+    Quantity.LOG_ODDS: "log-odds of {of}",
+    Quantity.SCORE: "score of {of}",
+    Quantity.MINUS_PATH_LENGTH: "minus the mean path length (higher: more unusual)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Additive contributions of one row: `base` plus their sum is the model's raw output.
 
-    classification with more than two classes explains the predicted class, named in `output`.
+    `quantity` says what that is, `of` the class or the target it is of; with more than two classes it is the one predicted.
     """
 
     base: float
     contributions: dict[str, float]
-    output: str
+    quantity: Quantity
+    of: Any
     method: str
+
+    @property
+    def output(self) -> str:
+        """Return the API's words for the quantity."""
+        return _WORDS[self.quantity].format(of=self.of)
 
 
 class Predictor(Protocol):

@@ -199,9 +199,14 @@ def test_explanations_add_up_and_importance_is_sorted(service, task, monkeypatch
 
     for one, other in zip(with_kernel, with_numpy, strict=True):
         assert one.base == pytest.approx(other.base, rel=1e-9)
+        assert (one.quantity, one.of, one.output) == (other.quantity, other.of, other.output)
+        assert one.of is None or str(one.of) in one.output
         assert list(one.contributions) == [column.name for column in light.schema.columns]
         for name in one.contributions:
             assert one.contributions[name] == pytest.approx(other.contributions[name], abs=1e-6)
+    assert importance.rows >= 100
+    assert importance.as_json()["rows"] == importance.rows
+    assert all(std > 0 for _name, size, std in importance.features if size > 0)
     sizes = [size for _name, size, _std in importance.features]
     assert sizes == sorted(sizes, reverse=True)
     assert importance.features[0][0] in {"x0", "x1", "few", "many", "day", "x2"}

@@ -1,7 +1,8 @@
 """The light predictor of tree services over tables: check, encode, walk, finish."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from apps.algorithms.predictors.encoder import Encoder, Matrix
 from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.predictors.trees import Doubles, FlatTrees
-from apps.algorithms.results import Answers, Explanation
+from apps.algorithms.results import Answers, Explanation, Quantity
 from apps.algorithms.schema import TableSchema, Task
 
 TREE_SHAP = "exact tree Shapley values"
@@ -124,11 +125,21 @@ class TreePredictor:
     def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
         """Attribute each row's raw output to its columns; a column's encoded features are added up."""
         matrix, _ = self.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
-        raw = self.raw(matrix)
-        return [self._explanation(matrix[i], raw[i]) for i in range(len(rows))]
+        return self.explain_encoded(matrix)
+
+    def explain_encoded(self, matrix: Matrix) -> list[Explanation]:
+        """Attribute the raw output of each row of an encoded matrix."""
+        return [self._explanation(row, raw) for row, raw in zip(matrix, self.raw(matrix), strict=True)]
+
+    def with_first_trees(self, count: int) -> "TreePredictor":
+        """Return the same forest of its first `count` trees; one whose trees add up is returned whole."""
+        known = len(self.trees.roots)
+        if count >= known or not math.isclose(self.finish.scale * known, 1.0):
+            return self
+        return replace(self, trees=self.trees.first(count), finish=replace(self.finish, scale=1.0 / count))
 
     def _explanation(self, row: Matrix, raw: Doubles) -> Explanation:
-        output, sign, name = self._explained_output(raw)
+        output, sign, quantity, of = self._explained_output(raw)
         parts = self.trees.attributions(row, output=output) * self.finish.scale * sign
         contributions = dict.fromkeys((column.name for column in self.schema.columns), 0.0)
         for source, part in zip(self.encoder.sources, parts.tolist(), strict=True):
@@ -136,19 +147,18 @@ class TreePredictor:
         base = (self._expected[output] * self.finish.scale + self.finish.base[output]) * sign
         if self.finish.link == "probability" and sign < 0:
             base += 1.0
-        return Explanation(base=base, contributions=contributions, output=name, method=TREE_SHAP)
+        return Explanation(base=base, contributions=contributions, quantity=quantity, of=of, method=TREE_SHAP)
 
-    def _explained_output(self, raw: Doubles) -> tuple[int, float, str]:
+    def _explained_output(self, raw: Doubles) -> tuple[int, float, Quantity, Any]:
         if self.task == Task.ANOMALY:
-            return 0, -1.0, "minus the mean path length (higher: more unusual)"
+            return 0, -1.0, Quantity.MINUS_PATH_LENGTH, None
         if self.task == Task.REGRESSION:
-            return 0, 1.0, f"{self.schema.target}"
+            return 0, 1.0, Quantity.VALUE, self.schema.target
         best = int(probabilities(self.finish.link, raw[None, :])[0].argmax())
-        what = "probability" if self.finish.link == "probability" else "log-odds" if len(raw) == 1 else "score"
-        name = f"{what} of {self.schema.classes[best]}"
-        if len(raw) == 1:
-            return 0, 1.0 if best == 1 else -1.0, name
-        return best, 1.0, name
+        of, alone = self.schema.classes[best], len(raw) == 1
+        sums = Quantity.LOG_ODDS if alone else Quantity.SCORE
+        quantity = Quantity.PROBABILITY if self.finish.link == "probability" else sums
+        return (0, 1.0 if best == 1 else -1.0, quantity, of) if alone else (best, 1.0, quantity, of)
 
     @cached_property
     def _expected(self) -> list[float]:

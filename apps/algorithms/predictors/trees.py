@@ -4,7 +4,7 @@ All comparisons are `x <= threshold` in float32 (the writer rounds so that no ro
 its node's default. A compiled kernel walks the trees where there is one; numpy gives the same answers elsewhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,15 @@ class FlatTrees:
         """Map the arrays read-only: all processes of the machine share one copy."""
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
         return cls(**arrays, outputs=outputs, deepest=deepest)
+
+    def first(self, count: int) -> "FlatTrees":
+        """Return the ensemble of the first `count` trees, sharing the arrays."""
+        if count >= len(self.roots):
+            return self
+        end = self.roots[count]
+        return replace(
+            self, nodes=self.nodes[:end], covers=self.covers[:end], roots=self.roots[:count], groups=self.groups[:count]
+        )
 
     def sums(self, matrix: Matrix) -> Doubles:
         """Return the sum over the trees of each row's leaf values (rows x outputs)."""
