@@ -10,15 +10,18 @@ from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from apps.algorithms import catalog
 from apps.core import clock
-from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER
-from apps.datasets.models import Dataset, DatasetVersion
+from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER, translated
+from apps.datasets.models import DatasetVersion
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
 from apps.training.models import TrainingCampaign
 
 DAYS = 7
+_CHOICES = 100
+_NAMES = 4
 _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
 
 
@@ -32,9 +35,9 @@ class Score:
     trivial: float | None
     verdict: str
     is_main: bool
-
-
     remark: str = ""
+
+
 def scores_of(version: ModelVersion) -> list[Score]:
     """Return the metrics of a version, the main one first."""
     main = version.evaluation.get("main")
@@ -48,6 +51,19 @@ def scores_of(version: ModelVersion) -> list[Score]:
         label, remark = str(METRICS.get(code, code)), str(REMARKS.get(code, ""))
         scores.append(Score(code, label, ours, trivial, verdict, code == main, remark))
     return sorted(scores, key=lambda score: not score.is_main)
+
+
+def named_parameters(algorithm: str, parameters: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return parameters by the names that the forms give them; by their own where the algorithm is gone."""
+    declared = {service.slug: service.hyperparameters for service in catalog.entries()}.get(algorithm, ())
+    titles = {parameter.name: translated(parameter.title) for parameter in declared}
+    return [(titles.get(name, name), value) for name, value in parameters.items()]
+
+
+def example_row(version: ModelVersion) -> dict[str, Any]:
+    """Return a row that a version can be asked about: the first of the data that it learned from."""
+    first = (version.dataset_version.preview or [{}])[0]
+    return {column["name"]: first.get(column["name"]) for column in version.schema["columns"]}
 
 
 def model_rows(models: Iterable[RegisteredModel]) -> list[dict[str, Any]]:
@@ -100,6 +116,36 @@ def archived_models(workspace_ids: list[UUID]) -> QuerySet[RegisteredModel]:
     return found.select_related("workspace").order_by("-archived_at")
 
 
-def archived_datasets(workspace_ids: list[UUID]) -> QuerySet[Dataset]:
-    """Return the archived data sets of these workspaces, the last archived first."""
-    return Dataset.objects.in_workspaces(workspace_ids).filter(archived_at__isnull=False).order_by("-archived_at")
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """A version of a data set that may be chosen, or the columns that keep it from that."""
+
+    version: DatasetVersion
+    missing: list[str]
+
+    @property
+    def shown_missing(self) -> str:
+        """The first of the missing columns."""
+        return ", ".join(self.missing[:_NAMES]) + (" …" if len(self.missing) > _NAMES else "")
+
+
+def data_choices(workspace_id: UUID, needed: Iterable[str]) -> list[DataChoice]:
+    """Return the ready versions of a workspace's data sets, those with every column that is needed first."""
+    ready = DatasetVersion.objects.in_workspaces([workspace_id]).filter(
+        status=DatasetVersion.Status.READY, dataset__archived_at=None
+    )
+    newest = ready.select_related("dataset").only("number", "columns", "rows", "dataset__name")
+    choices = []
+    for version in newest.order_by("-dataset__created_at", "dataset_id", "-number")[:_CHOICES]:
+        names = {column["name"] for column in version.columns}
+        choices.append(DataChoice(version, [name for name in needed if name not in names]))
+    return sorted(choices, key=lambda choice: bool(choice.missing))
+
+
+def columns_to_train_on(model: RegisteredModel, like: ModelVersion | None) -> list[str]:
+    """Return the columns that a model is trained on: those that its last version reads, else those it names."""
+    if like is None:
+        named = [model.target, *model.features, model.group_column, model.time_column]
+    else:
+        named = [model.target, *(column["name"] for column in like.schema["columns"])]
+    return [name for name in dict.fromkeys(named) if name]

@@ -28,8 +28,8 @@ class _Length(Func):
 _BULKY = ("columns", "preview", "problems", "warnings", "reading")
 
 
-def datasets_of(workspace_ids: Iterable[UUID], *, whole: bool = False) -> QuerySet[Dataset]:
-    """Return the live datasets of these workspaces, newest first, each with its newest and its newest ready version.
+def datasets_of(workspace_ids: Iterable[UUID], *, whole: bool = False, archived: bool = False) -> QuerySet[Dataset]:
+    """Return the live (or the archived) datasets of these workspaces, newest first, each with its newest and newest ready version.
 
     What a version says of its columns and rows is read at the first look only, unless it is asked for (`whole`).
     """
@@ -38,8 +38,8 @@ def datasets_of(workspace_ids: Iterable[UUID], *, whole: bool = False) -> QueryS
     shown = DatasetVersion.objects.filter(Q(pk=newest) | Q(pk=newest_ready)).order_by("-number")
     if not whole:
         shown = shown.defer(*_BULKY).annotate(column_count=_Length("columns"))
-    live = Dataset.objects.in_workspaces(list(workspace_ids)).filter(archived_at__isnull=True)
-    return live.select_related("workspace").prefetch_related(Prefetch("versions", shown, to_attr="shown_versions"))
+    found = Dataset.objects.in_workspaces(list(workspace_ids)).filter(archived_at__isnull=not archived)
+    return found.select_related("workspace").prefetch_related(Prefetch("versions", shown, to_attr="shown_versions"))
 
 
 def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:

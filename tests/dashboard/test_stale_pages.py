@@ -57,7 +57,7 @@ def test_no_address_of_the_pages_answers_a_reader_with_a_bare_refusal(cast, brow
 
 @pytest.mark.parametrize(
     ("name", "above"),
-    [("train", "model"), ("rollback", "model"), ("try_model", "model"), ("upload", "datasets"), ("sign_out", "home")],
+    [("rollback", "model"), ("try_model", "model"), ("upload", "datasets"), ("sign_out", "home")],
 )
 def test_an_address_that_only_takes_a_form_leads_to_its_page(cast, model, browser, name, above):
     given = [model.pk] if above == "model" else []

@@ -14,7 +14,6 @@ from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import ROWS_A_PAGE, checked, page_of, turn_to_the_form_s_workspace
-from apps.dashboard.selectors import archived_datasets
 from apps.datasets.actions import register_upload
 from apps.datasets.api.serializers import NewVersionSerializer, UploadSerializer
 from apps.datasets.api.views import wait_for_check
@@ -32,7 +31,7 @@ def dataset_list(visit: Visit) -> HttpResponseBase:
 
 def _show_list(visit: Visit, status: int = 200, **more: Any) -> HttpResponseBase:
     shown = page_of(visit, datasets_of(visit.workspace_ids))
-    archived = archived_datasets(visit.workspace_ids) if "archived" in visit.request.GET else None
+    archived = datasets_of(visit.workspace_ids, archived=True) if "archived" in visit.request.GET else None
     rows = [(dataset, latest_version(dataset)) for dataset in shown]
     given = {"rows": rows, "shown": shown, "archived": archived, "most_bytes": settings.UPLOAD_MAX_BYTES}
     return visit.render("datasets.html", status, **given, **more)
@@ -90,7 +89,7 @@ def _show_once_checked(version: DatasetVersion) -> HttpResponseBase:
 @page
 def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Show what a version of a data set holds, the newest unless another is asked for; also of an archived one."""
-    dataset = archived_datasets(visit.access.workspace_ids).filter(pk=pk).first()
+    dataset = datasets_of(visit.access.workspace_ids, whole=True, archived=True).filter(pk=pk).first()
     if dataset is None:
         dataset = find_dataset(visit, pk)
     visit.turn_to(dataset.workspace_id)

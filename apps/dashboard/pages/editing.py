@@ -7,6 +7,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
@@ -25,6 +26,7 @@ from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def new_model(visit: Visit) -> HttpResponseBase:
     """Ask what is to be predicted; make the model and start its first training, or neither."""
@@ -39,6 +41,7 @@ def new_model(visit: Visit) -> HttpResponseBase:
     return _show(visit, form)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def edit_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Change a model: all of it while it has no version, its name and description afterwards."""
@@ -54,11 +57,15 @@ def edit_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     return _show(visit, form, last)
 
 
-def _turn_to_dataset(visit: Visit, pk: str) -> None:
+def _turn_to_dataset(visit: Visit, given: str) -> None:
     """Look at the workspace of the data set that was chosen, which another tab may have left."""
-    for dataset in datasets_of(visit.access.workspace_ids):
-        if str(dataset.pk) == pk:
-            visit.turn_to(dataset.workspace_id)
+    try:
+        pk = UUID(given)
+    except ValueError:
+        return
+    found = datasets_of(visit.access.workspace_ids).filter(pk=pk).first()
+    if found is not None:
+        visit.turn_to(found.workspace_id)
 
 
 def _trainable(workspace_id: UUID) -> list[Dataset]:

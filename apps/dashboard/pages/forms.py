@@ -1,4 +1,4 @@
-"""Forms are checked by the serializers of the API: what it refuses, a page refuses, in the same words."""
+"""Forms are checked by the serializers of the API: what it refuses, a page refuses, in the same words, beside its field."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
 from apps.core.api.errors import describe
-from apps.core.errors import InvalidInput
+from apps.core.errors import InvalidInput, PlatformError, Problem
 from apps.dashboard.pages.access import Visit
 
 ROWS_A_PAGE = 25
@@ -22,6 +22,41 @@ def checked(form: Serializer[Any]) -> dict[str, Any]:
         _status, _code, _title, detail, problems, _wait = describe(ValidationError(form.errors)) or (0, "", "", "", [], None)
         raise InvalidInput(detail.lstrip("/"), problems)
     return dict(form.validated_data)
+
+
+class PageForm:
+    """A form whose faults stand beside their fields; a form says where a pointer leads and what its fields are called."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, list[str]] = {}  # by field; "" is the form as a whole
+
+    def field_of(self, pointer: str) -> str:
+        """Return the field that a pointer of the API means, "" when there is none."""
+        raise NotImplementedError
+
+    def label_of(self, field: str) -> str:
+        """Return what a field is called on the page."""
+        raise NotImplementedError
+
+    def refuse(self, error: PlatformError) -> None:
+        """Put what a verb refused beside the fields that it is about."""
+        for problem in error.problems or [Problem("", error.code, error.detail)]:
+            self.say(self.field_of(problem.pointer), problem.detail)
+
+    def say(self, field: str, text: str) -> None:
+        """Add a fault to a field, once."""
+        said = self.faults.setdefault(field, [])
+        if text not in said:
+            said.append(text)
+
+    @property
+    def summary(self) -> list[dict[str, str]]:
+        """What is wrong, each with the words of its field."""
+        return [
+            {"field": field, "label": self.label_of(field), "text": text}
+            for field, texts in self.faults.items()
+            for text in texts
+        ]
 
 
 def turn_to_the_form_s_workspace(visit: Visit) -> UUID:

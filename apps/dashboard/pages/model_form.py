@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from apps.algorithms import catalog
 from apps.algorithms.schema import Task
-from apps.core.errors import PlatformError, Problem
-from apps.dashboard.pages.forms import checked
-from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameters_given
+from apps.core.errors import PlatformError
+from apps.dashboard.pages.forms import PageForm, checked
+from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameter_title, parameters_given
 from apps.dashboard.words import TASKS
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_ready_version
@@ -32,20 +32,19 @@ LABELS = {
     "description": gettext_lazy("Description"),
     "left_out": gettext_lazy("Columns to leave out"),
 }
-_FIELDS = {"/dataset": "dataset", "/task": "task", "/algorithm": "algorithm", "/name": "name", "/description": "description"}
 
 
-class ModelForm:
+class ModelForm(PageForm):
     """The form that makes a model, or changes one that has no version yet."""
 
     def __init__(
         self, *, workspace_id: UUID, given: QueryDict, datasets: Sequence[Dataset], model: RegisteredModel | None = None
     ) -> None:
+        super().__init__()
         self.workspace_id = workspace_id
         self.given = given
         self.datasets = datasets
         self.model = model
-        self.faults: dict[str, list[str]] = {}
         self.fields: dict[str, Any] = {}  # what the registry keeps of a model, once `is_valid` has said yes
         self.dataset = self._chosen_dataset()
         self.version = latest_ready_version(self.dataset) if self.dataset else None
@@ -107,20 +106,20 @@ class ModelForm:
 
     def _check_choices(self) -> None:
         if self.version is None:
-            self._say("dataset", _("Choose a data set that is there and ready."))
+            self.say("dataset", _("Choose a data set that is there and ready."))
         if self.service is None:
             chosen = self.given.get("algorithm")
             unknown = _("There is no algorithm {name}.").format(name=repr(chosen)) if chosen else ""
-            self._say("algorithm", unknown or _("Choose an algorithm."))
+            self.say("algorithm", unknown or _("Choose an algorithm."))
         elif self.task not in self.service.tasks:
             known = ", ".join(str(TASKS.get(task, task)) for task in self.service.tasks)
-            self._say(
+            self.say(
                 "task", _("{title} does not do this. It does: {tasks}").format(title=_(self.service.title), tasks=known)
             )
         if self.service is not None and self.service.needs_target and self.task != Task.ANOMALY and not self.target:
-            self._say("target", _("Choose the target: the column to predict."))
+            self.say("target", _("Choose the target: the column to predict."))
         if self.version is not None and not ({c["name"] for c in self.version.columns} - {*self.left_out, self.target}):
-            self._say("left_out", _("Every column is left out: leave at least one to learn from."))
+            self.say("left_out", _("Every column is left out: leave at least one to learn from."))
 
     def _check_words(self, fields: dict[str, Any]) -> None:
         """Refuse what the API refuses, and a name that is taken."""
@@ -132,7 +131,7 @@ class ModelForm:
         del self.fields["workspace_id"]
         same = models_of([self.workspace_id]).filter(name=self.fields["name"])
         if same.exclude(pk=self.model.pk if self.model else None).exists():
-            self._say("name", _("There is a model of this name already. Choose another name."))
+            self.say("name", _("There is a model of this name already. Choose another name."))
 
     def _check_training(self, service: Service, version: DatasetVersion, fields: dict[str, Any]) -> None:
         model = RegisteredModel(workspace_id=self.workspace_id, **fields)
@@ -146,36 +145,19 @@ class ModelForm:
         except PlatformError as error:
             self.refuse(error)
 
-    def refuse(self, error: PlatformError) -> None:
-        """Put what a verb refused beside the fields that it is about."""
-        for problem in error.problems or [Problem("", error.code, error.detail)]:
-            self._say(self._field_of(problem.pointer), problem.detail)
-
-    def _field_of(self, pointer: str) -> str:
+    def field_of(self, pointer: str) -> str:
+        """Return the field that a pointer of the API means; the target's depends on what is asked."""
         if pointer.startswith("/parameters/") and self.service is not None:
             return field_name(self.service, pointer.removeprefix("/parameters/"))
         if pointer.startswith("/features"):
             return "left_out"
         if pointer.lstrip("/") == "target":
             return "labels" if self.task == Task.ANOMALY else "target"
-        return _FIELDS.get(pointer, "")
+        return pointer.lstrip("/") if pointer.lstrip("/") in LABELS else ""
 
-    def _say(self, field: str, text: str) -> None:
-        said = self.faults.setdefault(field, [])
-        if text not in said:
-            said.append(text)
-
-    @property
-    def summary(self) -> list[dict[str, str]]:
-        """What is wrong, each with the words of its field."""
-        titles = {}
-        if self.service is not None:
-            titles = {field_name(self.service, p.name): _(p.title) for p in self.service.hyperparameters}
-        return [
-            {"field": field, "label": str(LABELS.get(field) or titles.get(field, "")), "text": text}
-            for field, texts in self.faults.items()
-            for text in texts
-        ]
+    def label_of(self, field: str) -> str:
+        """Return what a field is called on the page."""
+        return str(LABELS.get(field, "")) or parameter_title(self.service, field)
 
     @property
     def shows_advanced(self) -> bool:

@@ -19,7 +19,6 @@ from apps.dashboard.figures import iso_of
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import checked, page_of
 from apps.dashboard.selectors import archived_models, model_rows, scores_of
-from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions as predictions
 from apps.registry.actions import promote_version, rollback_model
 from apps.registry.api.serializers import ReasonSerializer
@@ -75,7 +74,6 @@ def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: 
         confusion=_confusion(champion) if champion else [],
         versions=_version_rows(model),
         campaigns=campaigns_of([model.workspace_id]).filter(model=model)[:_RECENT],
-        datasets=[d for d in datasets_of([model.workspace_id]) if latest_ready_version(d)],
         reasons=reasons_to_retrain(model),
         failed=_last_failure(model),
         fields=_fields(champion) if champion else [],

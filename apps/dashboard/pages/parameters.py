@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.hyperparameters import Hyperparameter
@@ -28,6 +29,12 @@ class ParameterField:
 def field_name(service: Service, parameter: str) -> str:
     """Return the name of a setting's field: two algorithms may call a setting the same."""
     return f"{service.slug}.{parameter}"
+
+
+def parameter_title(service: Service | None, field: str) -> str:
+    """Return what a setting's field is called on the page, "" for any other field."""
+    titles = {field_name(service, p.name): p.title for p in service.hyperparameters} if service else {}
+    return gettext(titles[field]) if field in titles else ""
 
 
 def parameter_fields(

@@ -1,33 +1,133 @@
-"""The page that trains a model again."""
+"""The page that trains a model again: on which rows, with which settings, and what that changes."""
 
+from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
 
-from apps.core.errors import InvalidInput, PlatformError
+from apps.algorithms import catalog
+from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.models import find_model, show_model
-from apps.datasets.selectors import datasets_of, latest_ready_version
-from apps.training.actions import start_campaign
+from apps.dashboard.pages.forms import PageForm, checked
+from apps.dashboard.pages.models import find_model
+from apps.dashboard.pages.parameters import field_name, parameter_fields, parameter_title, parameters_given
+from apps.dashboard.selectors import columns_to_train_on, data_choices
+from apps.datasets.models import DatasetVersion
+from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.selectors import champion_of
+from apps.training.actions import check_campaign, start_campaign
+from apps.training.api.serializers import TrainSerializer
+from apps.training.api.views import version_to_train_on
+from apps.training.models import TrainingCampaign
+from apps.training.selectors import campaigns_of
+
+LABELS = {"dataset": gettext_lazy("Data set"), "seed": gettext_lazy("Seed")}
 
 
-@require_POST
+class TrainForm(PageForm):
+    """What a training is to be made with; it begins as the model stands, beside its live version."""
+
+    def __init__(self, *, model: RegisteredModel, given: QueryDict) -> None:
+        super().__init__()
+        self.model = model
+        self.given = given
+        self.service = catalog.get(model.algorithm)
+        self.live: ModelVersion | None = champion_of(model)
+        self.choices = data_choices(model.workspace_id, columns_to_train_on(model, self.live))
+        self.is_same = False
+        self.wanted: dict[str, Any] = {}
+        self.version: DatasetVersion | None = None
+
+    @property
+    def seed(self) -> str:
+        """What was typed, else the live version's: it keeps the same rows apart, so that both can be compared."""
+        return self.given.get("seed", str(self.live.seed) if self.live else "0")
+
+    @property
+    def chosen(self) -> str:
+        """The data to learn from: what was chosen, else the newest version of what the live version learned from."""
+        if "dataset" in self.given:
+            wanted = self.given["dataset"]
+            fits = [str(c.version.pk) for c in self.choices if wanted in {str(c.version.pk), str(c.version.dataset_id)}]
+        else:
+            source = self.live.dataset_version.dataset_id if self.live else self._last_dataset()
+            fits = [str(c.version.pk) for c in self.choices if c.version.dataset_id == source and not c.missing]
+        return fits[0] if fits else ""
+
+    def _last_dataset(self) -> UUID | None:
+        last = campaigns_of([self.model.workspace_id]).filter(model=self.model).first()
+        return last.dataset_version.dataset_id if last else None
+
+    @property
+    def fields(self) -> list[Any]:
+        """The algorithm's settings, each beside the live version's."""
+        live = self.live.parameters if self.live else None
+        return parameter_fields(self.service, self.given, faults=self.faults, standing=self.model.parameters, live=live)
+
+    def field_of(self, pointer: str) -> str:
+        """Return the field that a pointer of the API means."""
+        if pointer.startswith("/parameters/"):
+            return field_name(self.service, pointer.removeprefix("/parameters/"))
+        return pointer.lstrip("/") if pointer.lstrip("/") in LABELS else ""
+
+    def label_of(self, field: str) -> str:
+        """Return what a field is called on the page."""
+        return str(LABELS.get(field, "")) or parameter_title(self.service, field)
+
+    def is_valid(self) -> bool:
+        """Check all that can be known before anything is written, and whether anything differs from the live version."""
+        if not self.given.get("dataset"):
+            self.say("dataset", _("Choose a data set first."))
+            return False
+        sent = {
+            "dataset": self.given["dataset"],
+            "seed": self.seed,
+            "parameters": parameters_given(self.service, self.given),
+        }
+        try:
+            self.wanted = checked(TrainSerializer(data=sent))
+            self.version = version_to_train_on(self.model, self.wanted.pop("dataset"))
+            parameters = check_campaign(model=self.model, dataset_version=self.version, parameters=self.wanted["parameters"])
+        except PlatformError as error:
+            self.refuse(error)
+            return False
+        self._check_columns(self.version)
+        self.is_same = self.live is not None and (self.live.dataset_version_id, self.live.seed, self.live.parameters) == (
+            self.version.pk,
+            self.wanted["seed"],
+            parameters,
+        )
+        return not self.faults and not (self.is_same and "anyway" not in self.given)
+
+    def _check_columns(self, version: DatasetVersion) -> None:
+        missing = next((choice.shown_missing for choice in self.choices if choice.version == version), "")
+        if missing:
+            text = _("It does not have the columns that the model learned from: {names}. Choose another data set.")
+            self.say("dataset", text.format(names=missing))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def train(visit: Visit, pk: UUID) -> HttpResponseBase:
-    """Train a model again."""
+    """Ask what to train with, beside what the live version was made with; start it."""
     model = find_model(visit, pk)
     visit.require(Act.TRAIN, model.workspace_id)
-    datasets = datasets_of([model.workspace_id])
-    dataset = next((d for d in datasets if str(d.pk) == visit.request.POST.get("dataset")), None)
-    version = latest_ready_version(dataset) if dataset else None
+    form = TrainForm(model=model, given=visit.request.POST if visit.request.method == "POST" else visit.request.GET)
+    if visit.request.method == "POST" and form.is_valid() and (campaign := _start(visit, form)):
+        return redirect("dashboard:campaign", pk=campaign.pk)
+    status = 422 if form.faults or form.is_same else 200
+    return visit.render("train.html", status, model=model, form=form)
+
+
+def _start(visit: Visit, form: TrainForm) -> TrainingCampaign | None:
+    assert form.version is not None
     try:
-        if version is None:
-            raise InvalidInput(_("Choose a data set first."))
-        campaign = start_campaign(model=model, dataset_version=version, actor=visit.access.actor)
+        return start_campaign(model=form.model, dataset_version=form.version, actor=visit.access.actor, **form.wanted)
     except PlatformError as error:
-        return show_model(visit, model, error.status, fault=error.detail)
-    return redirect("dashboard:campaign", pk=campaign.pk)
+        form.refuse(error)
+        return None

@@ -79,4 +79,23 @@
     task.addEventListener("change", fit);
     fit();
   }
+
+  const compared = document.querySelector("[data-compare]");
+  const told = compared?.querySelector("[data-changed]");
+  if (told) {
+    const compare = () => {
+      const changed = [];
+      for (const label of compared.querySelectorAll("label")) {
+        const live = label.querySelector("[data-live]");
+        const field = label.querySelector("input, select");
+        if (!live) continue;
+        const differs = field.value.trim().replace(",", ".") !== live.dataset.live;
+        label.classList.toggle("changed", differs);
+        if (differs) changed.push(label.firstChild.textContent.trim());
+      }
+      told.textContent = changed.length ? `${told.dataset.changed} ${changed.join(", ")}` : told.dataset.same;
+    };
+    compared.addEventListener("input", compare);
+    compare();
+  }
 })();
