@@ -3,7 +3,19 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from apps.dashboard.pages import archiving, campaigns, datasets, editing, home, keys, members, models, retraining, sign_in
+from apps.dashboard.pages import (
+    archiving,
+    campaigns,
+    cards,
+    datasets,
+    editing,
+    home,
+    keys,
+    members,
+    models,
+    retraining,
+    sign_in,
+)
 
 app_name = "dashboard"
 
@@ -26,6 +38,7 @@ urlpatterns = [
     path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),
     path("models/<uuid:pk>/versions/<int:number>/promote/", models.promote, name="promote"),
+    path("models/<uuid:pk>/versions/<int:number>/card/", cards.version_card, name="version_card"),
     path("campaigns/", campaigns.campaign_list, name="campaigns"),
     path("campaigns/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),
     path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),

@@ -10,13 +10,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.algorithms import catalog
 from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.selectors import scores_of
-from apps.dashboard.words import CURVES, MEASURES, METRICS, STAGES, STATUSES, translated
+from apps.dashboard.selectors import named_parameters, scores_of
+from apps.dashboard.words import CURVES, MEASURES, METRICS, STAGES, STATUSES
 from apps.training.actions import cancel_campaign
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaign_as_json, campaigns_of, events_after, last_seq
@@ -43,7 +42,7 @@ def campaign_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
         facts=json.loads(dump_json(facts)),
         words=_words(campaign),
         events=_events(campaign),
-        settings=_settings(campaign),
+        settings=named_parameters(campaign.model.algorithm, campaign.parameters),
         split=campaign.version.evaluation.get("split", {}) if campaign.version else {},
         seconds=facts["duration_seconds"] if is_over else None,
         stage=STAGES.get(campaign.stage, campaign.stage),
@@ -85,13 +84,6 @@ def _events(campaign: TrainingCampaign) -> list[dict[str, Any]]:
         for event in events_after(campaign.pk, 0)
         if event.kind == "status"
     ]
-
-
-def _settings(campaign: TrainingCampaign) -> list[tuple[str, Any]]:
-    """Return the parameters by the names that the form gives them."""
-    declared = {service.slug: service.hyperparameters for service in catalog.entries()}.get(campaign.model.algorithm, ())
-    titles = {parameter.name: translated(parameter.title) for parameter in declared}
-    return [(titles.get(name, name), value) for name, value in campaign.parameters.items()]
 
 
 @require_POST

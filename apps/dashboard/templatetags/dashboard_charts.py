@@ -1,8 +1,12 @@
 """Charts and numbers for the templates."""
 
+import json
+import shlex
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -10,7 +14,9 @@ from apps.algorithms import catalog
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
 from apps.dashboard.figures import cell, duration, entered, figure, percent
+from apps.dashboard.selectors import example_row
 from apps.dashboard.words import KINDS
+from apps.registry.models import ModelVersion, RegisteredModel
 
 register = template.Library()
 register.filter(figure)
@@ -63,3 +69,12 @@ def share_bar(part: float, whole: float, title: str, tone: str = "") -> SafeStri
 def signed_bar(value: float, largest: float, title: str) -> SafeString:
     """Draw a contribution."""
     return charts.signed_bar(value, largest, title=title)
+
+
+@register.simple_tag
+def curl_of(request: HttpRequest, model: RegisteredModel, version: ModelVersion) -> str:
+    """Write the command that asks a model about a row of the data that it learned from."""
+    address = request.build_absolute_uri(reverse("model-predict", args=[model.pk]))
+    body = json.dumps({"data": [example_row(version)]}, ensure_ascii=False)
+    headers = ' -H "Authorization: Bearer $KEY" \\\n     -H "Content-Type: application/json" \\\n'
+    return f"curl{headers}     {address} \\\n     -d {shlex.quote(body)}"
