@@ -125,7 +125,26 @@ OF_THE_CATALOGUE = (
 _PLACE = re.compile(r"%\((\w+)\)s")
 _LONGEST = 4_000
 # Places that hold words of the platform, to be translated in turn; what stands in the others is somebody's data.
-_WORDS = {"detail", "reason", "hint", "why", "note", "what", "instead", "wanted", "needed", "held", "how", "role", "scope"}
+_WORDS = {
+    "detail",
+    "reason",
+    "hint",
+    "why",
+    "note",
+    "what",
+    "instead",
+    "wanted",
+    "needed",
+    "held",
+    "how",
+    "role",
+    "scope",
+    "sort",
+    "cells",
+    "width",
+    "kind",
+    "other_kind",
+}
 _FRACTION = re.compile(r"-?\d+\.\d+")
 
 

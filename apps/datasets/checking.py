@@ -6,6 +6,8 @@ import resource
 import sys
 from uuid import UUID
 
+logger = logging.getLogger(__name__)
+
 
 def main() -> None:
     """Set the limits, then check."""
@@ -27,7 +29,7 @@ def main() -> None:
     try:
         check(UUID(sys.argv[1]), UUID(sys.argv[2]))
     except (InterfaceError, OperationalError):
-        logging.getLogger(__name__).exception("The database did not answer.")
+        logger.exception("The database did not answer.")
         sys.exit(os.EX_TEMPFAIL)
 
 

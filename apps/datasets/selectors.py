@@ -44,8 +44,8 @@ def datasets_of(workspace_ids: Iterable[UUID], *, whole: bool = False, archived:
 
 def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:
     """Return the versions of a dataset, newest first, without what they hold."""
-    light = dataset.versions.defer(*_BULKY).annotate(column_count=_Length("columns"))
-    return light.select_related("created_by").order_by("-number")
+    own: QuerySet[DatasetVersion] = DatasetVersion.objects.filter(dataset=dataset).defer(*_BULKY)
+    return own.annotate(column_count=_Length("columns")).select_related("created_by").order_by("-number")
 
 
 def latest_version(dataset: Dataset) -> DatasetVersion | None:

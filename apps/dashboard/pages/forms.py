@@ -62,7 +62,7 @@ class PageForm:
 def turn_to_the_form_s_workspace(visit: Visit) -> UUID:
     """Look at the workspace that the form was shown for, whichever another tab has chosen since; return its id."""
     meant = visit.request.POST.get("workspace")
-    found = next((workspace.pk for workspace in visit.workspaces if str(workspace.pk) == meant), None)
+    found: UUID | None = next((workspace.pk for workspace in visit.workspaces if str(workspace.pk) == meant), None)
     if found is None:
         raise Http404
     visit.turn_to(found)

@@ -9,6 +9,7 @@ from django.conf import settings
 from apps.core.artifacts import publish_file, sha256_of, storage_guard
 from apps.core.errors import StorageFull
 from apps.datasets import lifecycle
+from apps.datasets.engine.changes import changes
 from apps.datasets.engine.dialect import Reading, Refused, find_dialect
 from apps.datasets.engine.profile import profile_table
 from apps.datasets.engine.tables import Copied, copy_parquet, write_table
@@ -70,6 +71,6 @@ def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, 
         rows=copied.rows,
         columns=profile.columns,
         preview=profile.preview,
-        warnings=[*copied.warnings, *profile.warnings],
+        warnings=[*changes(version, profile.columns), *copied.warnings, *profile.warnings],
         reading=reading.as_json(),
     )

@@ -68,13 +68,15 @@ class Noticed:
         best = max(self.dates.values(), key=lambda likeness: likeness.count, default=Likeness())
         for sort, likeness in (("numbers", self.numbers), ("dates", best)):
             if self.known / 2 <= likeness.count < self.known:
-                words = f"{likeness.count} of {self.known} values are {sort}, yet it is read as text because of others: "
-                found.append(self._warning("mixed", f"{words}row {likeness.shown()}."))
+                count, rows = likeness.count, likeness.shown()
+                words = f"{count} of {self.known} values are {sort}, yet it is read as text because of others: row {rows}."
+                found.append(self._warning("mixed", words))
         if 0 < self.percents.count < self.known == self.numbers.count:
             words = (
-                f"{self.percents.count} of {self.known} values carry a percent sign, yet it is read as text because others "
+                f"{self.percents.count} of {self.known} values carry a percent sign, yet it is read as text because "
+                f"others carry none: row {self.percents.shown()}."
             )
-            found.append(self._warning("mixed", f"{words}carry none: row {self.percents.shown()}."))
+            found.append(self._warning("mixed", words))
         if 0 < self.known == best.count:
             words = "Every value starts with a date, yet it is read as text: the times are not all there, or do not exist."
             found.append(self._warning("mixed", words))

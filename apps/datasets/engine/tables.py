@@ -153,8 +153,9 @@ def _ragged(row: pa_csv.InvalidRow, reading: Reading) -> dict[str, Any]:
 
 
 def _open_quote(row: int | None, column: str | None = None) -> dict[str, Any]:
-    where = "A quote is opened" if row is None else f"A quote is opened near row {row}"
-    words = f"{where} and the quotes of the file do not pair; close it, or double it."
+    words = "A quote is opened and the quotes of the file do not pair; close it, or double it."
+    if row is not None:
+        words = f"A quote is opened near row {row} and the quotes of the file do not pair; close it, or double it."
     return Refused.problem("open_quote", words, row=row, column=column)
 
 
