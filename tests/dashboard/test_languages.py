@@ -166,6 +166,9 @@ def test_fields_are_filled_as_the_reader_would_fill_them(cast, late_payers, invo
 
     assert new.one("input", name_="xgboost.learning_rate").get("value") == "0,05"
     assert re.fullmatch(r"\d+,\d+", page.one("input", name_="row.amount").get("value"))
+    since = page.one("input", name_="row.since")
+    assert since.get("type") == "text"  # a browser's field for dates follows the browser, not the page
+    assert re.fullmatch(r"\d\d/\d\d/\d{4}", since.get("value"))
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_the_form_as_it_is_filled_gets_an_answer_with_reasons_and_a_log_entry(
             "days": int(row["row.days"]),
             "sector": row["row.sector"],
             "city": row["row.city"] or None,
-            "since": row["row.since"],
+            "since": "-".join(reversed(row["row.since"].split("/"))),
         }
     ]
 
