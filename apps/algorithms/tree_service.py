@@ -171,7 +171,7 @@ class TreeService(BaseMLService):
         work = len(trees.nodes) * max(1, trees.deepest) * (1 if kernel() else _NUMPY_IS_SLOWER)
         rows = _SHAP_WORK // work
         fewer = max(_LEAST_TREES, len(trees.roots) * rows // _LEAST_ROWS)
-        return int(np.clip(rows, _LEAST_ROWS, _MOST_ROWS)), len(trees.roots) if rows >= _LEAST_ROWS else fewer
+        return int(np.clip(rows, _LEAST_ROWS, _MOST_ROWS)), fewer if rows < _LEAST_ROWS // 2 else len(trees.roots)
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
@@ -246,6 +246,12 @@ def _anomaly_truth(table: "TrainingTable") -> npt.NDArray[np.bool_] | None:
     if usual is None or usual not in normal:
         return None
     return np.array([label is not None and label != usual for label in labels], dtype=bool)
+
+
+def portions(trees: int) -> list[int]:
+    """Return the numbers of trees at which a growing forest reports: up to ten, at least five trees apart."""
+    counts: list[int] = np.unique(np.linspace(0, trees, min(10, trees // 5) + 1).astype(int))[1:].tolist()
+    return counts
 
 
 def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL) -> Intervals | None:

@@ -177,6 +177,23 @@ def test_progress_rises_and_the_table_is_left_as_it_was(service, task):
 
 
 @each_case
+def test_a_live_curve_is_drawn_while_it_learns(service, task):
+    points: list[tuple[int, dict[str, float]]] = []
+
+    def listen(fraction: float, stage: str, *, step: int | None = None, metrics: Any = None) -> None:
+        if step is not None and metrics:
+            points.append((step, dict(metrics)))
+
+    service(task=task, parameters=dict(service.fast_parameters)).fit(mixed_table(task), listen)
+
+    assert len(points) >= 3
+    assert [step for step, _ in points] == sorted({step for step, _ in points})
+    assert all(np.isfinite(list(metrics.values())).all() for _, metrics in points)
+    assert len({frozenset(metrics) for _, metrics in points}) == 1
+    assert len({tuple(metrics.values()) for _, metrics in points}) >= 3
+
+
+@each_case
 def test_cancel_is_honoured(service, task):
     def stop(fraction: float, stage: str, *, step: int | None = None, metrics: Any = None) -> None:
         if fraction > 0.02:

@@ -12,7 +12,7 @@ from apps.algorithms.predictors.table import Finish, Tail
 from apps.algorithms.predictors.trees import Doubles
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.tree_service import Fitted, TreeService
+from apps.algorithms.tree_service import Fitted, TreeService, portions
 
 _EULER = 0.5772156649015329
 _QUANTILES = 1_001
@@ -41,10 +41,9 @@ class IsolationForestService(TreeService):
 
         samples = min(self.parameters["max_samples"], len(matrix))
         forest = IsolationForest(
-            n_estimators=self.parameters["n_estimators"], max_samples=samples, n_jobs=self.threads, random_state=self.seed
+            n_estimators=1, max_samples=samples, n_jobs=self.threads, random_state=self.seed, warm_start=True
         )
-        forest.fit(matrix)
-        progress(0.6, "fitting", step=self.parameters["n_estimators"], metrics={"trees": float(len(forest.estimators_))})
+        self._grow(forest, matrix, progress)
         trees = flat_isolation(forest, expected_path)
         finish = Finish("isolation", (0.0,), 1.0 / len(forest.estimators_), float(expected_path(np.array([samples]))[0]))
         scores = np.exp2(-trees.sums(matrix)[:, 0] * finish.scale / finish.path_norm)
@@ -52,6 +51,19 @@ class IsolationForestService(TreeService):
         threshold = float(np.quantile(scores, 1 - self.parameters["alert_share"]))
         progress(0.9, "fitting")
         return Fitted(forest, trees, finish, tail=Tail(threshold, tuple(quantiles.tolist())))
+
+    def _grow(self, forest: Any, matrix: Matrix, progress: Progress) -> None:
+        from apps.algorithms.engine.growth import PathLengths
+
+        wanted, before = self.parameters["n_estimators"], 0
+        lengths = PathLengths(matrix, expected_path)
+        for trees in portions(wanted):
+            forest.n_estimators = trees
+            forest.fit(matrix)
+            agreement = lengths.add(zip(forest.estimators_[before:], forest.estimators_features_[before:], strict=True))
+            shown = {"score_agreement": agreement} if before else None
+            progress(0.02 + 0.78 * trees / wanted, "fitting", step=trees if before else None, metrics=shown)
+            before = trees
 
     def _native_raw(self, matrix: Matrix) -> Doubles:
         scores = -np.asarray(self.native.score_samples(matrix), dtype=np.float64)

@@ -1,7 +1,7 @@
 """Random forest."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,10 @@ from apps.algorithms.predictors.table import Finish
 from apps.algorithms.predictors.trees import Doubles
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.tree_service import Fitted, TreeService, conformal_widths
+from apps.algorithms.tree_service import Fitted, TreeService, conformal_widths, portions
 
-_PORTIONS = 10
-_ROWS_SCORED_LIVE = 20_000
+if TYPE_CHECKING:
+    from apps.algorithms.engine.growth import OutOfBag
 
 
 class RandomForestService(TreeService):
@@ -57,26 +57,28 @@ class RandomForestService(TreeService):
             n_jobs=self.threads,
             random_state=self.seed,
         )
-        self._grow(forest, matrix, target, classes, progress)
+        assert target is not None
+        out_of_bag = self._grow(forest, matrix, target, classes, progress)
         trees = flat_forest(forest, classes=classes)
         scale = 1.0 / len(forest.estimators_)
         if classes:
             return Fitted(forest, trees, Finish("probability", (0.0,) * trees.outputs, scale))
-        assert target is not None
-        seen = np.isfinite(forest.oob_prediction_) & (forest.oob_prediction_ != 0)
-        intervals = conformal_widths(forest.oob_prediction_[seen], target[seen])
-        return Fitted(forest, trees, Finish("identity", (0.0,), scale), intervals=intervals)
+        predicted, truth = out_of_bag.predictions()
+        return Fitted(forest, trees, Finish("identity", (0.0,), scale), intervals=conformal_widths(predicted[:, 0], truth))
 
-    def _grow(self, forest: Any, matrix: Matrix, target: Any, classes: int, progress: Progress) -> None:
-        wanted = self.parameters["n_estimators"]
-        steps = np.unique(np.linspace(0, wanted, min(_PORTIONS, wanted // 5) + 1).astype(int))[1:]
-        live = len(matrix) <= _ROWS_SCORED_LIVE
-        for trees in steps.tolist():
+    def _grow(self, forest: Any, matrix: Matrix, target: npt.NDArray[Any], classes: int, progress: Progress) -> "OutOfBag":
+        from apps.algorithms.engine.growth import OutOfBag
+
+        wanted, before = self.parameters["n_estimators"], 0
+        out_of_bag = OutOfBag(matrix, target, classes=classes)
+        for trees in portions(wanted):
             forest.n_estimators = trees
-            forest.oob_score = (live and trees >= 20) or (trees == wanted and not classes)
             forest.fit(matrix, target)
-            shown = {"out_of_bag_score": float(forest.oob_score_)} if forest.oob_score else {"trees": float(trees)}
+            out_of_bag.add(forest.estimators_[before:])
+            shown = {"out_of_bag_score": out_of_bag.score()}
             progress(0.02 + 0.93 * trees / wanted, "fitting", step=trees, metrics=shown)
+            before = trees
+        return out_of_bag
 
     def _native_raw(self, matrix: Matrix) -> Doubles:
         if self.task == Task.REGRESSION:
