@@ -126,6 +126,7 @@ SENTENCES = (
     gettext_noop("The champion is no better than the trivial baseline."),
     gettext_noop("A newer version of its data set is ready."),
     gettext_noop("first version"),
+    gettext_noop("rollback"),
     gettext_noop("newest version"),
     gettext_noop("The model has no trained version yet."),
     gettext_noop(
@@ -142,6 +143,8 @@ SENTENCES = (
         "run `manage.py resign_versions`."
     ),
     gettext_noop("The files of version %(number)s are missing."),
+    gettext_noop("The files of version %(number)s lie outside of the store."),
+    gettext_noop("The files of version %(number)s cannot be read (%(error)s)."),
     gettext_noop("The row of version %(number)s does not say what its manifest says."),
     # predictions
     gettext_noop("There is no row to predict."),

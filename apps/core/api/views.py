@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -13,9 +14,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.api.errors import MEDIA_TYPE, problem_body
+from apps.core.artifacts import ArtifactDamaged
+from apps.core.errors import PlatformError
 from apps.core.health import recent_findings
 
 _RETRY_SECONDS = "10"
+# What frameworks and the health routes refuse with, besides the platform's own errors.
+_OTHER_PROBLEMS = (
+    (401, "authentication_failed", "The key or the password is wrong"),
+    (403, "permission_denied", "Permission denied"),
+    (405, "method_not_allowed", "Method not allowed"),
+    (406, "not_acceptable", "Not acceptable"),
+    (500, "error", "Something went wrong on our side"),
+    (503, "database_busy", "A part of the platform is not available"),
+    (503, "not_ready", "A part of the platform is not available"),
+)
 
 
 class PublicView(APIView):
@@ -66,6 +79,9 @@ class SchemaView(SpectacularAPIView):
     renderer_classes = [OpenApiJsonRenderer, OpenApiYamlRenderer]
 
 
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """Show the API's description in Swagger UI."""
-    return render(request, "core/swagger.html")
+    """Show the API's description in Swagger UI, and the kinds of problem that a problem's `type` points at."""
+    raised = {kind.code: (kind.status, kind.code, kind.title) for kind in [*PlatformError.__subclasses__(), ArtifactDamaged]}
+    problems = sorted({*raised.values(), *_OTHER_PROBLEMS})
+    return render(request, "core/swagger.html", {"problems": problems})

@@ -2,17 +2,55 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.predictions.models import BatchPrediction
 
+_MODEL = "7d0c1c7e-52a5-4f0c-9e0e-2f1c6f6f4b11"
+_ROW = {"amount": 1200.5, "city": "Lyon", "since": "2025-09-18"}
+_ANSWERED: dict[str, Any] = {"model": _MODEL, "version": 1, "prediction_ids": ["7d0c1c7e52a54f0c9e0e2f1c6f6f4b11-0"]}
+_CLASS = {"predictions": ["late"], "details": [{"probabilities": {"late": 0.83, "on time": 0.17}}]}
+_VALUE = {"predictions": [12.4], "details": [{"interval": [3.1, 24.8], "level": 0.9}]}
+_ALERT = {
+    "predictions": [-1],
+    "details": [{"score": 0.71, "tail_probability": 0.004, "warnings": ["city: 'Brest' was never seen in training"]}],
+}
+_EXPLANATION = {
+    "prediction": "late",
+    "base": -1.2,
+    "output": "log-odds of late",
+    "method": "exact tree Shapley values",
+    "contributions": [
+        {"name": "amount", "value": 1200.5, "contribution": 1.9},
+        {"name": "city", "value": "Lyon", "contribution": 0.3},
+        {"name": "since", "value": "2025-09-18", "contribution": -0.1},
+    ],
+}
 
+INVOCATIONS = [
+    OpenApiExample("dataframe_records", {"dataframe_records": [_ROW]}, request_only=True),
+    OpenApiExample(
+        "dataframe_split", {"dataframe_split": {"columns": list(_ROW), "data": [list(_ROW.values())]}}, request_only=True
+    ),
+    OpenApiExample("Answer", {"predictions": ["late"]}, response_only=True),
+]
+
+
+@extend_schema_serializer(examples=[OpenApiExample("One row", {"data": [_ROW]}, request_only=True)])
 class RowsSerializer(serializers.Serializer[Any]):
     """Rows to answer."""
 
     data = serializers.ListField(child=serializers.DictField(), min_length=1)  # type: ignore[assignment]
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Classification", {**_CLASS, **_ANSWERED}, response_only=True),
+        OpenApiExample("Regression", {**_VALUE, **_ANSWERED}, response_only=True),
+        OpenApiExample("Anomalies", {**_ALERT, **_ANSWERED}, response_only=True),
+    ]
+)
 class PredictedSerializer(serializers.Serializer[Any]):
     """One answer a row, in order."""
 
@@ -23,6 +61,9 @@ class PredictedSerializer(serializers.Serializer[Any]):
     details = serializers.ListField(child=serializers.DictField())
 
 
+@extend_schema_serializer(
+    examples=[OpenApiExample("One row", {"explanations": [_EXPLANATION], "model": _MODEL, "version": 1}, response_only=True)]
+)
 class ExplainedSerializer(serializers.Serializer[Any]):
     """One explanation a row, in order."""
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,11 @@ from apps.core.permissions import Act
 from apps.predictions import actions
 from apps.predictions.api import scoring
 from apps.predictions.api.views import ModelPredictionViewSet
+
+_TENSORS = [
+    {"name": "amount", "datatype": "FP64", "shape": [1], "data": [1200.5]},
+    {"name": "city", "datatype": "BYTES", "shape": [1], "data": ["Lyon"]},
+]
 
 
 class ServerView(APIView):
@@ -66,7 +71,11 @@ class InferenceViewSet(ModelPredictionViewSet):
         loaded = actions.live_predictor(self._model_id(pk))
         return Response({"name": str(pk), "ready": True, "version": str(loaded.number)})
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        request=OpenApiTypes.OBJECT,
+        responses=OpenApiTypes.OBJECT,
+        examples=[OpenApiExample("A tensor a column", {"inputs": _TENSORS}, request_only=True)],
+    )
     def infer(self, request: Request, pk: UUID) -> Response:
         """Answer tensors."""
         model_id = self._model_id(pk)

@@ -20,6 +20,7 @@ from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions, selectors
 from apps.predictions.api import scoring
 from apps.predictions.api.serializers import (
+    INVOCATIONS,
     BatchRequestSerializer,
     BatchSerializer,
     ExplainedSerializer,
@@ -63,7 +64,7 @@ class ModelPredictionViewSet(ScopedViewSet):
         champions.remember(model_id)
         return Response(done.as_json())
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: OpenApiTypes.OBJECT}, examples=INVOCATIONS)
     def invocations(self, request: Request, pk: UUID) -> Response:
         """Answer the MLflow scoring protocol (`dataframe_split`, `dataframe_records`, `instances`, `inputs`)."""
         model_id = self._model_id(pk)

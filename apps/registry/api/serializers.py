@@ -2,12 +2,25 @@
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, version_now
 
+_ASKED = {"workspace": "5d3f5f0a-9f5e-4a55-8f43-1f1f6f1f2c33", "name": "Late payers"}
+_CLASSES = {**_ASKED, "algorithm": "xgboost", "task": "classification", "target": "late"}
+_NUMBER = {**_ASKED, "name": "Payment delay", "algorithm": "random_forest", "task": "regression", "target": "days"}
+_UNUSUAL = {**_ASKED, "name": "Odd invoices", "algorithm": "isolation_forest", "task": "anomaly"}
 
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Classification", _CLASSES, request_only=True),
+        OpenApiExample("Regression with parameters", {**_NUMBER, "parameters": {"n_estimators": 300}}, request_only=True),
+        OpenApiExample("Anomalies", _UNUSUAL, request_only=True),
+    ]
+)
 class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
     """A registered model."""
 
@@ -50,6 +63,13 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
         return "ready" if champion_of(model) else "untrained"
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Change the words", {"description": "For the credit department.", "retrain_every_days": 30}, request_only=True
+        )
+    ]
+)
 class ModelUpdateSerializer(ModelSerializer):
     """What may be changed of a model."""
 

@@ -2,11 +2,21 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.training.models import TrainingCampaign
 
+_DATASET = "0b9a2c54-3f0e-4c39-8a55-6f6f1b0f7d21"
+_CHANGED = {"n_estimators": 300, "max_depth": 8}
 
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("As the model says", {"dataset": _DATASET}, request_only=True),
+        OpenApiExample("With other parameters", {"dataset": _DATASET, "parameters": _CHANGED, "seed": 7}, request_only=True),
+    ]
+)
 class TrainSerializer(serializers.Serializer[Any]):
     """What to train on."""
 
