@@ -53,11 +53,29 @@ def signed_bar(value: float, largest: float, *, title: str) -> SafeString:
 def line(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_label: str, diagonal: bool = True) -> SafeString:
     """Draw points in the unit square as a line, with the diagonal to compare with."""
     plot = _Plot(0.0, 1.0)
-    path = " ".join(f"{plot.x(x):.1f},{plot.y(y):.1f}" for x, y in points)
-    drawn = format_html('<polyline points="{}"/>{}', path, plot.dots(points if len(points) <= _MOST_DOTS else [], 2.6))
+    drawn = format_html(
+        '<polyline points="{}"/>{}', plot.path(points), plot.dots(points if len(points) <= _MOST_DOTS else [], 2.6)
+    )
     shares = [0.0, 0.25, 0.5, 0.75, 1.0]
     marks = list(zip(shares, map(percent, shares), strict=True))
     return plot.framed(drawn, marks, title=title, x_label=x_label, y_label=y_label, diagonal=diagonal)
+
+
+def lines(
+    series: Sequence[Sequence[Sequence[float]]], names: Sequence[str], *, title: str, x_label: str, y_label: str
+) -> SafeString:
+    """Draw several lines in the unit square, each named in its own colour, with the diagonal to compare with."""
+    plot = _Plot(0.0, 1.0)
+    paths = (
+        (place, plot.path(points), f"{plot.x(0.62):.1f}", f"{plot.y(0.14 - 0.08 * place):.1f}", name)
+        for place, (points, name) in enumerate(zip(series, names, strict=True))
+    )
+    drawn = format_html_join(
+        "", '<polyline class="series-{0}" points="{1}"/><text class="series-{0}" x="{2}" y="{3}">— {4}</text>', paths
+    )
+    shares = [0.0, 0.25, 0.5, 0.75, 1.0]
+    marks = list(zip(shares, map(percent, shares), strict=True))
+    return plot.framed(drawn, marks, title=title, x_label=x_label, y_label=y_label)
 
 
 def scatter(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_label: str) -> SafeString:
@@ -84,6 +102,9 @@ class _Plot:
 
     def y(self, value: float) -> float:
         return _TOP + self.height - (value - self.low) / self.spread * self.height
+
+    def path(self, points: Sequence[Sequence[float]]) -> str:
+        return " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
 
     def dots(self, points: Sequence[Sequence[float]], radius: float, name: str = "") -> SafeString:
         places = ((name, f"{self.x(x):.1f}", f"{self.y(y):.1f}", radius) for x, y in points)

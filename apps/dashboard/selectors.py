@@ -16,12 +16,13 @@ from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER, t
 from apps.datasets.models import DatasetVersion
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
+from apps.registry.selectors import NO_BETTER, champion_of, models_of, reasons_to_retrain
 from apps.training.models import TrainingCampaign
 
 DAYS = 7
 _CHOICES = 100
 _NAMES = 4
+_NEITHER_BETTER = {"alert_rate", "interval_coverage"}
 _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
 
 
@@ -53,6 +54,40 @@ def scores_of(version: ModelVersion) -> list[Score]:
     return sorted(scores, key=lambda score: not score.is_main)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One metric of two versions; `verdict` says how the second does beside the first: "better", "worse" or ""."""
+
+    code: str
+    label: str
+    first: float | None
+    second: float | None
+    verdict: str
+    is_main: bool
+
+
+def compared_scores(first: ModelVersion, second: ModelVersion) -> list[Compared]:
+    """Return the metrics of two versions side by side, the main one of the second first."""
+    main = second.evaluation.get("main")
+    found = []
+    for code in dict.fromkeys([*second.metrics, *first.metrics]):
+        one, other = first.metrics.get(code), second.metrics.get(code)
+        verdict = ""
+        if one is not None and other is not None and one != other and code not in _NEITHER_BETTER:
+            verdict = "better" if (other > one) != (code in SMALLER_IS_BETTER) else "worse"
+        found.append(Compared(code, str(METRICS.get(code, code)), one, other, verdict, code == main))
+    return sorted(found, key=lambda score: not score.is_main)
+
+
+def kept_the_same_rows_apart(first: ModelVersion, second: ModelVersion) -> bool:
+    """Say whether two versions were measured on the same rows."""
+    apart = [
+        (version.dataset_version_id, version.seed, version.evaluation.get("split", {}).get("method"))
+        for version in (first, second)
+    ]
+    return apart[0] == apart[1]
+
+
 def named_parameters(algorithm: str, parameters: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return parameters by the names that the forms give them; by their own where the algorithm is gone."""
     declared = {service.slug: service.hyperparameters for service in catalog.entries()}.get(algorithm, ())
@@ -66,6 +101,20 @@ def example_row(version: ModelVersion) -> dict[str, Any]:
     return {column["name"]: first.get(column["name"]) for column in version.schema["columns"]}
 
 
+def is_weak(version: ModelVersion) -> bool:
+    """Say whether a version was no better than its baseline."""
+    return version.evaluation.get("beats_baseline") is False
+
+
+def remarks_on(model: RegisteredModel) -> list[str]:
+    """Return what is to be known of the live version, the reasons to train it again among it, nothing twice."""
+    champion = champion_of(model)
+    if champion is None:
+        return []
+    said = list(champion.evaluation.get("warnings", []))
+    return [*said, *(reason for reason in reasons_to_retrain(model) if not (said and reason == NO_BETTER))]
+
+
 def model_rows(models: Iterable[RegisteredModel]) -> list[dict[str, Any]]:
     """Return each of these models with its champion and the champion's main score."""
     shown = list(models)
@@ -76,7 +125,14 @@ def model_rows(models: Iterable[RegisteredModel]) -> list[dict[str, Any]]:
         champion = champion_of(model)
         scores = scores_of(champion) if champion else []
         rows.append(
-            {"model": model, "champion": champion, "score": scores[0] if scores else None, "training": model.pk in training}
+            {
+                "model": model,
+                "champion": champion,
+                "score": scores[0] if scores else None,
+                "training": model.pk in training,
+                "is_weak": champion is not None and is_weak(champion),
+                "reasons": reasons_to_retrain(model),
+            }
         )
     return rows
 

@@ -15,6 +15,7 @@ from apps.dashboard.pages import (
     models,
     retraining,
     sign_in,
+    versions,
 )
 
 app_name = "dashboard"
@@ -38,6 +39,8 @@ urlpatterns = [
     path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),
     path("models/<uuid:pk>/versions/<int:number>/promote/", models.promote, name="promote"),
+    path("models/<uuid:pk>/compare/", versions.compare_versions, name="compare"),
+    path("models/<uuid:pk>/versions/<int:number>/", versions.version_detail, name="version"),
     path("models/<uuid:pk>/versions/<int:number>/card/", cards.version_card, name="version_card"),
     path("campaigns/", campaigns.campaign_list, name="campaigns"),
     path("campaigns/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),

@@ -13,6 +13,8 @@ from apps.core.artifacts import safe_join
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 
+NO_BETTER = "The champion is no better than the trivial baseline."
+
 
 def models_of(workspace_ids: Iterable[UUID]) -> QuerySet[RegisteredModel]:
     """Return the live models of these workspaces, newest first, each with its open aliases (`open_aliases`)."""
@@ -118,7 +120,7 @@ def reasons_to_retrain(model: RegisteredModel) -> list[str]:
     if model.retrain_every_days and age > timedelta(days=model.retrain_every_days):
         reasons.append(f"The champion is {age.days} days old; it is to be retrained every {model.retrain_every_days} days.")
     if champion.evaluation.get("beats_baseline") is False:
-        reasons.append("The champion is no better than the trivial baseline.")
+        reasons.append(NO_BETTER)
     if alias.has_newer_data:  # type: ignore[attr-defined]  # annotated by `_open_aliases`
         reasons.append("A newer version of its data set is ready.")
     return reasons

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
@@ -26,7 +25,6 @@ from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def new_model(visit: Visit) -> HttpResponseBase:
     """Ask what is to be predicted; make the model and start its first training, or neither."""
@@ -41,7 +39,6 @@ def new_model(visit: Visit) -> HttpResponseBase:
     return _show(visit, form)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def edit_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Change a model: all of it while it has no version, its name and description afterwards."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -14,21 +15,22 @@ from apps.algorithms import catalog
 from apps.algorithms.schema import ColumnKind
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
-from apps.dashboard import charts
-from apps.dashboard.figures import iso_of
+from apps.dashboard.figures import day, iso_of
 from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.drawings import confusion_of, drawings_of
 from apps.dashboard.pages.forms import checked, page_of
-from apps.dashboard.selectors import archived_models, model_rows, scores_of
+from apps.dashboard.selectors import archived_models, is_weak, model_rows, remarks_on, scores_of
 from apps.predictions import actions as predictions
 from apps.registry.actions import promote_version, rollback_model
 from apps.registry.api.serializers import ReasonSerializer
 from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
+from apps.registry.selectors import champion_before, champion_of, models_of
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of
 
 _RECENT = 8
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER}
+_DATES = {ColumnKind.DATE, ColumnKind.DATETIME}
 _INPUTS = {
     ColumnKind.INTEGER: "number",
     ColumnKind.NUMBER: "number",
@@ -48,12 +50,11 @@ def model_list(visit: Visit) -> HttpResponseBase:
 @page
 def model_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Show one model; what stays of it when it is archived."""
-    archived = archived_models(visit.access.workspace_ids).filter(pk=pk).first()
-    if archived is None:
-        return show_model(visit, find_model(visit, pk))
-    visit.turn_to(archived.workspace_id)
-    campaigns = campaigns_of([archived.workspace_id]).filter(model=archived)[:_RECENT]
-    return visit.render("archived_model.html", model=archived, versions=_version_rows(archived), campaigns=campaigns)
+    model = find_model_or_its_record(visit, pk)
+    if model.archived_at is None:
+        return show_model(visit, model)
+    campaigns = campaigns_of([model.workspace_id]).filter(model=model)[:_RECENT]
+    return visit.render("archived_model.html", model=model, versions=_version_rows(model), campaigns=campaigns)
 
 
 def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: Any) -> HttpResponseBase:
@@ -70,11 +71,13 @@ def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: 
         ranked=ranked,
         strongest=max((f["importance"] for f in ranked), default=0),
         evaluation=champion.evaluation if champion else {},
-        drawings=_drawings(champion) if champion else [],
-        confusion=_confusion(champion) if champion else [],
+        drawings=drawings_of(champion) if champion else [],
+        confusion=confusion_of(champion) if champion else [],
         versions=_version_rows(model),
         campaigns=campaigns_of([model.workspace_id]).filter(model=model)[:_RECENT],
-        reasons=reasons_to_retrain(model),
+        remarks=remarks_on(model),
+        is_weak=champion is not None and is_weak(champion),
+        before=champion_before(model.pk),
         failed=_last_failure(model),
         fields=_fields(champion) if champion else [],
         **more,
@@ -99,32 +102,6 @@ def _version_rows(model: RegisteredModel) -> list[dict[str, Any]]:
     return rows
 
 
-def _drawings(version: ModelVersion) -> list[dict[str, Any]]:
-    curves = version.evaluation.get("curves", {})
-    drawn = []
-    if bins := curves.get("calibration"):
-        points = [(b["predicted"], b["observed"]) for b in bins]
-        chart = charts.line(points, title=_("Calibration"), x_label=_("predicted"), y_label=_("observed"))
-        text = _(
-            "Of the rows given a chance of 70 %, about 70 % should turn out so: the closer to the dashed line, the better."
-        )
-        drawn.append({"title": _("Calibration"), "chart": chart, "text": text})
-    if points := curves.get("roc"):
-        chart = charts.line(points, title=_("ROC curve"), x_label=_("false alarms"), y_label=_("hits"))
-        text = _("Hits against false alarms as the threshold falls; the dashed line is guessing.")
-        drawn.append({"title": _("ROC curve"), "chart": chart, "text": text})
-    if points := curves.get("predicted_observed"):
-        chart = charts.scatter(points, title=_("Predicted and observed"), x_label=_("predicted"), y_label=_("observed"))
-        text = _("Each dot is a row kept apart; on the dashed line the prediction is exact.")
-        drawn.append({"title": _("Predicted and observed"), "chart": chart, "text": text})
-    return drawn
-
-
-def _confusion(version: ModelVersion) -> list[tuple[str, list[int]]]:
-    table = version.evaluation.get("curves", {}).get("confusion")
-    return list(zip(table["labels"], table["counts"], strict=True)) if table else []
-
-
 def _fields(version: ModelVersion) -> list[dict[str, Any]]:
     """Return the try-it form: an input a column, filled with a row of the data it learned from."""
     data = version.dataset_version
@@ -138,13 +115,24 @@ def _fields(version: ModelVersion) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "kind": kind,
-                "input": _INPUTS.get(kind, "text"),
-                "value": "" if example.get(name) is None else example[name],
+                "input": _input(kind),
+                "value": _filled(kind, example.get(name)),
                 "options": options,
                 "is_choice": kind == ColumnKind.BOOLEAN,
             }
         )
     return fields
+
+
+def _input(kind: ColumnKind) -> str:
+    """Return the type of a field; a browser's own field for dates follows the browser's language, not the page's."""
+    return "text" if kind in _DATES and get_language() != "en" else _INPUTS.get(kind, "text")
+
+
+def _filled(kind: ColumnKind, value: Any) -> Any:
+    if value is None:
+        return ""
+    return day(str(value)) if kind in _DATES else value
 
 
 @require_POST
@@ -194,7 +182,7 @@ def _typed(kind: ColumnKind, text: str) -> Any:
         return int(number) if kind == ColumnKind.INTEGER and number.is_integer() else number
     if kind == ColumnKind.BOOLEAN:
         return {"true": True, "false": False}.get(text.lower(), text)
-    if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
+    if kind in _DATES:
         return iso_of(text)
     return text
 
@@ -238,3 +226,12 @@ def find_model(visit: Visit, pk: UUID) -> RegisteredModel:
         raise Http404
     visit.turn_to(model.workspace_id)
     return model
+
+
+def find_model_or_its_record(visit: Visit, pk: UUID) -> RegisteredModel:
+    """Return a model as `find_model` does, or what stays of an archived one."""
+    archived = archived_models(visit.access.workspace_ids).filter(pk=pk).first()
+    if archived is None:
+        return find_model(visit, pk)
+    visit.turn_to(archived.workspace_id)
+    return archived

@@ -7,7 +7,6 @@ from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
 
 from apps.algorithms import catalog
 from apps.core.errors import PlatformError
@@ -111,7 +110,6 @@ class TrainForm(PageForm):
             self.say("dataset", text.format(names=missing))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def train(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Ask what to train with, beside what the live version was made with; start it."""

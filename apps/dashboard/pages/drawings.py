@@ -1,0 +1,53 @@
+"""The charts of a version's evaluation, alone or two versions in one."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.dashboard import charts
+from apps.registry.models import ModelVersion
+
+
+def drawings_of(version: ModelVersion) -> list[dict[str, Any]]:
+    """Return the charts of a version's evaluation, each with its title and how to read it."""
+    curves = version.evaluation.get("curves", {})
+    drawn = []
+    if bins := curves.get("calibration"):
+        points = [(b["predicted"], b["observed"]) for b in bins]
+        chart = charts.line(points, title=_("Calibration"), x_label=_("predicted"), y_label=_("observed"))
+        text = _(
+            "Of the rows given a chance of 70 %, about 70 % should turn out so: the closer to the dashed line, the better."
+        )
+        drawn.append({"title": _("Calibration"), "chart": chart, "text": text})
+    if points := curves.get("roc"):
+        chart = charts.line(points, title=_("ROC curve"), x_label=_("false alarms"), y_label=_("hits"))
+        text = _("Hits against false alarms as the threshold falls; the dashed line is guessing.")
+        drawn.append({"title": _("ROC curve"), "chart": chart, "text": text})
+    if points := curves.get("predicted_observed"):
+        chart = charts.scatter(points, title=_("Predicted and observed"), x_label=_("predicted"), y_label=_("observed"))
+        text = _("Each dot is a row kept apart; on the dashed line the prediction is exact.")
+        drawn.append({"title": _("Predicted and observed"), "chart": chart, "text": text})
+    return drawn
+
+
+def confusion_of(version: ModelVersion) -> list[tuple[str, list[int]]]:
+    """Return the confusion table, a row an observed class."""
+    table = version.evaluation.get("curves", {}).get("confusion")
+    return list(zip(table["labels"], table["counts"], strict=True)) if table else []
+
+
+def overlays_of(first: ModelVersion, second: ModelVersion) -> list[dict[str, Any]]:
+    """Return the charts in which two versions can be laid over one another."""
+    drawn = []
+    one, other = (version.evaluation.get("curves", {}) for version in (first, second))
+    names = [f"v{first.number}", f"v{second.number}"]
+    if one.get("roc") and other.get("roc"):
+        chart = charts.lines(
+            [one["roc"], other["roc"]], names, title=_("ROC curve"), x_label=_("false alarms"), y_label=_("hits")
+        )
+        drawn.append({"title": _("ROC curve"), "chart": chart})
+    if one.get("calibration") and other.get("calibration"):
+        both = [[(b["predicted"], b["observed"]) for b in curves["calibration"]] for curves in (one, other)]
+        chart = charts.lines(both, names, title=_("Calibration"), x_label=_("predicted"), y_label=_("observed"))
+        drawn.append({"title": _("Calibration"), "chart": chart})
+    return drawn

@@ -1,0 +1,188 @@
+"""A version's page, two versions side by side, the way back, and a model that is not worth having."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from apps.registry.actions import archive_model, create_model
+from apps.registry.models import Alias
+from apps.registry.selectors import champion_of
+from apps.training.models import TrainingCampaign
+from apps.workspaces.access import SYSTEM
+from tests.dashboard.conftest import train, upload
+from tests.dashboard.reading import Page
+from tests.journeys.tables import as_csv
+
+
+def url(name: str, *args) -> str:
+    return reverse(f"dashboard:{name}", args=args)
+
+
+@pytest.fixture
+def two_versions(late_payers, invoices_of_acme):
+    """Return a model whose second version is smaller and waits."""
+    assert train(late_payers, invoices_of_acme, parameters={"n_estimators": 10, "max_depth": 1}).status == "completed"
+    return late_payers
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_version_that_is_not_live_tells_all_there_is_to_know(cast, two_versions, browser, language):
+    answer = browser(cast.viewer, language).get(url("version", two_versions.pk, 2))
+
+    page = Page(answer)
+    assert (answer.status_code, page.faults) == (200, [])
+    second, live = two_versions.versions.get(number=2), champion_of(two_versions)
+    row = next(row for row in answer.context["scores"] if row["score"].code == "log_loss")
+    assert (row["score"].ours, row["beside"].first) == (second.metrics["log_loss"], live.metrics["log_loss"])
+    assert row["beside"].verdict == ("worse" if second.metrics["log_loss"] > live.metrics["log_loss"] else "better")
+    assert dict(answer.context["parameters"])[{"en": "Trees", "fr": "Arbres"}[language]] == 10
+    assert answer.context["left_out"] == []
+    charts = [chart for chart in page.all("svg") if "plot" in chart.get("class")]
+    assert len(charts) >= 2
+    campaign = TrainingCampaign.objects.get(version=second)
+    assert {url("campaign", campaign.pk), url("version_card", two_versions.pk, 2)} <= page.links
+    assert any(link.startswith(url("compare", two_versions.pk)) for link in page.links)
+    assert url("promote", two_versions.pk, 2) not in page.posts_to
+    assert (
+        url("promote", two_versions.pk, 2) in Page(browser(cast.approver).get(url("version", two_versions.pk, 2))).posts_to
+    )
+
+
+def test_columns_left_out_are_named(cast, train_model, browser):
+    model = train_model(name="Narrow", features=["amount", "days"])
+
+    answer = browser(cast.viewer).get(url("version", model.pk, 1))
+
+    assert answer.context["left_out"] == ["sector", "city", "since"]
+    assert "sector, city, since" in Page(answer).text
+
+
+def test_when_a_version_was_live_and_why_is_kept(cast, two_versions, browser):
+    client = browser(cast.approver)
+    client.post(url("promote", two_versions.pk, 2), {"reason": "sharper on big invoices"})
+    client.post(url("rollback", two_versions.pk), {"reason": "too many alarms"})
+
+    left, back = (Page(client.get(url("version", two_versions.pk, number))) for number in (2, 1))
+
+    assert "sharper on big invoices" in left.text
+    assert "rolled back" in left.text
+    assert "too many alarms" in back.text
+    assert "approver-of-acme" in back.text
+
+
+def test_versions_of_an_archived_model_are_read_only(cast, two_versions, browser):
+    archive_model(model=two_versions, actor=SYSTEM)
+
+    page = Page(browser(cast.owner).get(url("version", two_versions.pk, 2)))
+
+    assert "Archived" in page.one("h1").text
+    assert url("promote", two_versions.pk, 2) not in page.posts_to
+    assert browser(cast.viewer).get(url("compare", two_versions.pk)).status_code == 200
+
+
+def test_what_is_no_version_or_not_ours_is_not_there(cast, two_versions, browser):
+    for number in (0, 9, 10**12):
+        assert browser(cast.viewer).get(url("version", two_versions.pk, number)).status_code == 404
+    assert browser(cast.stranger).get(url("version", two_versions.pk, 1)).status_code == 404
+    assert browser(cast.stranger).get(url("compare", two_versions.pk)).status_code == 404
+    assert browser(cast.viewer).get(url("compare", two_versions.pk), {"first": "99"}).status_code == 404
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_two_versions_are_compared_metric_by_metric(cast, two_versions, browser, language):
+    answer = browser(cast.viewer, language).get(url("compare", two_versions.pk))
+
+    page = Page(answer)
+    first, second = two_versions.versions.order_by("number")
+    assert (answer.context["first"], answer.context["second"]) == (first, second)
+    compared = {score.code: score for score in answer.context["scores"]}
+    assert set(compared) == set(first.metrics) | set(second.metrics)
+    for code, grows in (("roc_auc", True), ("log_loss", False), ("calibration_error", False)):
+        one, other = first.metrics[code], second.metrics[code]
+        expected = "" if one == other else "better" if (other > one) == grows else "worse"
+        assert (compared[code].first, compared[code].second, compared[code].verdict) == (one, other, expected)
+    assert [row for row in answer.context["made_of"] if row["differs"]]
+    assert answer.context["same_rows"]
+    assert len(page.all("polyline")) == 4
+    assert page.faults == []
+
+
+def test_versions_measured_on_other_rows_say_so(cast, late_payers, invoices_of_acme, browser):
+    train(late_payers, invoices_of_acme, seed=5)
+
+    page = Page(browser(cast.viewer).get(url("compare", late_payers.pk), {"first": "2", "second": "1"}))
+
+    assert "measured on different rows" in page.text
+
+
+def test_with_one_version_there_is_nothing_to_compare(cast, late_payers, browser):
+    assert browser(cast.viewer).get(url("compare", late_payers.pk)).url == url("model", late_payers.pk)
+
+
+def test_the_way_back_is_named_and_not_offered_when_there_is_none(cast, two_versions, browser):
+    client = browser(cast.approver)
+
+    def offered() -> str:
+        page = Page(client.get(url("model", two_versions.pk)))
+        forms = [form for form in page.all("form") if form.get("action") == url("rollback", two_versions.pk)]
+        return forms[0].get("data-confirm") if forms else ""
+
+    assert offered() == ""  # version 2 was never live
+    client.post(url("promote", two_versions.pk, 2))
+    assert "Bring back version 1?" in offered()
+    client.post(url("rollback", two_versions.pk))
+    assert offered() == ""  # not to version 2 again
+    history = Alias.objects.filter(model=two_versions, name="champion").order_by("pk")
+    assert list(history.values_list("version__number", flat=True)) == [1, 2, 1]
+
+
+@pytest.fixture
+def coin(cast):
+    """Return a model of what cannot be predicted."""
+    chance = random.Random(3)
+    rows = [{"x": chance.random(), "y": chance.random(), "side": chance.choice(["heads", "tails"])} for _ in range(300)]
+    version = upload(cast.acme, as_csv(rows), name="Coins")
+    for seed in range(12):  # by chance a forest may win on the few rows that are kept apart
+        model = create_model(
+            workspace=cast.acme,
+            actor=SYSTEM,
+            name=f"Coin {seed}",
+            algorithm="random_forest",
+            task="classification",
+            target="side",
+            parameters={"n_estimators": 20},
+        )
+        if train(model, version, seed=seed).version.evaluation["beats_baseline"] is False:
+            return model
+        archive_model(model=model, actor=SYSTEM)
+    pytest.fail("a forest learned what a coin will show")
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_model_no_better_than_its_baseline_is_not_announced_in_green(cast, coin, browser, language):
+    client = browser(cast.viewer, language)
+
+    page = Page(client.get(url("model", coin.pk)))
+    notes = [note for note in page.all("div") if note.get("class").startswith("note")]
+    assert [note.get("class") for note in notes] == ["note warn"]
+    assert notes[0].text.count("baseline" if language == "en" else "référence") == 1
+    assert "champion" not in {word for badge in page.all("span") for word in badge.get("class").split()}
+    for place in (url("home"), url("models")):
+        listed = Page(client.get(place))
+        badges = [badge.text for badge in listed.all("span") if "warned" in badge.get("class")]
+        assert badges == ["No better than the baseline" if language == "en" else "Pas mieux que la référence"]
+    assert not Page(client.get(url("models"))).all("span", class_="badge ready")
+
+
+def test_the_lists_mark_what_needs_training_again(cast, late_payers, browser):
+    late_payers.retrain_every_days = 1
+    late_payers.save()
+    late_payers.versions.update(created_at=champion_of(late_payers).created_at - timedelta(days=3))
+
+    page = Page(browser(cast.viewer).get(url("models")))
+
+    badge = page.one("span", class_="badge warned")
+    assert badge.text == "To be retrained"
+    assert "3 days old" in badge.get("title")
