@@ -110,7 +110,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    links = [path for path in folder.rglob("*") if path.is_symlink()]
+    links = [path for path in (folder, *folder.rglob("*")) if path.is_symlink()]
     if links:
         raise ArtifactDamaged(f"The link {links[0].name} does not belong there.")
     return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -17,10 +17,13 @@ from apps.core.artifacts import (
     Checksums,
     publish_folder,
     remove_folder,
+    safe_join,
     seal_folder,
+    sha256_of,
     verify_folder,
     write_atomically,
 )
+from apps.core.errors import NotFound
 from apps.core.instance import owns
 from apps.registry.card import card_text
 from apps.registry.manifest import (
@@ -115,11 +118,19 @@ def verify_version(version: ModelVersion, *, below: str = "") -> None:
 
 def check_files(version: ModelVersion, *, below: str = "") -> bytes:
     """Check a version's files against its row, whoever signed them; return the manifest's bytes."""
-    folder = version_folder(version)
+    try:
+        return _checked(version, version_folder(version), below)
+    except NotFound as error:
+        raise ArtifactDamaged(f"The files of version {version.number} lie outside of the store.") from error
+    except OSError as error:
+        raise ArtifactDamaged(f"The files of version {version.number} cannot be read ({error.strerror}).") from error
+
+
+def _checked(version: ModelVersion, folder: Path, below: str) -> bytes:
     if not folder.is_dir():
         raise ArtifactDamaged(f"The files of version {version.number} are missing.")
     stored = folder / MANIFEST
-    written = stored.read_bytes() if stored.is_file() else b""
+    written = stored.read_bytes() if stored.is_file() and not stored.is_symlink() else b""
     if digest_of(written) != version.manifest_sha256:
         raise ArtifactDamaged(f"The file {MANIFEST} is missing or was changed.")
     manifest = json.loads(written)
@@ -127,6 +138,16 @@ def check_files(version: ModelVersion, *, below: str = "") -> bytes:
         raise ArtifactDamaged(f"The row of version {version.number} does not say what its manifest says.")
     verify_folder(folder, {**manifest["files"], MANIFEST: version.manifest_sha256}, below=below)
     return written
+
+
+def whole_file(version: ModelVersion, name: str) -> Path:
+    """Return one file of a version, to be handed out; refuse it when it is missing or changed."""
+    place = safe_join(version_folder(version), name)
+    if not place.is_file():
+        raise ArtifactDamaged(f"The file {name} of version {version.number} is missing.")
+    if sha256_of(place) != version.manifest["files"][name]:
+        raise ArtifactDamaged(f"The file {name} of version {version.number} does not match its checksum.")
+    return place
 
 
 def sweep_orphans() -> list[str]:

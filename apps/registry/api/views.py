@@ -16,7 +16,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import clock
-from apps.core.artifacts import safe_join
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Act
 from apps.registry import actions
@@ -31,6 +30,7 @@ from apps.registry.api.serializers import (
     VersionSerializer,
 )
 from apps.registry.card import card_json
+from apps.registry.files import CARD, whole_file
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import (
     champion_at,
@@ -91,6 +91,7 @@ class ModelViewSet(ScopedViewSet):
         """Show one model."""
         return Response(self.get_serializer(self.get_object()).data)
 
+    @extend_schema(responses={201: ModelSerializer, 404: None})
     def create(self, request: Request) -> Response:
         """Register a model."""
         given = self.get_serializer(data=request.data)
@@ -259,10 +260,8 @@ class VersionViewSet(ScopedViewSet):
         version = self.get_object()
         if request.query_params.get("form") == "json":
             return Response(card_json(version))
-        path = version_folder(version) / "card.md"
-        if not path.exists():
-            raise NotFound("The card is missing from the version's files.")
-        return HttpResponse(path.read_text(), content_type="text/markdown; charset=utf-8")
+        card = whole_file(version, CARD).read_bytes()
+        return HttpResponse(card, content_type="text/markdown; charset=utf-8")
 
     @extend_schema(responses=FileSerializer(many=True))
     def artifacts(self, request: Request, model_id: UUID, number: int) -> Response:
@@ -279,9 +278,7 @@ class VersionViewSet(ScopedViewSet):
         version = self.get_object()
         if path not in version.manifest["files"]:
             raise NotFound("The version has no such file; GET its artifacts/ lists them.")
-        file = safe_join(version_folder(version), path)
-        if not file.exists():
-            raise NotFound("The file is missing from the store.")
+        file = whole_file(version, path)
         return FileResponse(file.open("rb"), as_attachment=True, filename=file.name, content_type="application/octet-stream")
 
 
