@@ -27,6 +27,7 @@ def _timing(declared: dict[str, Any]) -> dict[str, Any]:
         )
         return {"interval": interval, "expire_seconds": 2 * declared["every_seconds"]}
     minute, hour, day, month, weekday = declared["crontab"].split()
+    zone = "UTC" if hour == "*" else settings.PAGES_TIME_ZONE  # an hour that a night has twice is worked twice
     fields = {"minute": minute, "hour": hour, "day_of_month": day, "month_of_year": month, "day_of_week": weekday}
-    crontab, _ = CrontabSchedule.objects.get_or_create(timezone=settings.PAGES_TIME_ZONE, **fields)
+    crontab, _ = CrontabSchedule.objects.get_or_create(timezone=zone, **fields)
     return {"crontab": crontab}

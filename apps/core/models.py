@@ -1,4 +1,4 @@
-"""What there is once in an installation."""
+"""What an installation knows of itself."""
 
 import uuid
 
@@ -15,3 +15,15 @@ class Instance(models.Model):
     def __str__(self) -> str:
         """Return the id."""
         return str(self.id)
+
+
+class ScheduleSlot(models.Model):
+    """The newest moment for which a scheduled task was sent (`mlplatform.beat`)."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    slot = models.CharField(max_length=40)
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Return the task and its slot."""
+        return f"{self.name} {self.slot}"

@@ -46,7 +46,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_TIME_LIMIT = 15 * 60
 CELERY_TASK_ANNOTATIONS = {"training.run_campaign": {"time_limit": None, "soft_time_limit": None}}
 
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "mlplatform.beat:SlotScheduler"
 CELERY_BEAT_SYNC_EVERY = 1  # each sending is noted at once, so that readiness sees a beat that stopped
 # Upserted by name at each `migrate` (never deletes what people added in the admin).
 PERIODIC_TASKS = {
