@@ -154,6 +154,10 @@ SPECTACULAR_SETTINGS = {
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
     },
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.api.schema.add_problems",
+    ],
 }
 
 # Bounds on what a client may send, checked before any parser runs.

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,15 +26,14 @@ _ENTRY = inline_serializer(
         "reference": serializers.CharField(),
     },
 )
-_MENU = inline_serializer(
-    "AlgorithmList",
-    {
-        "count": serializers.IntegerField(),
-        "next": serializers.CharField(allow_null=True),
-        "previous": serializers.CharField(allow_null=True),
-        "results": serializers.ListField(child=_ENTRY),
-    },
-)
+
+
+@extend_schema_serializer(many=False, component_name="AlgorithmList")
+class _Menu(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = serializers.ListField(child=_ENTRY)
 
 
 def entry_as_json(service: type[BaseMLService]) -> dict[str, Any]:
@@ -56,7 +55,7 @@ class AlgorithmViewSet(ViewSet):
 
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ}
 
-    @extend_schema(responses=_MENU)
+    @extend_schema(responses=_Menu)
     def list(self, request: Request) -> Response:
         """List the algorithms there are."""
         results = [entry_as_json(service) for service in catalog.entries()]

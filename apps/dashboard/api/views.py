@@ -29,7 +29,7 @@ class DashboardViewSet(ScopedViewSet):
     filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
 
-    @extend_schema(parameters=[OpenApiParameter("workspace", OpenApiTypes.UUID)], responses=_BODY)
+    @extend_schema(parameters=[OpenApiParameter("workspace", OpenApiTypes.UUID)], responses={200: _BODY, 404: None})
     def retrieve(self, request: Request) -> Response:
         """Return how many models there are, are ready, are training, need retraining."""
         ids = self.access.workspace_ids

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import Forbidden, NotFound
 from apps.core.permissions import Act
@@ -87,6 +88,7 @@ def page(view: Callable[..., HttpResponseBase]) -> Page:
 
     signed_in = login_required(answer)
 
+    @require_http_methods(["GET", "HEAD", "POST"])
     @wraps(view)
     def enter(request: HttpRequest, **named: Any) -> HttpResponseBase:
         if "HX-Request" in request.headers and not request.user.is_authenticated:

@@ -33,13 +33,13 @@ class ColumnSerializer(serializers.Serializer[Any]):
     dtype = serializers.CharField()
     missing = serializers.IntegerField()
     distinct = serializers.IntegerField()
-    min = serializers.JSONField(allow_null=True)
-    max = serializers.JSONField(allow_null=True)
+    min = serializers.JSONField()
+    max = serializers.JSONField()
     mean = serializers.FloatField(required=False)
     std = serializers.FloatField(required=False)
     quantiles = serializers.JSONField(required=False)
     top = serializers.JSONField(required=False)
-    histogram = serializers.JSONField(required=False, allow_null=True)
+    histogram = serializers.JSONField(required=False)
 
 
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):

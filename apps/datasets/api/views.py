@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import FileResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -87,7 +87,7 @@ class DatasetViewSet(ScopedViewSet):
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},
-        responses={201: DatasetSerializer, 202: DatasetSerializer, 422: OpenApiResponse(OpenApiTypes.OBJECT)},
+        responses={201: DatasetSerializer, 202: DatasetSerializer, 404: None},
     )
     def create(self, request: Request) -> Response:
         """Upload a file as a new data set."""

@@ -153,7 +153,7 @@ class BatchViewSet(ScopedViewSet):
 
     @extend_schema(
         parameters=[OpenApiParameter("form", str, enum=["csv", "parquet"])],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={(200, kind): OpenApiTypes.BINARY for kind in ("text/csv", "application/octet-stream")},
     )
     def download(self, request: Request, pk: UUID) -> FileResponse:
         """Download the result: the data set's rows with their predictions."""

@@ -20,6 +20,10 @@ urlpatterns = [
     path(f"{_versions}<int:number>/", _version({"get": "retrieve"}), name="version-detail"),
     path(f"{_versions}<int:number>/promote/", _version({"post": "promote"}), name="version-promote"),
     path(f"{_versions}<int:number>/card/", _version({"get": "card"}), name="version-card"),
-    path(f"{_versions}<int:number>/artifacts/", _version({"get": "artifacts"}), name="version-artifacts"),
+    path(
+        f"{_versions}<int:number>/artifacts/",
+        _version({"get": "artifacts"}, pagination_class=None),
+        name="version-artifacts",
+    ),
     path(f"{_versions}<int:number>/artifacts/<path:path>", _version({"get": "artifact"}), name="version-artifact"),
 ]

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers, status
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +29,9 @@ from apps.training.selectors import campaign_as_json, campaigns_of, event_as_jso
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 _HEARTBEAT_SECONDS = 15.0
+_STREAMED = inline_serializer(
+    "StreamedEvent", {"id": serializers.CharField(), "event": serializers.CharField(), "data": serializers.CharField()}
+)
 
 
 class TrainViewSet(ScopedViewSet):
@@ -126,7 +129,7 @@ class CampaignViewSet(ScopedViewSet):
 
     @extend_schema(
         parameters=[OpenApiParameter("after", int), OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER)],
-        responses={(200, "text/event-stream"): OpenApiTypes.STR, (200, "application/json"): OpenApiTypes.OBJECT},
+        responses={(200, "text/event-stream"): _STREAMED, (200, "application/json"): OpenApiTypes.OBJECT},
     )
     def events(self, request: Request, pk: UUID) -> StreamingHttpResponse | Response:
         """Stream the campaign as server-sent events; asked for JSON, list the events of the log instead."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -15,12 +16,14 @@ class DeclaredAccess(BasePermission):
     Membership and role are checked against the object; `ScopedViewSet` holds back the answer of a view that forgets.
     """
 
-    message = "This route does not allow this method, or does not say who may use it."
+    message = "This route does not say who may use it, so nobody may."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Say whether the caller may try this action at all; a key too narrow is told what is needed."""
         if not isinstance(request.auth, Access):
             return False
+        if str(request.method).lower() not in getattr(view, "action_map", {str(request.method).lower()}):
+            raise MethodNotAllowed(str(request.method))
         act = getattr(view, "acts", {}).get(getattr(view, "action", None))
         if act is not None and act not in ACTS_OF_SCOPE.get(request.auth.scope, frozenset()):
             raise request.auth.refusal(act, set(request.auth.roles.values()))

@@ -42,7 +42,7 @@ class TokenView(APIView):
     authentication_classes = []
     permission_classes = [AllowAny]
 
-    @extend_schema(request=TokenRequestSerializer, responses=TokenSerializer, auth=[])
+    @extend_schema(request=TokenRequestSerializer, responses={200: TokenSerializer, 401: None}, auth=[])
     def post(self, request: Request) -> Response:
         """Return a key that reaches all of the user's workspaces for 30 days."""
         given = TokenRequestSerializer(data=request.data)

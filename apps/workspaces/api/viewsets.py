@@ -40,6 +40,7 @@ class ScopedViewSet(GenericViewSet[Any]):
     repeatable: ClassVar[frozenset[str]] = _NONE
     secret: ClassVar[frozenset[str]] = _NONE
     lookup_value_converter = "uuid"
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     request: Request
     attempt: Attempt | None = None
 
