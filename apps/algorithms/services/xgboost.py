@@ -78,7 +78,7 @@ class XGBoostService(TreeService):
         return _margins(self.native, matrix)
 
     def _save_native(self, folder: Path) -> None:
-        self.native.save_model(folder / "booster.json")
+        (folder / "booster.json").write_bytes(self.native.save_raw(raw_format="json"))  # its own writer hides a full disk
 
     def _load_native(self, folder: Path) -> Any:
         import xgboost
