@@ -1,12 +1,14 @@
 """The algorithm contract: what every service states as data, and the public methods that check before hooks work."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
-from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
+from apps.algorithms.predictors.rows import Columns, columns_of_rows
+from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, StoredPredictor
 from apps.algorithms.schema import TableSchema, Task
 from apps.algorithms.targets import Target, check_target
 from apps.core.errors import InvalidInput
@@ -14,8 +16,13 @@ from apps.core.errors import InvalidInput
 if TYPE_CHECKING:
     from apps.algorithms.tables import TrainingTable
 
+FACTS = "service.json"
 LEAST_ROWS = 10
 LEAST_ROWS_IN_ALL = 12  # a fifth is kept apart
+
+
+class NotFitted(Exception):
+    """A service was asked for what only a fitted one knows."""
 
 
 class BaseMLService(ABC):
@@ -35,6 +42,7 @@ class BaseMLService(ABC):
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
     fast_parameters: ClassVar[Mapping[str, Any]] = {}
     reference: ClassVar[str] = ""
+    predictors: ClassVar[tuple[type[StoredPredictor], ...]] = ()  # the light forms that it writes
 
     def __init__(self, *, task: Task, parameters: Mapping[str, Any] | None = None, seed: int = 0, threads: int = 1) -> None:
         if task not in self.tasks:
@@ -45,6 +53,7 @@ class BaseMLService(ABC):
         self.seed = seed
         self.threads = threads
         self.warnings: tuple[str, ...] = ()
+        self._is_fitted = False
 
     @classmethod
     def clean_parameters(cls, given: Mapping[str, Any], *, pointer: str = "/parameters") -> dict[str, Any]:
@@ -82,12 +91,14 @@ class BaseMLService(ABC):
         if self.needs_target and known.target is not None and known.target_kind is not None:
             check_target(self.task, Target.of_values(str(known.target_name), known.target_kind, known.target))
         self._fit(known, progress)
+        self._is_fitted = True
         if dropped := table.rows - known.rows:
             text = f"{dropped} rows without a value of {table.target_name!r} were left out."
             self.warnings = (*self.warnings, text)
 
     def evaluate(self, table: "TrainingTable") -> Evaluation:
         """Score the fitted model on rows it has not seen; rows without a target value are left out."""
+        self._check_fitted()
         known = table.without_missing_target() if self.needs_target else table
         if known.rows == 0:
             missing = (
@@ -100,37 +111,56 @@ class BaseMLService(ABC):
 
     def baseline(self, table: "TrainingTable") -> Baseline:
         """Score the trivial answer, learned from the training rows, on the same rows as `evaluate`."""
+        self._check_fitted()
         return self._baseline(table.without_missing_target() if self.needs_target else table)
 
     def importance(self, table: "TrainingTable") -> Importance:
         """Say how much each source column matters, most important first."""
+        self._check_fitted()
         return self._importance(table)
+
+    def predict(self, rows: list[dict[str, Any]]) -> Answers:
+        """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
+        self._check_fitted()
+        return self._predict(columns_of_rows(self.schema, rows), len(rows))
+
+    def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        """Attribute each row's answer to its columns; raise `InvalidInput` naming each fault."""
+        self._check_fitted()
+        return self._explain(columns_of_rows(self.schema, rows), len(rows))
 
     def save(self, folder: Path) -> None:
         """Write the native files into an existing, empty folder."""
-        self._save(folder)
+        self._check_fitted()
+        _check_empty(folder)
+        facts = {"slug": self.slug, "task": self.task, "parameters": self.parameters, "seed": self.seed}
+        (folder / FACTS).write_text(json.dumps({**facts, **self._save(folder)}))
 
     def predictor(self, folder: Path) -> None:
-        """Write the light serving form into an existing, empty folder."""
+        """Write the light serving form, which one of `predictors` reads, into an existing, empty folder."""
+        self._check_fitted()
+        _check_empty(folder)
         self._predictor(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Rebuild a fitted service from `save`'s files, whose checksums the caller has verified."""
+        facts = json.loads((folder / FACTS).read_text())
+        if facts.get("slug", cls.slug) != cls.slug:
+            raise InvalidInput(f"The files are those of {facts['slug']}, not of {cls.slug}.")
+        service = cls(task=Task(facts["task"]), parameters=facts["parameters"], seed=facts["seed"])
+        service._load(folder, facts)
+        service._is_fitted = True
+        return service
+
+    def _check_fitted(self) -> None:
+        if not self._is_fitted:
+            raise NotFitted(f"{self.title} was asked before it was fitted or loaded.")
 
     @property
     @abstractmethod
     def schema(self) -> TableSchema:
         """The input the fitted model takes."""
-
-    @abstractmethod
-    def predict(self, rows: list[dict[str, Any]]) -> Answers:
-        """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
-
-    @abstractmethod
-    def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
-        """Attribute each row's answer to its columns."""
-
-    @classmethod
-    @abstractmethod
-    def load(cls, folder: Path) -> Self:
-        """Rebuild a fitted service from `save`'s files, whose checksums the caller has verified."""
 
     @abstractmethod
     def _fit(self, table: "TrainingTable", progress: Progress) -> None: ...
@@ -145,7 +175,22 @@ class BaseMLService(ABC):
     def _importance(self, table: "TrainingTable") -> Importance: ...
 
     @abstractmethod
-    def _save(self, folder: Path) -> None: ...
+    def _predict(self, columns: Columns, rows: int) -> Answers: ...
+
+    @abstractmethod
+    def _explain(self, columns: Columns, rows: int) -> list[Explanation]: ...
+
+    @abstractmethod
+    def _save(self, folder: Path) -> dict[str, Any]:
+        """Write the model; return what `_load` must know besides task, parameters and seed."""
+
+    @abstractmethod
+    def _load(self, folder: Path, facts: Mapping[str, Any]) -> None: ...
 
     @abstractmethod
     def _predictor(self, folder: Path) -> None: ...
+
+
+def _check_empty(folder: Path) -> None:
+    if any(folder.iterdir()):
+        raise FileExistsError(f"The folder {folder} holds files already.")

@@ -7,6 +7,7 @@ import pkgutil
 from functools import lru_cache
 
 from apps.algorithms.base import BaseMLService
+from apps.algorithms.results import StoredPredictor
 from apps.core.errors import InvalidInput, Problem
 
 SERVICES = "apps.algorithms.services"
@@ -18,6 +19,11 @@ def entries() -> tuple[type[BaseMLService], ...]:
     return _entries((SERVICES, *filter(None, os.environ.get(EXTRA_PACKAGES, "").split(","))))
 
 
+def predictor_kinds() -> dict[str, type[StoredPredictor]]:
+    """Return the light predictors that the services write, by their kind."""
+    return {kind.kind: kind for service in entries() for kind in service.predictors}
+
+
 @lru_cache(maxsize=8)
 def _entries(packages: tuple[str, ...]) -> tuple[type[BaseMLService], ...]:
     found: dict[str, type[BaseMLService]] = {}
@@ -26,7 +32,11 @@ def _entries(packages: tuple[str, ...]) -> tuple[type[BaseMLService], ...]:
         for info in pkgutil.iter_modules(package.__path__):
             module = importlib.import_module(f"{name}.{info.name}")
             for _, member in inspect.getmembers(module, inspect.isclass):
-                if issubclass(member, BaseMLService) and member.__module__ == module.__name__:
+                if (
+                    issubclass(member, BaseMLService)
+                    and member.__module__ == module.__name__
+                    and not inspect.isabstract(member)
+                ):
                     found[member.slug] = member
     return tuple(sorted(found.values(), key=lambda service: service.title))
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
 
 from apps.algorithms.schema import TableSchema, Task
 
@@ -128,3 +129,13 @@ class Predictor(Protocol):
 
     def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
         """Attribute each row's answer to its columns."""
+
+
+class StoredPredictor(Predictor, Protocol):
+    """A predictor that reads itself from files; `kind` is what its `predictor.json` says."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
+        """Read the files of `folder`; `facts` are those of `predictor.json`."""

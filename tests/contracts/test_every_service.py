@@ -1,4 +1,4 @@
-"""What every entry of the catalogue promises, whatever the algorithm."""
+"""What every entry of the catalogue promises, whatever the algorithm; one from outside is held to it too."""
 
 import copy
 import json
@@ -13,20 +13,27 @@ import numpy as np
 import pytest
 
 from apps.algorithms import catalog
-from apps.algorithms.base import BaseMLService
+from apps.algorithms.base import BaseMLService, NotFitted
 from apps.algorithms.engine.metrics import beats_baseline
 from apps.algorithms.predictors import load_predictor
-from apps.algorithms.results import Answers, Cancelled
+from apps.algorithms.results import Answers, Cancelled, Explanation, Quantity
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
-from apps.core.errors import InvalidInput
+from apps.core.errors import InvalidInput, Unavailable
 from tests.contracts.tables import binary_table, mixed_table, silent
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = [(service, task) for service in catalog.entries() for task in service.tasks]
+OUTSIDE = "tests.contracts.outside"
+SERVICES = catalog._entries((catalog.SERVICES, OUTSIDE))
+CASES = [(service, task) for service in SERVICES for task in service.tasks]
 each_case = pytest.mark.parametrize(("service", "task"), CASES, ids=[f"{s.slug}-{t}" for s, t in CASES])
-each_service = pytest.mark.parametrize("service", catalog.entries(), ids=lambda s: s.slug)
+each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.slug)
 _fitted: dict[tuple[str, str], tuple[BaseMLService, Any]] = {}
+
+
+@pytest.fixture(autouse=True)
+def _the_package_from_outside(monkeypatch):
+    monkeypatch.setenv(catalog.EXTRA_PACKAGES, OUTSIDE)
 
 
 def fitted(service: type[BaseMLService], task: Task) -> tuple[BaseMLService, Any]:
@@ -38,6 +45,13 @@ def fitted(service: type[BaseMLService], task: Task) -> tuple[BaseMLService, Any
         model.fit(split.train, silent)
         _fitted[key] = model, split
     return _fitted[key]
+
+
+def light_of(model: BaseMLService, folder: Path) -> Any:
+    """Write a model's light form into a new folder and load it again."""
+    folder.mkdir()
+    model.predictor(folder)
+    return load_predictor(folder)
 
 
 def largest_difference(one: Answers, other: Answers) -> float:
@@ -131,14 +145,15 @@ def test_numbers_far_outside_what_was_seen_are_warned_of_row_by_row(service, tas
 
 
 @each_case
-def test_the_same_seed_gives_the_same_model_and_the_threads_do_not_matter(service, task):
+def test_the_same_seed_gives_the_same_model_and_the_threads_do_not_matter(service, task, tmp_path):
     model, split = fitted(service, task)
     again = service(task=task, parameters=dict(service.fast_parameters), seed=5, threads=2)
 
     again.fit(split.train, silent)
 
     rows = split.test.records(40)
-    assert again.light.predict(rows) == model.light.predict(rows)  # what serves is the same to the last bit
+    one, other = light_of(model, tmp_path / "one"), light_of(again, tmp_path / "other")
+    assert one.predict(rows) == other.predict(rows)  # what serves is the same to the last bit
     assert largest_difference(again.predict(rows), model.predict(rows)) < 1e-12  # the library adds up in another order
 
 
@@ -204,16 +219,19 @@ def test_cancel_is_honoured(service, task):
 
 
 @each_case
-def test_explanations_add_up_and_importance_is_sorted(service, task, monkeypatch):
+def test_explanations_add_up_and_importance_is_sorted(service, task, monkeypatch, tmp_path):
     model, split = fitted(service, task)
     rows = split.test.records(3)
-    light = model.light  # type: ignore[attr-defined]
+    light = light_of(model, tmp_path / "light")
 
     with_kernel = model.explain(rows)
     monkeypatch.setenv("MLPLATFORM_KERNEL", "off")
     with_numpy = model.explain(rows)
     importance = model.importance(split.test)
 
+    assert light.explain(rows) == with_numpy
+    for one, value, details in zip(with_kernel, model.predict(rows).values, model.predict(rows).details, strict=True):
+        assert_adds_up(one, value, details)
     for one, other in zip(with_kernel, with_numpy, strict=True):
         assert one.base == pytest.approx(other.base, rel=1e-9)
         assert (one.quantity, one.of, one.output) == (other.quantity, other.of, other.output)
@@ -229,6 +247,19 @@ def test_explanations_add_up_and_importance_is_sorted(service, task, monkeypatch
     assert importance.features[0][0] in {"x0", "x1", "few", "many", "day", "x2"}
 
 
+def assert_adds_up(explanation: Explanation, value: Any, details: dict[str, Any]) -> None:
+    """Hold base and contributions against the answer, where the quantity is that of the answer."""
+    total = explanation.base + sum(explanation.contributions.values())
+    if explanation.quantity == Quantity.VALUE:
+        assert total == pytest.approx(value, abs=1e-4)
+    elif explanation.quantity == Quantity.PROBABILITY:
+        assert total == pytest.approx(details["probabilities"][str(value)], abs=1e-5)
+    elif explanation.quantity == Quantity.LOG_ODDS:
+        assert 1 / (1 + np.exp(-total)) == pytest.approx(details["probabilities"][str(value)], abs=1e-5)
+    elif explanation.quantity == Quantity.MINUS_PATH_LENGTH:
+        assert total < 0
+
+
 @each_service
 def test_bad_hyperparameters_are_refused_by_name(service):
     for parameter in service.hyperparameters:
@@ -242,9 +273,10 @@ def test_bad_hyperparameters_are_refused_by_name(service):
 
 
 @each_case
-def test_rows_that_do_not_fit_are_refused_with_row_and_column(service, task):
+def test_rows_that_do_not_fit_are_refused_with_row_and_column(service, task, tmp_path):
     model, split = fitted(service, task)
     good = split.test.records(1)[0]
+    light = light_of(model, tmp_path / "light")
 
     for bad, code in (
         ({**good, "extra": 1}, "unknown_column"),
@@ -254,11 +286,38 @@ def test_rows_that_do_not_fit_are_refused_with_row_and_column(service, task):
         ({**good, "few": 3}, "wrong_type"),
         ({**good, "day": "31/12/2025"}, "wrong_type"),
     ):
-        with pytest.raises(InvalidInput) as refused:
-            model.predict([good, bad])
-        problem = refused.value.problems[0]
-        assert problem.code == code
-        assert problem.pointer.startswith("/data/1/")
+        for ask in (model.predict, model.explain, light.predict, light.explain):
+            with pytest.raises(InvalidInput) as refused:
+                ask([good, bad])
+            problem = refused.value.problems[0]
+            assert problem.code == code
+            assert problem.pointer.startswith("/data/1/")
+
+
+@each_case
+def test_what_only_a_fitted_service_knows_is_not_asked_of_another(service, task, tmp_path):
+    unfitted, table = service(task=task), mixed_table(task, rows=40)
+
+    for ask in (unfitted.predict, unfitted.explain, unfitted.evaluate, unfitted.baseline, unfitted.importance):
+        with pytest.raises(NotFitted):
+            ask(table if ask.__name__ in {"evaluate", "baseline", "importance"} else table.records(1))
+    for write in (unfitted.save, unfitted.predictor):
+        with pytest.raises(NotFitted):
+            write(tmp_path)
+
+
+@each_case
+def test_files_are_written_into_an_empty_folder_and_read_by_their_own_service(service, task, tmp_path):
+    model, _split = fitted(service, task)
+    other = next(entry for entry in SERVICES if entry is not service)
+    model.save(tmp_path)
+
+    with pytest.raises(FileExistsError):
+        model.save(tmp_path)
+    with pytest.raises(FileExistsError):
+        model.predictor(tmp_path)
+    with pytest.raises(InvalidInput, match=service.slug):
+        other.load(tmp_path)
 
 
 @each_case
@@ -333,13 +392,28 @@ def test_columns_that_teach_nothing_are_left_out_with_a_warning_and_need_not_be_
         assert [problem.pointer for problem in refused.value.problems] == ["/data/1/extra"]
 
 
-def test_labels_come_back_as_they_stood_in_the_data():
-    service = catalog.get("xgboost")(task=Task.CLASSIFICATION, parameters={"n_estimators": 20})
-    service.fit(binary_table(), silent)
+@pytest.mark.parametrize("service", [s for s in SERVICES if Task.CLASSIFICATION in s.tasks], ids=lambda s: s.slug)
+def test_labels_come_back_as_they_stood_in_the_data(service):
+    model = service(task=Task.CLASSIFICATION, parameters=dict(service.fast_parameters))
+    model.fit(binary_table(), silent)
 
-    answers = service.predict([{"x0": 3.0, "x1": 3.0}, {"x0": -3.0, "x1": -3.0}])
+    answers = model.predict([{"x0": 3.0, "x1": 3.0}, {"x0": -3.0, "x1": -3.0}])
 
     assert answers.values == [True, False]
+
+
+def test_a_predictor_that_no_algorithm_here_reads_is_unavailable_in_words(tmp_path, monkeypatch):
+    model = catalog.get("least_squares")(task=Task.CLASSIFICATION)
+    model.fit(binary_table(), silent)
+    model.predictor(tmp_path)
+    assert load_predictor(tmp_path).predict([{"x0": 3.0, "x1": 3.0}]).values == [True]
+
+    monkeypatch.delenv(catalog.EXTRA_PACKAGES)
+    with pytest.raises(Unavailable, match=r"'linear'.*MLPLATFORM_ALGORITHM_PACKAGES"):
+        load_predictor(tmp_path)
+    (tmp_path / "predictor.json").write_text('{"format": 2, "kind": "trees"}')
+    with pytest.raises(Unavailable, match="format 2"):
+        load_predictor(tmp_path)
 
 
 def test_a_ninth_algorithm_is_one_file_from_outside(tmp_path, monkeypatch):

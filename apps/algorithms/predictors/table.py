@@ -1,26 +1,27 @@
-"""The light predictor of tree services over tables: check, encode, walk, finish."""
+"""What light predictors over tables share: check, encode, answer, explain. A predictor adds its raw outputs and their parts."""
 
-import math
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from apps.algorithms.predictors.encoder import Encoder, Matrix
-from apps.algorithms.predictors.rows import columns_of_rows
-from apps.algorithms.predictors.trees import Doubles, FlatTrees
+from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.results import Answers, Explanation, Quantity
 from apps.algorithms.schema import TableSchema, Task
 
-TREE_SHAP = "exact tree Shapley values"
+Doubles = npt.NDArray[np.float64]
+FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Finish:
-    """From the trees' sums to the task's raw output: `scale * sum + base`, then `link`.
+    """From raw outputs to answers by `link`; `scale * sum + base` makes the raw outputs of what adds up.
 
     `link` is "probability" (sums are class probabilities; of the second class alone when there are two), "sigmoid",
     "softmax", "identity" or "isolation" (mean path length, scored against `path_norm`).
@@ -60,35 +61,57 @@ class Tail:
         return np.maximum(above, 0.5) / len(known)
 
 
-@dataclass(frozen=True)
-class TreePredictor:
-    """Answer rows of one version; safe to share between threads."""
+@dataclass(frozen=True, kw_only=True)
+class TablePredictor(ABC):
+    """Answer rows of one version; safe to share between threads.
+
+    `kind` names the form in `predictor.json`; a service names the class, so that what it wrote is read again.
+    """
+
+    kind: ClassVar[str]
+    method: ClassVar[str]  # of its explanations
 
     task: Task
     schema: TableSchema
     encoder: Encoder
-    trees: FlatTrees
     finish: Finish
     intervals: Intervals | None = None
     tail: Tail | None = None
 
     @property
+    @abstractmethod
     def size_bytes(self) -> int:
-        """Bytes of the mapped arrays."""
-        return self.trees.size_bytes
+        """Bytes of its arrays."""
+
+    @abstractmethod
+    def raw(self, matrix: Matrix) -> Doubles:
+        """Return the raw outputs of an encoded matrix (rows x outputs), which `finish.link` turns into answers."""
+
+    @abstractmethod
+    def parts(self, row: Matrix, *, output: int) -> Doubles:
+        """Return what each encoded feature of one row adds to a raw output (features,)."""
+
+    @abstractmethod
+    def expected(self, *, output: int) -> float:
+        """Return what the parts of a raw output are added to."""
+
+    @abstractmethod
+    def _save_arrays(self, folder: Path) -> dict[str, Any]:
+        """Write the arrays; return what `_load_arrays` must know besides."""
+
+    @classmethod
+    @abstractmethod
+    def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that a subclass adds, from what `_save_arrays` wrote."""
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer one value a row; raise `InvalidInput` naming each fault."""
-        matrix, warnings = self.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
-        answers = self.answers(matrix)
-        for row, texts in warnings.items():
-            answers.details[row]["warnings"] = texts
-        return answers
+        return self.predict_columns(columns_of_rows(self.schema, rows), len(rows))
 
-    def raw(self, matrix: Matrix) -> Doubles:
-        """Return `scale * sums + base` (rows x outputs)."""
-        raw: Doubles = self.trees.sums(matrix) * self.finish.scale + np.asarray(self.finish.base)
-        return raw
+    def predict_columns(self, columns: Columns, rows: int) -> Answers:
+        """Answer checked columns."""
+        matrix, warnings = self.encoder.encode(columns, rows)
+        return with_warnings(self.answers(matrix), warnings)
 
     def answers(self, matrix: Matrix) -> Answers:
         """Answer an encoded matrix."""
@@ -131,23 +154,16 @@ class TreePredictor:
         """Attribute the raw output of each row of an encoded matrix."""
         return [self._explanation(row, raw) for row, raw in zip(matrix, self.raw(matrix), strict=True)]
 
-    def with_first_trees(self, count: int) -> "TreePredictor":
-        """Return the same forest of its first `count` trees; one whose trees add up is returned whole."""
-        known = len(self.trees.roots)
-        if count >= known or not math.isclose(self.finish.scale * known, 1.0):
-            return self
-        return replace(self, trees=self.trees.first(count), finish=replace(self.finish, scale=1.0 / count))
-
     def _explanation(self, row: Matrix, raw: Doubles) -> Explanation:
         output, sign, quantity, of = self._explained_output(raw)
-        parts = self.trees.attributions(row, output=output) * self.finish.scale * sign
+        parts = self.parts(row, output=output) * sign
         contributions = dict.fromkeys((column.name for column in self.schema.columns), 0.0)
         for source, part in zip(self.encoder.sources, parts.tolist(), strict=True):
             contributions[source] += part
-        base = (self._expected[output] * self.finish.scale + self.finish.base[output]) * sign
+        base = self.expected(output=output) * sign
         if self.finish.link == "probability" and sign < 0:
             base += 1.0
-        return Explanation(base=base, contributions=contributions, quantity=quantity, of=of, method=TREE_SHAP)
+        return Explanation(base=base, contributions=contributions, quantity=quantity, of=of, method=self.method)
 
     def _explained_output(self, raw: Doubles) -> tuple[int, float, Quantity, Any]:
         if self.task == Task.ANOMALY:
@@ -160,40 +176,42 @@ class TreePredictor:
         quantity = Quantity.PROBABILITY if self.finish.link == "probability" else sums
         return (0, 1.0 if best == 1 else -1.0, quantity, of) if alone else (best, 1.0, quantity, of)
 
-    @cached_property
-    def _expected(self) -> list[float]:
-        return [self.trees.expected(output=output) for output in range(self.trees.outputs)]
-
-    def facts(self) -> dict[str, Any]:
-        """Return what `predictor.json` keeps beside the arrays."""
-        return {
-            "format": 1,
-            "kind": "trees",
+    def save(self, folder: Path) -> None:
+        """Write `predictor.json` and the arrays beside it."""
+        facts = {
+            "format": FORMAT,
+            "kind": self.kind,
             "task": self.task,
             "schema": self.schema.as_json(),
             "encoder": self.encoder.as_json(),
-            "outputs": self.trees.outputs,
-            "deepest": self.trees.deepest,
             "finish": vars(self.finish),
             "intervals": vars(self.intervals) if self.intervals else None,
             "tail": vars(self.tail) if self.tail else None,
         }
+        (folder / "predictor.json").write_text(json.dumps({**facts, **self._save_arrays(folder)}))
 
     @classmethod
-    def load(cls, folder: Path, facts: Mapping[str, Any]) -> "TreePredictor":
-        """Read what `facts` and `FlatTrees.save` wrote."""
+    def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
+        """Read what `save` wrote; `facts` are those of `predictor.json`."""
         interval, tail = facts["intervals"], facts["tail"]
         return cls(
             task=Task(facts["task"]),
             schema=TableSchema.from_json(facts["schema"]),
             encoder=Encoder.from_json(facts["encoder"]),
-            trees=FlatTrees.load(folder, outputs=facts["outputs"], deepest=facts["deepest"]),
             finish=Finish(**{**facts["finish"], "base": tuple(facts["finish"]["base"])}),
             intervals=Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"]))
             if interval
             else None,
             tail=Tail(tail["threshold"], tuple(tail["quantiles"])) if tail else None,
+            **cls._load_arrays(folder, facts),
         )
+
+
+def with_warnings(answers: Answers, warnings: Mapping[int, list[str]]) -> Answers:
+    """Return the answers with each row's warnings among its details."""
+    for row, texts in warnings.items():
+        answers.details[row]["warnings"] = texts
+    return answers
 
 
 def probabilities(link: str, raw: Doubles) -> Doubles:

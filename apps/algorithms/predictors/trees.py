@@ -5,6 +5,7 @@ its node's default. A compiled kernel walks the trees where there is one; numpy 
 """
 
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,9 @@ class FlatTrees:
     def save(self, folder: Path) -> None:
         """Write one .npy file an array."""
         for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
+            buffer = BytesIO()
+            np.save(buffer, getattr(self, name))  # to a file it hides why a write fell short
+            (folder / f"{name}.npy").write_bytes(buffer.getbuffer())
 
     @classmethod
     def load(cls, folder: Path, *, outputs: int, deepest: int) -> "FlatTrees":

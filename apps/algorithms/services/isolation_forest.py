@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Finish, Tail
-from apps.algorithms.predictors.trees import Doubles
+from apps.algorithms.predictors.table import Doubles, Finish, Tail
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
 from apps.algorithms.tree_service import Fitted, TreeService, portions
@@ -74,10 +73,10 @@ class IsolationForestService(TreeService):
 
         joblib.dump(self.native, folder / "forest.joblib", compress=1)
 
-    def _load_native(self, folder: Path) -> Any:
+    def _load_native(self, folder: Path) -> None:
         import joblib
 
-        return joblib.load(folder / "forest.joblib")
+        self.native = joblib.load(folder / "forest.joblib")
 
 
 def expected_path(rows: npt.NDArray[Any]) -> Doubles:

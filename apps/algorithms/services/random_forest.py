@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Finish
-from apps.algorithms.predictors.trees import Doubles
+from apps.algorithms.predictors.table import Doubles, Finish
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.tree_service import Fitted, TreeService, conformal_widths, portions
+from apps.algorithms.table_service import conformal_widths
+from apps.algorithms.tree_service import Fitted, TreeService, portions
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.growth import OutOfBag
@@ -91,7 +91,7 @@ class RandomForestService(TreeService):
 
         joblib.dump(self.native, folder / "forest.joblib", compress=1)
 
-    def _load_native(self, folder: Path) -> Any:
+    def _load_native(self, folder: Path) -> None:
         import joblib
 
-        return joblib.load(folder / "forest.joblib")
+        self.native = joblib.load(folder / "forest.joblib")

@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Finish
-from apps.algorithms.predictors.trees import Doubles
+from apps.algorithms.predictors.table import Doubles, Finish
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.tree_service import Fitted, TreeService, conformal_widths
+from apps.algorithms.table_service import conformal_widths
+from apps.algorithms.tree_service import Fitted, TreeService
 
 
 class XGBoostService(TreeService):
@@ -80,10 +80,10 @@ class XGBoostService(TreeService):
     def _save_native(self, folder: Path) -> None:
         (folder / "booster.json").write_bytes(self.native.save_raw(raw_format="json"))  # its own writer hides a full disk
 
-    def _load_native(self, folder: Path) -> Any:
+    def _load_native(self, folder: Path) -> None:
         import xgboost
 
-        return xgboost.Booster(model_file=folder / "booster.json")
+        self.native = xgboost.Booster(model_file=folder / "booster.json")
 
 
 def _objective(classes: int) -> dict[str, Any]:
