@@ -155,6 +155,13 @@ SENTENCES = (
     gettext_noop("The data set has no column %(column)s, which the model needs."),
     gettext_noop("Scoring stopped with %(error)s; the worker's log has the details."),
     gettext_noop("The process that scored this data set died three times. Split the data set, or look at the worker's log."),
+    gettext_noop("The predictor has format %(number)s; this release reads %(known)s. Upgrade the platform."),
+    gettext_noop(
+        "No algorithm here reads predictors of the kind %(name)s. Install its package again, and name it in %(setting)s."
+    ),
+    gettext_noop("The folder %(name)s holds files already."),
+    gettext_noop("The files are those of %(name)s, not of %(other)s."),
+    gettext_noop("%(name)s was asked before it was fitted or loaded."),
     # files
     gettext_noop("The disk is full. Free some space and try again; nothing was changed."),
     gettext_noop("The disk is full (%(size)s bytes were needed). Free some space and try again; nothing was changed."),
@@ -305,4 +312,9 @@ SENTENCES = (
     gettext_noop("No row is kept apart"),
     gettext_noop("Only an upload that was refused can be removed. Archive the data set instead."),
     gettext_noop("The model is archived already."),
+    gettext_noop("The column %(column)s holds %(what)s; the model learned from %(wanted)s."),
+    gettext_noop("texts"),
+    # the demo's models
+    gettext_noop("Which invoices will be paid more than 30 days late? Demo data, made by the platform."),
+    gettext_noop("How many days after the due date will an invoice be paid? Demo data, made by the platform."),
 )

@@ -5,6 +5,7 @@ from django.urls import path
 
 from apps.dashboard.pages import (
     archiving,
+    batches,
     campaigns,
     cards,
     datasets,
@@ -39,6 +40,8 @@ urlpatterns = [
     path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),
     path("models/<uuid:pk>/versions/<int:number>/promote/", models.promote, name="promote"),
+    path("models/<uuid:pk>/batches/", batches.batches, name="batches"),
+    path("models/<uuid:pk>/batches/list/", batches.batch_list, name="batch_list"),
     path("models/<uuid:pk>/compare/", versions.compare_versions, name="compare"),
     path("models/<uuid:pk>/versions/<int:number>/", versions.version_detail, name="version"),
     path("models/<uuid:pk>/versions/<int:number>/card/", cards.version_card, name="version_card"),

@@ -7,6 +7,7 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from apps.algorithms.results import Explanation, Quantity
 from apps.dashboard.sentences import SENTENCES
 
 METRICS = {
@@ -48,6 +49,13 @@ MEASURES = {
     "regression": {"train_loss": "rmse", "validation_loss": "rmse", "out_of_bag_score": "r2"},
 }
 
+QUANTITIES = {
+    Quantity.VALUE: "%(label)s",
+    Quantity.PROBABILITY: gettext_noop("probability of %(label)s"),
+    Quantity.LOG_ODDS: gettext_noop("log-odds of %(label)s"),
+    Quantity.SCORE: gettext_noop("score of %(label)s"),
+    Quantity.MINUS_PATH_LENGTH: gettext_noop("minus the mean path length (higher: more unusual)"),
+}
 STAGES = {
     "queued": _("Waiting for a worker"),
     "starting": _("Starting"),
@@ -160,6 +168,12 @@ def translated(text: str) -> str:
         if found := pattern.fullmatch(text):
             return gettext(template) % {name: _value(name, value) for name, value in found.groupdict().items()}
     return text
+
+
+def adds_up_to(explained: Explanation) -> str:
+    """Say what the contributions of a row add up to; the class or target in it is somebody's data and stays."""
+    template = QUANTITIES[explained.quantity]
+    return (template if explained.quantity == Quantity.VALUE else gettext(template)) % {"label": explained.of}
 
 
 def _value(name: str, value: str) -> str:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.algorithms.results import Explanation
+from apps.algorithms.schema import ColumnKind, TableSchema
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, remove_folder
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarge
@@ -21,7 +22,7 @@ from apps.predictions.cache import Loaded, predictors
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 from apps.predictions.selectors import results_folder, unfinished_batches
-from apps.registry.models import RegisteredModel
+from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_id_of, champion_of
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
@@ -29,6 +30,18 @@ from apps.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 EXPLAIN_MAX_ROWS = 200
+_NUMBERS = frozenset({ColumnKind.INTEGER, ColumnKind.NUMBER})
+_TEXTS = frozenset({ColumnKind.CATEGORY, ColumnKind.TEXT})
+_TIMES = frozenset({ColumnKind.DATE, ColumnKind.DATETIME, *_TEXTS})  # a text may be a date: its rows will tell
+_TAKES = {  # by what the model learned from: its name, and what may stand in its place
+    ColumnKind.INTEGER: ("numbers", _NUMBERS),
+    ColumnKind.NUMBER: ("numbers", _NUMBERS),
+    ColumnKind.BOOLEAN: ("true or false", frozenset({ColumnKind.BOOLEAN})),
+    ColumnKind.DATE: ("dates", _TIMES),
+    ColumnKind.DATETIME: ("dates", _TIMES),
+    ColumnKind.CATEGORY: ("texts", _TEXTS),
+    ColumnKind.TEXT: ("texts", _TEXTS),
+}
 _GRACE_SECONDS = 24 * 3600
 
 
@@ -147,6 +160,7 @@ def start_batch(*, model: RegisteredModel, dataset_version: DatasetVersion, acto
         raise Conflict("The model has no trained version yet.")
     if dataset_version.status != DatasetVersion.Status.READY:
         raise Conflict(f"The data set is {dataset_version.status}; it can be scored once it is ready.")
+    _check_columns(champion, dataset_version)
     # Two requests at once must not both take the last place.
     Workspace.objects.select_for_update().get(pk=model.workspace_id)
     unfinished = unfinished_batches(model.workspace_id)
@@ -159,6 +173,25 @@ def start_batch(*, model: RegisteredModel, dataset_version: DatasetVersion, acto
     record_audit(actor=actor, workspace_id=model.workspace_id, verb="batch.start", target=batch, details=details)
     transaction.on_commit(lambda: send_batch(batch.pk))
     return batch
+
+
+def _check_columns(version: ModelVersion, data: DatasetVersion) -> None:
+    """Refuse data that lacks a column which the version reads, or holds another kind of values in it."""
+    profile = {column["name"]: column for column in data.columns}
+    problems = []
+    for column in TableSchema.from_json(version.schema).columns:
+        if column.name not in profile:
+            text = f"The data set has no column {column.name!r}, which the model needs."
+            problems.append(Problem("/dataset", "missing_column", text))
+            continue
+        held, is_empty = ColumnKind(profile[column.name]["dtype"]), profile[column.name].get("missing") == data.rows
+        wanted, taken = _TAKES[column.kind]
+        if held not in taken and not is_empty:
+            text = f"The column {column.name!r} holds {_TAKES[held][0]}; the model learned from {wanted}."
+            problems.append(Problem("/dataset", "wrong_type", text))
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InvalidInput(f"{problems[0].detail}{more}", problems)
 
 
 def send_batch(batch_id: UUID) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
+from apps.algorithms.results import Explanation, Quantity
 from apps.dashboard.sentences import SENTENCES
-from apps.dashboard.words import translated
+from apps.dashboard.words import QUANTITIES, adds_up_to, translated
 
 APPS = Path(__file__).resolve().parents[2] / "apps"
 # Doors for machines and operators, and files that are kept as they were written.
@@ -111,6 +112,28 @@ def test_a_sentence_is_said_in_french_with_its_values(english, french):
         assert french in translated(english)
     with translation.override("en"):
         assert translated(english) == english
+
+
+@pytest.mark.parametrize(
+    ("quantity", "of", "words"),
+    [
+        (Quantity.VALUE, "Rows", "Rows"),  # a target's name, though pages have a word for rows
+        (Quantity.VALUE, "100 %", "100 %"),
+        (Quantity.PROBABILITY, "Read", "probabilité de Read"),
+        (Quantity.LOG_ODDS, "<=50K", "log-cote de <=50K"),
+        (Quantity.SCORE, True, "score de True"),
+        (Quantity.MINUS_PATH_LENGTH, "", "l\u2019opposé de la longueur moyenne du chemin"),
+    ],
+)
+def test_what_reasons_add_up_to_is_said_in_french_but_for_the_data_in_it(quantity, of, words):
+    with translation.override("fr"):
+        said = adds_up_to(Explanation(base=0.0, contributions={}, quantity=quantity, of=of, method=""))
+
+    assert said.startswith(words)
+
+
+def test_every_quantity_has_its_words():
+    assert set(QUANTITIES) == set(Quantity)
 
 
 @pytest.mark.timeout(5)

@@ -36,6 +36,10 @@ from apps.workspaces.access import SYSTEM
 FORMULA = "=HYPERLINK(0)"
 
 
+def url(model: Any) -> str:
+    return reverse("model-batch", args=[model.pk])
+
+
 @pytest.fixture
 def places(settings: Any, tmp_path: Path) -> Path:
     settings.DATASETS_DIR = tmp_path / "datasets"
@@ -171,12 +175,27 @@ def test_the_lease_is_renewed_with_every_portion_of_the_table_and_of_the_csv(bat
     assert (done.status, done.rows, len(held)) == ("completed", 30, 6)
 
 
-def test_a_column_that_the_model_needs_and_a_damaged_file_end_in_words(trained, cast, places):
+def test_data_that_lacks_a_column_or_holds_other_values_in_it_is_refused_at_once(trained, cast, places, api):
     model, rows = trained
     lacking = table_of(cast.acme, [{name: value for name, value in row.items() if name != "few"} for row in rows])
-    failed = run(actions.start_batch(model=model, dataset_version=lacking, actor=SYSTEM))
-    assert (failed.status, failed.error) == ("failed", "The data set has no column 'few', which the model needs.")
+    other = table_of(cast.acme, [{**row, "x0": f"about {i % 3}", "few": i} for i, row in enumerate(rows)])
+    empty = table_of(cast.acme, [{**row, "x0": None} for row in rows])
 
+    refused = [api(cast.viewer).post(url(model), {"dataset": str(version.dataset_id)}) for version in (lacking, other)]
+
+    assert [answer.status_code for answer in refused] == [422, 422]
+    assert refused[0].json()["detail"] == "The data set has no column 'few', which the model needs."
+    said = {problem["detail"] for problem in refused[1].json()["errors"]}
+    assert said == {
+        "The column 'x0' holds texts; the model learned from numbers.",
+        "The column 'few' holds numbers; the model learned from texts.",
+    }
+    assert not BatchPrediction.objects.exists()
+    assert run(actions.start_batch(model=model, dataset_version=empty, actor=SYSTEM)).status == "completed"
+
+
+def test_a_damaged_file_ends_in_words(trained, cast, places):
+    model, rows = trained
     (version_folder(ModelVersion.objects.get()) / "predictor" / "nodes.npy").unlink()
     failed = run(actions.start_batch(model=model, dataset_version=table_of(cast.acme, rows), actor=SYSTEM))
     assert failed.status == "failed"

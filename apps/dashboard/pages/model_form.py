@@ -130,7 +130,9 @@ class ModelForm(PageForm):
             return
         del self.fields["workspace_id"]
         same = models_of([self.workspace_id]).filter(name=self.fields["name"])
-        if same.exclude(pk=self.model.pk if self.model else None).exists():
+        if self.model is not None:
+            same = same.exclude(pk=self.model.pk)
+        if same.exists():
             self.say("name", _("There is a model of this name already. Choose another name."))
 
     def _check_training(self, service: Service, version: DatasetVersion, fields: dict[str, Any]) -> None:

@@ -32,6 +32,9 @@ def translated(text: str) -> str:
     return words.translated(str(text)) if text else ""
 
 
+register.filter(words.adds_up_to)
+
+
 @register.filter
 def kind_word(kind: str) -> str:
     """Name what a column holds."""
