@@ -8,7 +8,6 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery import schedules
 from django.db import transaction
 from django.db.models import Q
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
@@ -61,8 +60,8 @@ def slot_of(schedule: Any, now: datetime) -> str:
         while due > earliest and not _is_due_at(schedule, due.astimezone(schedule.tz)):
             due -= _MINUTE
         return due.astimezone(schedule.tz).strftime("%Y-%m-%dT%H:%M")
-    if isinstance(schedule, schedules.schedule) and schedule.run_every.total_seconds() >= 1:
-        every = schedule.run_every.total_seconds()
+    every = schedule.run_every.total_seconds() if hasattr(schedule, "run_every") else 0.0
+    if every >= 1:
         return datetime.fromtimestamp(now.timestamp() // every * every, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return now.isoformat()
 

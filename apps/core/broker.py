@@ -1,5 +1,7 @@
 """What waits at the broker, and whether it may forget."""
 
+from typing import Any
+
 import redis
 from celery import current_app
 from kombu.exceptions import ChannelError, OperationalError
@@ -12,7 +14,8 @@ def messages_in(queue: str) -> int | None:
     try:
         with current_app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=_SECONDS)
-            return int(broker.default_channel.queue_declare(queue, passive=True).message_count)
+            channel: Any = broker.default_channel
+            return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:  # a queue that was never used
         return 0
     except (OperationalError, OSError):

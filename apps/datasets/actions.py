@@ -91,7 +91,7 @@ def discard_refused(*, version: DatasetVersion, actor: Actor) -> bool:
     details = {"number": version.number, "file": version.original_name}
     record_audit(actor=actor, workspace_id=dataset.workspace_id, verb="dataset.discard", target=version, details=details)
     version.delete()
-    is_left = dataset.versions.exists()
+    is_left: bool = dataset.versions.exists()
     if not is_left:
         dataset.delete()
     return is_left

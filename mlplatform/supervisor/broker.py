@@ -62,7 +62,7 @@ def _configured(server: Path, var: Path, port: int, password: str) -> list[str]:
         "port": port,
         "requirepass": password,
         "dir": f'"{folder}"',
-        "appendonly": "yes",
+        "appendonly": os.environ.get("MLPLATFORM_BROKER_AOF", "yes"),  # without it a restart forgets what waits
         "appendfsync": "everysec",
         "save": '""',
         "maxmemory": _MEMORY,

@@ -82,6 +82,7 @@ class SchemaView(SpectacularAPIView):
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Show the API's description in Swagger UI, and the kinds of problem that a problem's `type` points at."""
-    raised = {kind.code: (kind.status, kind.code, kind.title) for kind in [*PlatformError.__subclasses__(), ArtifactDamaged]}
+    kinds: list[type[PlatformError]] = [*PlatformError.__subclasses__(), ArtifactDamaged]
+    raised = {kind.code: (kind.status, kind.code, kind.title) for kind in kinds}
     problems = sorted({*raised.values(), *_OTHER_PROBLEMS})
     return render(request, "core/swagger.html", {"problems": problems})

@@ -1,0 +1,144 @@
+"""Two workspaces with one real object of each kind: what an access test asks for, and what strangers must not see."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apps.core.permissions import Role, Scope
+from apps.datasets import lifecycle as checks
+from apps.datasets.actions import register_upload
+from apps.datasets.engine import check
+from apps.datasets.models import DatasetVersion
+from apps.predictions import actions as predictions
+from apps.predictions import engine as batches
+from apps.predictions import lifecycle as batch_runs
+from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.recorder import recorder
+from apps.registry.actions import create_model
+from apps.registry.models import RegisteredModel
+from apps.training import engine, lifecycle
+from apps.training.actions import start_campaign
+from apps.training.models import TrainingCampaign
+from apps.workspaces.access import SYSTEM
+from apps.workspaces.actions import issue_key, revoke_key
+from apps.workspaces.models import ApiKey, Membership, Workspace
+from tests.cast import Cast, make_cast
+from tests.journeys.tables import as_csv, invoices
+
+MARK = "zq-secret"  # every name in acme carries it: no stranger's answer may
+ROWS = invoices(120, seed=3)
+
+
+@dataclass(frozen=True)
+class Things:
+    """One object of each kind in one workspace."""
+
+    workspace: Workspace
+    version: DatasetVersion
+    model: RegisteredModel
+    campaign: TrainingCampaign
+    batch: BatchPrediction
+    prediction: str
+    key: ApiKey
+    member: Membership
+
+
+@dataclass(frozen=True)
+class World:
+    """The cast, what acme and rival own, and a clear key of everybody."""
+
+    cast: Cast
+    acme: Things
+    rival: Things
+    keys: dict[str, str]
+    revoked: str
+
+
+def make_world() -> World:
+    """Build the world; what it trains is really trained, in this process."""
+    cast = make_cast()
+    Workspace.objects.filter(pk=cast.acme.pk).update(name=f"{MARK} workspace")
+    cast.acme.refresh_from_db()
+    acme = make_things(cast.acme, holder=cast.viewer, mark=MARK)
+    rival = make_things(cast.rival, holder=cast.stranger, mark="rival")
+    people: dict[str, User] = {name: getattr(cast, name) for name in [*Role.values, "stranger"]}
+    keys = {name: _key(user) for name, user in people.items()}
+    dead, revoked = issue_key(user=cast.owner, workspace=None, name="dead", scope=Scope.ADMIN, actor=SYSTEM)
+    revoke_key(key=dead, actor=SYSTEM)
+    return World(cast=cast, acme=acme, rival=rival, keys=keys, revoked=revoked)
+
+
+def _key(user: User) -> str:
+    return issue_key(user=user, workspace=None, name="key in use", scope=Scope.ADMIN, actor=SYSTEM)[1]
+
+
+def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
+    """Build one object of each kind: a model of two versions, a finished batch, a campaign that waits."""
+    version = _uploaded(workspace, mark)
+    model = create_model(
+        workspace=workspace, actor=SYSTEM, name=f"{mark} model", description=f"{mark} words", algorithm="random_forest",
+        task="classification", target="late", parameters={"n_estimators": 10, "max_depth": 3}, domain=f"{mark} domain",
+    )  # fmt: skip
+    for seed in (1, 2):
+        _trained(model, version, seed)
+    done = predictions.predict(model_id=model.pk, rows=[without_target(ROWS[0])], actor=SYSTEM)
+    recorder.flush()
+    assert PredictionLog.objects.filter(pk=done.id).exists()
+    waiting = start_campaign(model=model, dataset_version=version, actor=SYSTEM, name=f"{mark} campaign")
+    key, _clear = issue_key(user=holder, workspace=workspace, name=f"{mark} key", scope=Scope.READ, actor=SYSTEM)
+    member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)
+    batch = _scored(model, version)
+    return Things(workspace, version, model, waiting, batch, f"{done.id.hex}-0", key, member)
+
+
+def without_target(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "late"}
+
+
+def as_file(content: bytes | None = None, name: str = "rows.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content or as_csv(ROWS), content_type="text/csv")
+
+
+def _uploaded(workspace: Workspace, mark: str) -> DatasetVersion:
+    upload = as_file(name=f"{mark}.csv")
+    version = register_upload(workspace=workspace, dataset=None, name=f"{mark} data", upload=upload, actor=SYSTEM)
+    token = checks.claim(version.pk)
+    assert token is not None
+    with _connection_kept():
+        check(version.pk, token)
+    version.refresh_from_db()
+    assert version.status == "ready", version.problems
+    return version
+
+
+def _trained(model: RegisteredModel, version: DatasetVersion, seed: int) -> None:
+    campaign = start_campaign(model=model, dataset_version=version, actor=SYSTEM, seed=seed)
+    claim = lifecycle.claim(campaign.pk, {})
+    assert claim is not None
+    with _connection_kept():
+        engine.run(campaign.pk, claim.token, claim.attempt)
+    campaign.refresh_from_db()
+    assert campaign.status == "completed", campaign.error
+
+
+def _scored(model: RegisteredModel, version: DatasetVersion) -> BatchPrediction:
+    batch = predictions.start_batch(model=model, dataset_version=version, actor=SYSTEM)
+    token = batch_runs.claim(batch.pk)
+    assert token is not None
+    with _connection_kept():
+        batches.score(batch.pk, token)
+    batch.refresh_from_db()
+    assert batch.status == "completed", batch.error
+    return batch
+
+
+@contextlib.contextmanager
+def _connection_kept() -> Iterator[None]:
+    """Let a training not close the connection whose transaction holds the world."""
+    with mock.patch.object(engine, "close_old_connections", return_value=None):
+        yield
