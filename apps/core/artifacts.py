@@ -43,16 +43,17 @@ def safe_join(root: Path, relative: str) -> Path:
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a whole file or nothing: beside its place, flushed to disk, then renamed over it."""
-    _make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.touch(mode=mode)
-        with storage_guard(len(data)), beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        with storage_guard(len(data)):
+            _make_folder(path.parent)
+            beside.touch(mode=mode)
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+            _sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from apps.core.artifacts import (
     safe_join,
     seal_folder,
     sha256_of,
+    storage_guard,
     verify_folder,
     write_atomically,
 )
@@ -71,8 +72,9 @@ class PreparedVersion:
 
 def seal(*, model: RegisteredModel, campaign_id: UUID, staging: Path, facts: VersionFacts) -> PreparedVersion:
     """Write what every version has, flush all files to disk and take their checksums; the slow part of filing."""
-    (staging / "schema.json").write_text(json.dumps(facts.schema.as_json(), ensure_ascii=False))
-    (staging / "classes.json").write_text(json.dumps(list(facts.schema.classes), ensure_ascii=False))
+    with storage_guard():
+        (staging / "schema.json").write_text(json.dumps(facts.schema.as_json(), ensure_ascii=False))
+        (staging / "classes.json").write_text(json.dumps(list(facts.schema.classes), ensure_ascii=False))
     for name in (MANIFEST, CARD):
         (staging / name).unlink(missing_ok=True)
     return PreparedVersion(model, campaign_id, facts, staging, seal_folder(staging))

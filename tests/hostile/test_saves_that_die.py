@@ -1,12 +1,10 @@
 """A process that is killed at any step of filing a version, or runs out of disk there."""
 
-import json
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,9 @@ from apps.registry.selectors import champion_of, version_folder
 from apps.training import lifecycle
 from apps.training.models import TrainingCampaign
 from tests.factories import make_member
-from tests.hostile.conftest import forget
+from tests.hostile.conftest import Forks, forget
+from tests.hostile.disks import SmallDisk
 from tests.hostile.dying import POINTS
-from tests.journeys.running import ROOT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 ROW = {"amount": 1.5, "days": 3, "city": "Lyon"}
@@ -31,34 +29,18 @@ LONG_AGO = time.time() - 3 * 24 * 3600
 Work = Callable[..., int]
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.hostile.dying"]
-    few_threads = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    found = subprocess.Popen(command, cwd=ROOT, env=few_threads, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    yield found
-    found.kill()
-    found.wait()
-
-
 @pytest.fixture
-def work(process: "subprocess.Popen[str]") -> Work:
+def work(forks: Forks) -> Work:
     """Return what claims a campaign, has it trained in a process of its own, and tells how that ended."""
 
     def run(campaign: TrainingCampaign, **fault: Any) -> int:
         claim = lifecycle.claim(campaign.pk, {})
         assert claim is not None
-        job = {"campaign": str(campaign.pk), "token": str(claim.token), "attempt": claim.attempt, **fault}
-        job |= {"models": str(settings.ML_MODELS_DIR), "datasets": str(settings.DATASETS_DIR)}
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(job) + "\n")
-        process.stdin.flush()
-        code = int(process.stdout.readline())
-        if code < 0:
+        ended = forks.do("train", campaign=str(campaign.pk), token=str(claim.token), attempt=claim.attempt, **fault)
+        if ended["code"] < 0:
             lifecycle.give_back(campaign.pk, claim.token, reason="It was killed.", is_death=True)
         campaign.refresh_from_db()
-        return code
+        return int(ended["code"])
 
     return run
 
@@ -176,3 +158,40 @@ def test_a_full_disk_ends_a_training_in_words_and_the_champion_answers(
     assert work(campaign) == 0
     assert campaign.status == "completed"
     assert version_folder(campaign.version).is_dir()
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before anything is staged",
+        "between two arrays of the predictor",
+        "when all is staged",
+        "between the schema and the seal",
+        "between the card and the manifest",
+    ],
+)
+def test_a_disk_that_fills_up_at_any_step_ends_a_training_in_words_until_it_is_freed(
+    first: TrainingCampaign,
+    work: Work,
+    ask: Callable[[], Any],
+    campaign_on_table,
+    small_disk: SmallDisk,
+    settings,
+    point: str,
+):
+    right = ask()
+    shutil.copytree(settings.ML_MODELS_DIR, small_disk.path, dirs_exist_ok=True)
+    settings.ML_MODELS_DIR = small_disk.path
+    campaign = again(first, campaign_on_table)
+
+    assert work(campaign, point=point, fills=True) == 0
+
+    assert campaign.status == "failed"
+    assert "disk is full" in campaign.error, campaign.error
+    assert ModelVersion.objects.count() == 1
+    assert_rows_are_whole()
+    assert ask() == right
+    small_disk.free()
+    campaign = again(first, campaign_on_table)
+    assert work(campaign) == 0
+    assert campaign.status == "completed"
