@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 NOTHING = "\u2013"  # what stands for a value that is not there
 _PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
+_LARGEST_INTEGER = 2**64  # of a column; beyond is a double, which PostgreSQL's jsonb gives back with all its zeros
 _NO_BREAK = "\u00a0"
 _MINUTE, _HOUR = 60, 3_600
 _GROUPED_FROM = 10_000  # a year or a number of four digits is left in one piece
@@ -39,7 +40,7 @@ def cell(value: Any) -> str:
     """Write a value of somebody's table: every digit of a number, in the reader's language."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float):
         return figure(value)
-    written = repr(value)
+    written = _written(value)
     if "e" in written or not math.isfinite(value):
         return number_format(written)
     places = 0 if written.endswith(".0") else len(written.partition(".")[2])
@@ -72,7 +73,12 @@ def entered(value: Any) -> str:
     """Write a value as one types it into a form: no spaces in thousands, the reader's decimal sign."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return number_format(repr(value), use_l10n=True, force_grouping=False)
+    return number_format(_written(value), use_l10n=True, force_grouping=False)
+
+
+def _written(number: float) -> str:
+    """Write all digits of a number, a double beyond every integer in its scientific form."""
+    return repr(float(number) if abs(number) > _LARGEST_INTEGER else number)
 
 
 def percent(value: Any) -> str:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from apps.algorithms import catalog
 from apps.algorithms.schema import ColumnKind
-from apps.core.errors import PlatformError
+from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.figures import day, iso_of
 from apps.dashboard.pages.access import Visit, page
@@ -146,9 +146,10 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         raise Http404
     fields = _fields(champion)
     for field in fields:
-        field["value"] = visit.request.POST.get(f"row.{field['name']}", "").replace("\0", "")
+        field["value"] = visit.request.POST.get(f"row.{field['name']}", "")
     row = {field["name"]: _typed(field["kind"], field["value"]) for field in fields}
     try:
+        _refuse_nul(row)
         loaded = predictions.predictor_of(champion.pk)
         done = predictions.predict_with(loaded, model_id=model.pk, rows=[row], actor=visit.access.actor)
         explanations, _answers = predictions.explain_with(loaded, [row])
@@ -166,6 +167,13 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         parts=[{"name": name, "value": row[name], "size": size} for name, size in parts],
         largest=max((abs(size) for _name, size in parts), default=0),
     )
+
+
+def _refuse_nul(row: dict[str, Any]) -> None:
+    """Refuse what no database keeps and JSON of the API refuses."""
+    for name, value in row.items():
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidInput(_("{name} holds a NUL character. Remove it.").format(name=name))
 
 
 def _typed(kind: ColumnKind, text: str) -> Any:
