@@ -210,6 +210,7 @@ def main() -> None:
     os.environ["REDIS_URL"] = _NOWHERE
     import django
     from django.conf import settings
+    from django.urls import get_resolver
 
     settings.DATABASES["default"]["NAME"] = sys.argv[1]
     django.setup()
@@ -217,6 +218,7 @@ def main() -> None:
     from apps.training import engine
 
     engine.warm_up()
+    _ = get_resolver().url_patterns
     for line in sys.stdin:
         heard, told = os.pipe()
         child = os.fork()
