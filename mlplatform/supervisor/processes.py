@@ -5,9 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,8 @@ from mlplatform.supervisor.probes import Probe
 
 logger = logging.getLogger(__name__)
 _LARGEST_LOG = 20 * 1024**2
-_MOST_DEATHS, _WITHIN_SECONDS = 5, 60.0
+_MANY_DEATHS = 5
+_HEALTHY_SECONDS = 20.0  # who has run so long starts afresh
 _LONGEST_PAUSE = 15.0
 
 
@@ -31,9 +30,9 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: int = signal.SIGTERM
     process: "subprocess.Popen[bytes] | None" = None
-    deaths: "deque[float]" = field(default_factory=deque)
+    started_at: float = 0.0
+    deaths: int = 0
     resting_until: float = 0.0
-    given_up: bool = False
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
@@ -50,6 +49,7 @@ class Part:
                 env={**os.environ, **self.environment},
                 start_new_session=True,
             )
+        self.started_at = time.monotonic()
 
     @property
     def pid(self) -> int:
@@ -85,25 +85,24 @@ class Part:
 
 
 class Supervisor:
-    """Keeps parts alive; `on_change` is called with the process ids whenever one of them changes."""
+    """Keeps parts alive."""
 
-    def __init__(self, parts: list[Part], on_change: "threading.Event | None" = None) -> None:
+    def __init__(self, parts: list[Part]) -> None:
         self.parts = parts
-        self.changed = on_change or threading.Event()
 
     def pids(self) -> dict[str, int]:
         """Return each part's process id."""
         return {part.name: part.pid for part in self.parts}
 
     def revive(self) -> list[str]:
-        """Restart what died, with growing pauses; give up on what dies again and again. Return what was restarted."""
+        """Restart what died, with pauses that grow while it dies again and again. Return what was restarted."""
         now, restarted = time.monotonic(), []
         for part in self.parts:
-            if part.alive or part.given_up:
+            if part.alive:
                 continue
             if part.resting_until == 0.0:
                 self._count_death(part, now)
-            if not part.given_up and now >= part.resting_until:
+            if now >= part.resting_until:
                 part.resting_until = 0.0
                 part.signal_group(signal.SIGKILL)  # what a dead leader left behind
                 part.start()
@@ -113,15 +112,12 @@ class Supervisor:
     def _count_death(self, part: Part, now: float) -> None:
         code = part.process.returncode if part.process else None
         logger.warning("%s died (%s); see %s", part.name, code, part.log)
-        part.deaths.append(now)
-        while part.deaths and now - part.deaths[0] > _WITHIN_SECONDS:
-            part.deaths.popleft()
-        if len(part.deaths) >= _MOST_DEATHS:
-            part.given_up = True
-            logger.error("%s died %d times in a minute and is not started again; see %s", part.name, _MOST_DEATHS, part.log)
-            return
-        pause = 0.0 if len(part.deaths) == 1 else min(_LONGEST_PAUSE, 2.0 ** (len(part.deaths) - 1))
-        part.resting_until = now + max(pause, 0.01)
+        part.deaths = 1 if now - part.started_at >= _HEALTHY_SECONDS else part.deaths + 1
+        pause = 0.01 if part.deaths == 1 else min(_LONGEST_PAUSE, 2.0 ** (part.deaths - 1))
+        part.resting_until = now + pause
+        if part.deaths >= _MANY_DEATHS:
+            text = "%s died %d times in a row; the next try is in %.0f s. Its log %s says why."
+            logger.error(text, part.name, part.deaths, pause, part.log)
 
     def stop(self, groups: list[list[str]], seconds: float) -> None:
         """Stop group after group within `seconds` in all, then kill what is left."""

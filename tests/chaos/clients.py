@@ -25,6 +25,7 @@ class Promises:
     campaigns: dict[str, str] = field(default_factory=dict)  # campaign -> model
     datasets: list[str] = field(default_factory=list)
     predicted: Counter[tuple[str, int]] = field(default_factory=Counter)  # (model, version)
+    logged: set[str] = field(default_factory=set)  # ids of answers, as 32 hex digits
     answers: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
@@ -106,6 +107,7 @@ def keep_predicting(client: Client) -> None:
         if answer is not None and answer.status_code == 200:
             told = answer.json()
             client.promises.predicted[model, told["version"]] += 1
+            client.promises.logged.add(told["prediction_ids"][0].partition("-")[0])
             if len(told["predictions"]) != len(some):
                 client.promises.faults.append(f"predict: {len(told['predictions'])} answers for {len(some)} rows")
         elif answer is not None and answer.status_code not in {409, 503}:

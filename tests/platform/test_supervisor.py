@@ -3,6 +3,7 @@
 import socket
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,26 +22,38 @@ def stop(*parts: Part) -> None:
     Supervisor(list(parts)).stop([[one.name for one in parts]], 5.0)
 
 
-@pytest.mark.slow
-def test_a_part_that_dies_again_and_again_is_given_up_and_the_others_go_on(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+class Clock:
+    """Stands for `time` in the supervisor."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_part_that_dies_again_and_again_is_tried_ever_less_and_never_given_up(tmp_path, caplog, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(processes, "time", clock)
     sick, well = part(tmp_path, "sick", "raise SystemExit(3)"), part(tmp_path, "well", "import time; time.sleep(600)")
     supervisor = Supervisor([sick, well])
     for one in supervisor.parts:
         one.start()
     before = well.pid
-    until = time.monotonic() + 50
-    restarted = []
+    starts = []
     try:
-        while not sick.given_up and time.monotonic() < until:
-            restarted += supervisor.revive()
-            time.sleep(0.1)
+        while clock.now < 150:
+            sick.process.wait()
+            if supervisor.revive():
+                starts.append(clock.now)
+            clock.now += 0.5
 
-        assert sick.given_up
-        assert restarted == ["sick"] * 4
+        pauses = [after - before for before, after in pairwise(starts)]
+        assert pauses[:4] == [2.5, 4.5, 8.5, 15.5]
+        assert set(pauses[4:]) == {15.5}
         assert (well.alive, well.pid) == (True, before)
-        assert "not started again" in caplog.text
-        assert supervisor.revive() == []
+        assert f"the next try is in 15 s. Its log {sick.log} says why" in caplog.text
     finally:
+        monkeypatch.undo()
         stop(sick, well)
 
 
