@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: run test fast check format lint types imports migrations schema messages docs lock bench
+.PHONY: run test fast check format lint types imports migrations schema messages docs lock fuzz bench
 
 run:         ## start the platform
 	python3 quickstart.py
@@ -33,6 +33,8 @@ lock:        ## resolve the dependencies again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/worker.in -o requirements/worker.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.in -c requirements/worker.lock -o requirements/dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/bench.in -c requirements/dev.lock -o requirements/bench.lock
+fuzz:        ## 20,000 made-up requests at the API as it is described
+	$(PYTHON) -m tests.fuzz --requests 20000 --seed 1
 bench:       ## measure beside the peers
 	$(BIN)/uv pip install --quiet --requirement requirements/bench.lock
 	$(PYTHON) -m benchmarks

@@ -1,7 +1,7 @@
 """Made-up requests from the committed description of the API, and what is wrong with the answers to them."""
 
 import contextlib
-import logging
+import itertools
 import os
 import subprocess
 import sys
@@ -15,9 +15,8 @@ import httpx
 import hypothesis
 import requests
 import schemathesis
-from django.core.management import call_command
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
+from schemathesis import Case, GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import (
@@ -32,51 +31,44 @@ from tests.journeys.running import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs" / "openapi.json"
-CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
+CALLERS = {"owner": 6, "viewer": 4, "anonymous": 2}  # how often each asks one operation in one way before the next
+EDGES = 6  # how many of them the owner sends in each turn
 MAY_BE_DOWN = "GET /readyz"  # no worker runs here, and this route is there to say so
-_AT_ONCE = 6  # of one operation, in one way, by one caller
+_CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
 _SECONDS = 30.0
 
 
 class Findings:
-    """Each fault once, with how often it came and the first request that showed it."""
+    """What was answered, and each fault once with how often it came and the first request that showed it."""
 
     def __init__(self) -> None:
-        self.count: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
-        self.statuses: Counter[int] = Counter()
+        self.answered: Counter[tuple[str, int]] = Counter()
+        self.faults: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
 
-    def add(self, what: str, how: str) -> None:
-        self.count[what] += 1
-        self.first.setdefault(what, how)
+    def add(self, fault: str, how: str) -> None:
+        self.faults[fault] += 1
+        self._first.setdefault(fault, how)
 
     def told(self) -> str:
-        parts = [f"{count} x {what}\n    {self.first[what]}" for what, count in self.count.most_common()]
-        return "\n".join(parts) or "no findings"
-
-
-def ask(folder: Path, *, requests: int, seed: int, only: str = "") -> int:
-    """Send so many requests; return 1 when an answer was wrong."""
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    call_command("migrate", verbosity=0)
-    known, findings, began = Known(), Findings(), time.monotonic()
-    with served(folder) as url:
-        sent = _ask_all(url, known, findings, requests=requests, seed=seed, only=only)
-    told = (folder / "web.log").read_text(errors="replace")
-    if "Traceback" in told:
-        findings.add("the server logged a traceback", told[told.index("Traceback") :][:3000])
-    statuses = ", ".join(f"{status}: {count}" for status, count in sorted(findings.statuses.items()))
-    print(f"{sent} requests, seed {seed}, {time.monotonic() - began:.0f} s; {statuses}\n{findings.told()}")
-    return 1 if findings.count else 0
+        statuses: Counter[int] = Counter()
+        for (_, status), count in self.answered.items():
+            statuses[status] += count
+        let_in = {label for label, status in self.answered if status < 300}
+        shut = sorted({label for label, _ in self.answered} - let_in)
+        parts = [", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))]
+        parts += [f"never a success: {', '.join(shut)}"] if shut else []
+        parts += [f"{count} x {fault}\n    {self._first[fault]}" for fault, count in self.faults.most_common()]
+        return "\n".join(parts if self.faults else [*parts, "no findings"])
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(log: Path) -> Iterator[str]:
     """Run the web server beside this process; give its address."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "mlplatform.asgi:application", "--port", str(port), "--log-level", "warning"]
-    with (folder / "web.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=log, stderr=log)
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=output, stderr=output)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(server, url)
@@ -96,71 +88,77 @@ def _wait(server: "subprocess.Popen[bytes]", url: str) -> None:
     raise AssertionError("the web server does not answer")
 
 
-def _ask_all(url: str, known: Known, findings: Findings, *, requests: int, seed: int, only: str) -> int:
-    schema = schemathesis.openapi.from_path(SCHEMA)
-    operations = [found.ok() for found in schema.get_all_operations()]
-    operations = [operation for operation in operations if only in operation.label]
-    callers = {name: known.world.keys[name] for name in ("owner", "viewer")} | {"anonymous": None}
-    sent, turn = 0, 0
-    while sent < requests:
-        for number, operation in enumerate(operations):
-            for mode in GenerationMode:
-                for caller, key in callers.items():
-                    most = min(_AT_ONCE, requests - sent)
-                    at = f"{seed}.{turn}.{number}.{mode.value}.{caller}"
-                    sent += _ask_some(url, operation, mode, known, findings, key=key, most=most, seed=at) if most else 0
-        turn += 1
-    return sent
+class Asking:
+    """Requests to one server, made from a description of it."""
 
+    def __init__(self, url: str, description: Path, known: Known | None = None, only: str = "") -> None:
+        self._schema = schemathesis.openapi.from_path(description)
+        operations = [found.ok() for found in self._schema.get_all_operations()]
+        self.operations = [operation for operation in operations if only in operation.label]
+        self._edges = {operation.label: self._edges_of(operation) for operation in self.operations}
+        self.url, self.known, self.findings, self.sent = url, known, Findings(), 0
 
-def _ask_some(
-    url: str,
-    operation: Any,
-    mode: GenerationMode,
-    known: Known,
-    findings: Findings,
-    *,
-    key: str | None,
-    most: int,
-    seed: str,
-) -> int:
-    """Send up to `most` requests; fewer where there are no more ways to ask."""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    sent = 0
+    def _edges_of(self, operation: Any) -> Iterator[Case]:
+        """Give each bound of each parameter and field, a little beside it, and methods that are not described."""
+        config = self._schema.config.generation_for(operation=operation)
+        return self._schema.iter_coverage_cases(
+            operation, generation_modes=list(GenerationMode), generation_config=config
+        )  # fmt: skip
 
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=most, database=None, deadline=None, phases=[hypothesis.Phase.generate],
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
-    @hypothesis.given(case=operation.as_strategy(generation_mode=mode), which=st.none() | st.integers(0, 1_000))
-    def send(case: Any, which: int | None) -> None:
-        nonlocal sent
-        if which is not None:
-            known.put_into(case, which)
-        sent += 1
-        _look(case, url, headers, findings)
+    def ask(self, *, requests: int, seed: int) -> None:
+        """Send so many, a few to each operation in turn."""
+        turn = 0
+        while self.sent < requests:
+            for operation in self.operations:
+                for case in itertools.islice(self._edges[operation.label], min(EDGES, requests - self.sent)):
+                    self._send(case, "owner", self.sent, whole=case.meta.generation.mode is GenerationMode.POSITIVE)
+                for mode in GenerationMode:
+                    for caller, at_once in CALLERS.items():
+                        most = min(at_once, requests - self.sent)
+                        self._ask_some(operation, mode, caller, most=most, seed=f"{seed}.{turn}")
+            turn += 1
 
-    try:
-        send()
-    except hypothesis.errors.Unsatisfiable:  # nothing of this operation can be wrong
-        return sent
-    return sent
+    def _ask_some(self, operation: Any, mode: GenerationMode, caller: str, *, most: int, seed: str) -> None:
+        """Send up to `most` requests; fewer where there are no more ways to ask."""
+        if not most:
+            return
 
+        @hypothesis.seed(f"{seed}.{operation.label}.{mode.value}.{caller}")
+        @hypothesis.settings(
+            max_examples=most, database=None, deadline=None, phases=[hypothesis.Phase.generate],
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )  # fmt: skip
+        @hypothesis.given(case=operation.as_strategy(generation_mode=mode), which=st.integers(0, 10_000))
+        def send(case: Case, which: int) -> None:
+            self._send(case, caller, which)
 
-def _look(case: Any, url: str, headers: dict[str, str], findings: Findings) -> None:
-    label = case.operation.label
-    try:
-        response: Response = case.call(base_url=url, headers=headers, timeout=_SECONDS, allow_redirects=False)
-    except requests.RequestException as error:
-        findings.add(f"{label}: no answer", f"{error!r} to {case.as_curl_command(headers)}")
-        return
-    findings.statuses[response.status_code] += 1
-    if response.status_code >= 500 and label != MAY_BE_DOWN:
-        findings.add(f"{label}: {response.status_code}", f"{case.as_curl_command(headers)} -> {response.text[:300]}")
-    try:
-        case.validate_response(response, checks=CHECKS, headers=headers)
-    except FailureGroup as group:
-        for failure in group.exceptions:
-            what = " ".join(str(failure).split())[:300]
-            findings.add(f"{label}: {response.status_code}: {what}", case.as_curl_command(headers)[:1500])
+        with contextlib.suppress(hypothesis.errors.Unsatisfiable):  # nothing of this operation can be wrong
+            send()
+
+    def _send(self, case: Case, caller: str, which: int, *, whole: bool = True) -> None:
+        self.sent += 1
+        if self.known is not None:
+            self.known.put_into(case, which, whole=whole)
+        self._look(case, caller)
+
+    def _look(self, case: Case, caller: str) -> None:
+        label = case.operation.label
+        key = self.known.world.keys.get(caller) if self.known is not None else None
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        how = f"{caller}: {case.as_curl_command(headers)[:1500]}"
+        try:
+            answer: Response = case.call(base_url=self.url, headers=headers, timeout=_SECONDS, allow_redirects=False)
+        except requests.RequestException as error:
+            self.findings.add(f"{label}: no answer", f"{how} -> {error!r}")
+            return
+        self.findings.answered[label, answer.status_code] += 1
+        if answer.status_code >= 500 and label != MAY_BE_DOWN:
+            self.findings.add(f"{label}: {answer.status_code}", f"{how} -> {answer.text[:300]}")
+        if caller == "anonymous" and answer.status_code < 400 and any(case.operation.definition.raw.get("security", [])):
+            self.findings.add(f"{label}: {answer.status_code} for nobody", how)
+        try:
+            case.validate_response(answer, checks=_CHECKS, headers=headers)
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                fault = " ".join(str(failure).split())[:300]
+                self.findings.add(f"{label}: {answer.status_code}: {fault}", how)

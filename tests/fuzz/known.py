@@ -1,7 +1,9 @@
-"""Values that mean something to the server: put into some of the made-up requests, so that more than 404s are seen."""
+"""Values that mean something to the server: put into most of the made-up requests, so that more than 404s are seen."""
 
 from typing import Any
+from uuid import uuid4
 
+from django.contrib.auth.models import User
 from schemathesis import Case
 
 from apps.core.permissions import Role, Scope
@@ -9,12 +11,14 @@ from apps.datasets.models import Dataset, DatasetVersion
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.actions import issue_key
-from apps.workspaces.models import ApiKey
+from apps.workspaces.models import Membership
 from tests.access.world import ROWS, World, make_world, without_target
-from tests.factories import make_campaign, make_member, make_model, make_user
+from tests.factories import make_campaign, make_model
+from tests.journeys.tables import as_csv
 
-_SPARE = 40  # objects that may be taken away
+_SPARE = 100  # objects that may be taken away
 _ROWS = [without_target(row) for row in ROWS[:3]]
+_TENSORS = [{"name": name, "datatype": "BYTES", "shape": [3], "data": [row[name] for row in _ROWS]} for name in _ROWS[0]]
 
 
 class Known:
@@ -22,47 +26,53 @@ class Known:
 
     def __init__(self) -> None:
         self.world: World = make_world()
-        acme = self.world.acme
-        spare_models = [make_model(acme.workspace) for _ in range(_SPARE)]
-        campaigns = [make_campaign(model, dataset_version=acme.version) for model in spare_models]
-        finished = TrainingCampaign.objects.filter(status=TrainingCampaign.Status.COMPLETED)
-        self._ids: list[tuple[str, list[Any]]] = [  # the first that fits a path is meant
-            ("/campaigns/{id}/events/", list(finished.values_list("pk", flat=True))),
-            ("/campaigns/{id}/cancel/", [campaign.pk for campaign in campaigns]),
-            ("/campaigns/", [acme.campaign.pk, *finished.values_list("pk", flat=True)]),
-            ("/batch_predictions/{id}/", [acme.batch.pk]),
-            ("/predictions/", [acme.prediction]),
-            ("/members/", [make_member(acme.workspace, Role.TRAINER).memberships.get().pk for _ in range(_SPARE)]),
+        acme, rival = self.world.acme, self.world.rival
+        models = [make_model(acme.workspace) for _ in range(_SPARE)]
+        waiting = [make_campaign(model, dataset_version=acme.version) for model in models]
+        finished = TrainingCampaign.objects.filter(status=TrainingCampaign.Status.COMPLETED, model=acme.model)
+        done = [campaign.pk for campaign in finished]
+        self._ids: list[tuple[str, list[Any]]] = [  # the first that fits an operation is meant
+            ("/campaigns/{id}/events/", done),  # the stream of one that waits has no end
+            ("/campaigns/{id}/cancel/", [campaign.pk for campaign in waiting]),
+            ("/campaigns/", [acme.campaign.pk, *done, rival.campaign.pk]),
+            ("/batch_predictions/{id}/", [acme.batch.pk, rival.batch.pk]),
+            ("/predictions/", [acme.prediction, rival.prediction]),
+            ("/members/", self._members()),
             ("/keys/", self._keys()),
             ("/workspaces/", [acme.workspace.pk]),
             ("DELETE /api/v1/datasets/", self._datasets()),
             ("/datasets/", [acme.version.dataset_id]),
-            ("DELETE /api/v1/models/", [model.pk for model in spare_models]),
+            ("DELETE /api/v1/models/", [model.pk for model in models]),
             ("/models/", [acme.model.pk]),
         ]
-        self._newcomers = [make_user().username for _ in range(_SPARE)]
+        self._newcomers = [self._user().username for _ in range(_SPARE)]
+
+    def _user(self) -> User:
+        return User.objects.create(username=f"user-{uuid4().hex}")  # nobody signs in as one
+
+    def _members(self) -> list[Any]:
+        workspace, role = self.world.acme.workspace, Role.TRAINER
+        return [Membership.objects.create(workspace=workspace, user=self._user(), role=role).pk for _ in range(_SPARE)]
 
     def _keys(self) -> list[Any]:
-        cast, made = self.world.cast, []
-        for _ in range(_SPARE):
-            key, _clear = issue_key(user=cast.owner, workspace=cast.acme, name="x", scope=Scope.READ, actor=SYSTEM)
-            made.append(key.pk)
-        assert ApiKey.objects.filter(pk__in=made).count() == _SPARE
-        return made
+        cast = self.world.cast
+        given = {"user": cast.owner, "workspace": cast.acme, "name": "spare", "scope": Scope.READ, "actor": SYSTEM}
+        return [issue_key(**given)[0].pk for _ in range(_SPARE)]
 
     def _datasets(self) -> list[Any]:
-        acme, made = self.world.acme, []
-        for number in range(_SPARE):
-            dataset = Dataset.objects.create(workspace=acme.workspace, name=f"spare {number}")
+        made = [Dataset.objects.create(workspace=self.world.acme.workspace, name=f"spare {n}") for n in range(_SPARE)]
+        for dataset in made:
             DatasetVersion.objects.create(
                 dataset=dataset, number=1, status=DatasetVersion.Status.CHECKING, original_name="x.csv",
                 upload_path="none.csv", upload_bytes=1, upload_sha256="0" * 64,
             )  # fmt: skip
-            made.append(dataset.pk)
-        return made
+        return [dataset.pk for dataset in made]
 
-    def put_into(self, case: Case, which: int) -> None:
-        """Replace what a request names by what there is."""
+    def put_into(self, case: Case, which: int, *, whole: bool) -> None:
+        """Replace what a request names by what there is, in its address or on the whole; one in five stays as made up."""
+        which, kind = divmod(which, 5)
+        if kind == 0:
+            return
         acme, label = self.world.acme, case.operation.label
         fits = {
             "workspace_id": acme.workspace.pk,
@@ -73,13 +83,15 @@ class Known:
         }
         for name in case.path_parameters or {}:
             case.path_parameters[name] = str(fits[name] if name in fits else self._id_for(label, which))
+        if not whole:
+            return
         for name, value in {"workspace": acme.workspace.pk, "model": acme.model.pk}.items():
             if name in (case.query or {}):
                 case.query[name] = str(value)
         if isinstance(case.body, dict):
-            self._into_body(case.body, which)
+            self._put_into_body(case.body, label, which)
 
-    def _into_body(self, body: dict[str, Any], which: int) -> None:
+    def _put_into_body(self, body: dict[str, Any], label: str, which: int) -> None:
         fits: dict[str, Any] = {
             "workspace": str(self.world.acme.workspace.pk),
             "dataset": str(self.world.acme.version.dataset_id),
@@ -88,9 +100,13 @@ class Known:
             "target": "late",
             "username": self._newcomers[which % _SPARE],
         }
+        if which % 3 == 0:
+            fits |= {"data": _ROWS, "parameters": {"n_estimators": 20}, "file": as_csv(ROWS)}
+            if "/auth/" in label:
+                fits |= {"username": self.world.cast.viewer.username, "password": "correct horse"}
+            if "/invocations/" in label or "/infer" in label:
+                body |= {"dataframe_records": _ROWS} if "/invocations/" in label else {"inputs": _TENSORS}
         body.update({name: value for name, value in fits.items() if name in body})
-        if "data" in body and which % 3 == 0:
-            body["data"] = _ROWS
 
     def _id_for(self, label: str, which: int) -> Any:
         found = next(ids for part, ids in self._ids if part in label or ("{" in part and label.endswith(part)))

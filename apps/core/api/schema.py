@@ -90,5 +90,5 @@ def _response(status: str) -> dict[str, Any]:
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
     }
     if status in _WAITS:
-        answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+        answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "required": True, "description": "Seconds."}}
     return answer
