@@ -20,11 +20,13 @@ class PlatformConfig(AppConfig):
 
 
 def _after_migrate(using: str, **_extra: Any) -> None:
-    from django.db import connections
+    from django.db import DEFAULT_DB_ALIAS, connections
 
     from apps.core.instance import owns, stores
     from mlplatform.schedule import upsert_schedule
 
+    if using != DEFAULT_DB_ALIAS:
+        return
     if {"core_instance", "django_celery_beat_periodictask"} <= set(connections[using].introspection.table_names()):
         upsert_schedule()
         for store in stores():

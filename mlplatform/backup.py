@@ -22,6 +22,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard, verify_folder, write_atomically
 from apps.core.errors import Conflict, Unavailable
+from mlplatform.moving import move_rows
 
 FORMAT = 1
 MANIFEST = "backup.json"
@@ -72,10 +73,13 @@ def make_backup(target: Path) -> Backup:
 
 
 def restore_backup(source: Path) -> Backup:
-    """Fill an empty installation from a backup, after every checksum has been looked at; refuse any other place."""
+    """Fill an empty installation from a backup, after every checksum has been looked at; refuse any other place.
+
+    A backup of SQLite goes into PostgreSQL too, row by row.
+    """
     facts = _checked(source)
-    if facts["database"] != connection.vendor:
-        raise Conflict(f"The backup is of {facts['database']}, this installation uses {connection.vendor}.")
+    if (facts["database"], connection.vendor) == ("postgresql", "sqlite"):
+        raise Conflict("The backup is of PostgreSQL, this installation uses SQLite. Name a PostgreSQL in DATABASE_URL.")
     if connection.introspection.table_names():
         raise Conflict("The database is not empty. Restore into a new one, before `migrate`.")
     for store in _stores().values():
@@ -89,7 +93,11 @@ def restore_backup(source: Path) -> Backup:
         own_secret = Path(settings.VAR_DIR) / _KEY_FILE
         if (source / _KEY_FILE).exists():
             shutil.copy2(source / _KEY_FILE, own_secret)
-    _load(source / DATABASES[connection.vendor])
+    dump = source / DATABASES[facts["database"]]
+    if facts["database"] == connection.vendor:
+        _load(dump)
+    else:
+        move_rows(dump)
     return Backup(facts["created_at"], facts["database"], facts["rows"], len(facts["files"]), facts["size_bytes"])
 
 

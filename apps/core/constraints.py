@@ -31,7 +31,7 @@ def _worded() -> list[tuple[type[Model], UniqueConstraint]]:
     return [
         (model, constraint)
         for model in apps.get_models()
-        for constraint in model._meta.constraints  # noqa: SLF001  (Django documents it under this name)
+        for constraint in model._meta.constraints
         if isinstance(constraint, UniqueConstraint)
         and constraint.violation_error_message != constraint.default_violation_error_message
     ]
@@ -39,6 +39,6 @@ def _worded() -> list[tuple[type[Model], UniqueConstraint]]:
 
 def _names(model: type[Model], constraint: UniqueConstraint) -> tuple[set[str], set[str]]:
     """Return the constraint as PostgreSQL and as SQLite name it."""
-    meta = model._meta  # noqa: SLF001  (Django documents it under this name)
+    meta = model._meta
     columns = [field.column for field in meta.concrete_fields if field.name in constraint.fields]
     return {constraint.name}, {f"{meta.db_table}.{column}" for column in columns}

@@ -15,7 +15,7 @@ from mlplatform.supervisor.probes import Probe
 logger = logging.getLogger(__name__)
 _LARGEST_LOG = 20 * 1024**2
 _MANY_DEATHS = 5
-_HEALTHY_SECONDS = 20.0  # who has run so long starts afresh
+_HEALTHY_SECONDS = 10.0  # who has run so long starts afresh
 _LONGEST_PAUSE = 15.0
 
 

@@ -1,18 +1,21 @@
 """A backup of a running platform, brought back on an empty one: the same versions, the same answers."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.conftest import EXTRA_ALGORITHMS
-from tests.journeys.running import ROOT, RunningPlatform
+from tests.journeys.running import ROOT, RunningPlatform, new_database
 from tests.journeys.story import assert_one_story
 from tests.journeys.tables import as_csv, invoices, without_answer
 from tests.journeys.test_kills import start_patient
 from tests.journeys.visitor import Visitor
+from tests.postgres import binaries, private_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -28,9 +31,21 @@ def manage(platform: RunningPlatform, *words: str) -> "subprocess.CompletedProce
     )
 
 
-def test_a_backup_comes_back_on_an_empty_machine(tmp_path: Path):
+@pytest.fixture(params=["the same kind of database", "from SQLite to PostgreSQL"])
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningPlatform]:
+    """Return an empty machine."""
+    extra = {"MLPLATFORM_ALGORITHM_PACKAGES": EXTRA_ALGORITHMS}
+    if request.param == "the same kind of database":
+        yield RunningPlatform(tmp_path / "copy", **extra)
+        return
+    if binaries() is None or "DATABASE_URL" in os.environ:
+        pytest.skip("needs PostgreSQL's programs, and a source on SQLite")
+    with private_postgres() as server:
+        yield RunningPlatform(tmp_path / "copy", DATABASE_URL=new_database(server.url), **extra)
+
+
+def test_a_backup_comes_back_on_an_empty_machine(tmp_path: Path, copy: RunningPlatform):
     source = RunningPlatform(tmp_path / "source", MLPLATFORM_ALGORITHM_PACKAGES=EXTRA_ALGORITHMS)
-    copy = RunningPlatform(tmp_path / "copy", MLPLATFORM_ALGORITHM_PACKAGES=EXTRA_ALGORITHMS)
     rows = [without_answer(row) for row in invoices(50, seed=8)]
     try:
         visitor = Visitor(source.start())
