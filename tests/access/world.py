@@ -30,8 +30,10 @@ from apps.workspaces.models import ApiKey, Membership, Workspace
 from tests.cast import Cast, make_cast
 from tests.journeys.tables import as_csv, invoices
 
-MARK = "zq-secret"  # every name in acme carries it: no stranger's answer may
-ROWS = invoices(120, seed=3)
+MARK = "zq-secret"  # every text in acme carries it: no stranger's answer may
+MARKUP = "\"'></script><zq-x>"  # would end an attribute or a script, and begin an element of its own
+HOSTILE = f"{MARK} {MARKUP}"
+ROWS = [{**row, f"{MARKUP} column": MARKUP if row["days"] % 2 else "plain"} for row in invoices(120, seed=3)]
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ class World:
 def make_world() -> World:
     """Build the world; what it trains is really trained, in this process."""
     cast = make_cast()
-    Workspace.objects.filter(pk=cast.acme.pk).update(name=f"{MARK} workspace")
+    Workspace.objects.filter(pk=cast.acme.pk).update(name=f"{HOSTILE} workspace")
     cast.acme.refresh_from_db()
-    acme = make_things(cast.acme, holder=cast.viewer, mark=MARK)
+    User.objects.filter(pk=cast.viewer.pk).update(first_name=HOSTILE, last_name=HOSTILE, email=f"{HOSTILE}@example.org")
+    acme = make_things(cast.acme, holder=cast.viewer, mark=HOSTILE)
     rival = make_things(cast.rival, holder=cast.stranger, mark="rival")
     people: dict[str, User] = {name: getattr(cast, name) for name in [*Role.values, "stranger"]}
     keys = {name: _key(user) for name, user in people.items()}
@@ -105,7 +108,7 @@ def as_file(content: bytes | None = None, name: str = "rows.csv") -> SimpleUploa
 
 
 def _uploaded(workspace: Workspace, mark: str) -> DatasetVersion:
-    upload = as_file(name=f"{mark}.csv")
+    upload = as_file(name=f"{mark}.csv".replace("/", ""))
     version = register_upload(workspace=workspace, dataset=None, name=f"{mark} data", upload=upload, actor=SYSTEM)
     token = checks.claim(version.pk)
     assert token is not None

@@ -1,0 +1,264 @@
+"""Who may do what, said once for each route and method: a route that is not named here fails the suite."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+from apps.core.permissions import Role
+from tests.access.routes import Route
+from tests.access.world import ROWS, Things, as_file, without_target
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+SAFE = {"GET", "HEAD", "OPTIONS"}
+UNKNOWN = ["anonymous", "revoked"]
+CALLERS = [*UNKNOWN, "stranger", *Role.values]
+_ROW = without_target(ROWS[0])
+Named = Callable[[Any], dict[str, Any]]
+
+
+class Reach(Enum):
+    """Whose a thing is that a door opens."""
+
+    ANYBODY = "open to all"
+    CALLER = "the caller's own"
+    OBJECT = "its workspace's"
+
+
+class Form(dict[str, Any]):
+    """A body that is sent as a form; any other is sent as JSON."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What one method of a route asks for (`lowest`, or `only` these), and what it answers to who may."""
+
+    answers: int = 200
+    sends: Callable[[Any], dict[str, Any]] | None = None
+    lowest: str = Role.VIEWER
+    reach: Reach = Reach.OBJECT
+    only: frozenset[str] = frozenset()
+    stranger: int = 404
+
+    def lets_in(self, caller: str) -> bool:
+        """Say whether this member may."""
+        order = list(Role.values)
+        return caller in self.only if self.only else order.index(caller) >= order.index(self.lowest)
+
+    def status_for(self, caller: str) -> int:
+        """Return what a caller who is known gets."""
+        if self.reach is Reach.ANYBODY:
+            return self.answers
+        if caller == "stranger":
+            return self.answers if self.reach is Reach.CALLER else self.stranger
+        if self.lets_in(caller):
+            return self.answers
+        return 404 if self.only else 403
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The doors of a route by method, and which object its address names."""
+
+    doors: dict[str, Door]
+    named: Named = field(default=lambda _things: {})
+
+    def door(self, method: str) -> Door | None:
+        return self.doors.get("GET" if method == "HEAD" else method)
+
+    @property
+    def is_public(self) -> bool:
+        return all(door.reach is Reach.ANYBODY for door in self.doors.values())
+
+
+def ghost() -> Any:
+    """Return things that nobody has."""
+    one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
+    version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
+    return SimpleNamespace(
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), prediction=f"{uuid4().hex}-0", key=one(),
+        member=SimpleNamespace(pk=999_999_999),
+    )  # fmt: skip
+
+
+def ids_of(things: Any) -> list[str]:
+    """Return the ids of things that no other text can hold by chance."""
+    owned = (things.workspace, things.version, things.model, things.campaign, things.batch, things.key)
+    return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
+
+
+def needs(lowest: str, answers: int = 200, sends: Any = None, **more: Any) -> Door:
+    return Door(answers, sends if callable(sends) or sends is None else lambda _things: sends, lowest, **more)
+
+
+def only(*holders: str, answers: int) -> Door:
+    return Door(answers, only=frozenset(holders))
+
+
+VIEWER, TRAINER, APPROVER, OWNER = Role.VIEWER, Role.TRAINER, Role.APPROVER, Role.OWNER
+READ = needs(VIEWER)
+MINE = Door(reach=Reach.CALLER)
+OPEN = Door(reach=Reach.ANYBODY)
+READ_PAGE = {"GET": READ, "POST": READ}  # a page that takes nothing answers a POST as a GET
+MY_PAGE = {"GET": MINE, "POST": MINE}
+
+
+def _model(things: Things) -> dict[str, Any]:
+    return {"pk": things.model.pk}
+
+
+def _version(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "number": 2}
+
+
+def _dataset(things: Things) -> dict[str, Any]:
+    return {"pk": things.version.dataset_id}
+
+
+def _campaign(things: Things) -> dict[str, Any]:
+    return {"pk": things.campaign.pk}
+
+
+def _batch(things: Things) -> dict[str, Any]:
+    return {"pk": things.batch.pk}
+
+
+def _workspace(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk}
+
+
+def _member(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk, "pk": things.member.pk}
+
+
+def _key(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk, "pk": things.key.pk}
+
+
+def _trained_on(things: Things) -> dict[str, Any]:
+    return {"dataset": str(things.version.dataset_id)}
+
+
+def _new_model(things: Things) -> dict[str, Any]:
+    asked = {"name": "New", "algorithm": "random_forest", "task": "classification", "target": "late"}
+    return {"workspace": str(things.workspace.pk), **asked}
+
+
+def _upload(things: Things) -> Form:
+    return Form(workspace=str(things.workspace.pk), name="New", file=as_file())
+
+
+_API = {
+    "auth-token": Rule({"POST": Door(422, reach=Reach.ANYBODY), "OPTIONS": OPEN}),
+    "me": Rule({"GET": MINE}),
+    "my-key-list": Rule({"GET": MINE}),
+    "my-key-detail": Rule({"DELETE": only("viewer", answers=204)}, lambda things: {"pk": things.key.pk}),
+    "workspace-list": Rule({"GET": MINE, "POST": Door(201, lambda _: {"name": "New"}, reach=Reach.CALLER)}),
+    "workspace-detail": Rule(
+        {"GET": READ, "PATCH": needs(OWNER, 200, {"name": "New"})}, lambda things: {"pk": things.workspace.pk}
+    ),
+    "member-list": Rule({"GET": READ, "POST": needs(OWNER, 201, {"username": "nobody", "role": "viewer"})}, _workspace),
+    "member-detail": Rule({"PATCH": needs(OWNER, 200, {"role": "trainer"}), "DELETE": needs(OWNER, 204)}, _member),
+    "key-list": Rule({"GET": READ, "POST": needs(VIEWER, 201, {"name": "New"})}, _workspace),
+    "key-detail": Rule({"DELETE": only("viewer", "owner", answers=204)}, _key),
+    "audit-list": Rule({"GET": needs(OWNER)}, _workspace),
+    "algorithm-list": Rule({"GET": MINE}),
+    "algorithm-detail": Rule({"GET": MINE}, lambda _: {"name": "random_forest"}),
+    "dataset-list": Rule({"GET": MINE, "POST": needs(TRAINER, 202, _upload)}),
+    "dataset-detail": Rule({"GET": READ, "DELETE": needs(OWNER, 204)}, _dataset),
+    "dataset-versions": Rule({"GET": READ, "POST": needs(TRAINER, 202, lambda _: Form(file=as_file()))}, _dataset),
+    "dataset-preview": Rule({"GET": READ}, _dataset),
+    "dataset-download": Rule({"GET": READ}, _dataset),
+    "model-dashboard": Rule({"GET": MINE}),
+    "model-train": Rule({"POST": needs(TRAINER, 202, _trained_on)}, _model),
+    "campaign-list": Rule({"GET": MINE}),
+    "campaign-detail": Rule({"GET": READ}, _campaign),
+    "campaign-cancel": Rule({"POST": needs(TRAINER, 200)}, _campaign),
+    "campaign-events": Rule({"GET": READ}, _campaign),
+    "model-predict": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),
+    "model-invocations": Rule({"POST": needs(VIEWER, 200, {"dataframe_records": [_ROW]})}, _model),
+    "model-explain": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),
+    "model-batch": Rule({"POST": needs(VIEWER, 202, _trained_on)}, _model),
+    "prediction-detail": Rule({"GET": READ}, lambda things: {"pk": things.prediction}),
+    "batch-list": Rule({"GET": MINE}),
+    "batch-detail": Rule({"GET": READ}, _batch),
+    "batch-download": Rule({"GET": READ}, _batch),
+    "model-list": Rule({"GET": MINE, "POST": needs(TRAINER, 201, _new_model)}),
+    "model-detail": Rule(
+        {"GET": READ, "PATCH": needs(TRAINER, 200, {"description": "New"}), "DELETE": needs(OWNER, 204)}, _model
+    ),
+    "model-rollback": Rule({"POST": needs(APPROVER, 409)}, _model),  # there is no champion before
+    "model-champion": Rule({"GET": READ}, _model),
+    "model-performance": Rule({"GET": READ}, _model),
+    "model-importance": Rule({"GET": READ}, _model),
+    "version-list": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk}),
+    "version-detail": Rule({"GET": READ}, _version),
+    "version-promote": Rule({"POST": needs(APPROVER, 200)}, _version),
+    "version-card": Rule({"GET": READ}, _version),
+    "version-artifacts": Rule({"GET": READ}, _version),
+    "version-artifact": Rule({"GET": READ}, lambda things: {**_version(things), "path": "card.md"}),
+    "schema": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "docs": Rule({"GET": OPEN}),
+    "v2-server": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "v2-live": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "v2-ready": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "v2-model": Rule({"GET": READ}, _model),
+    "v2-model-ready": Rule({"GET": READ}, _model),
+    "v2-infer": Rule({"POST": needs(VIEWER, 422)}, _model),
+    "healthz": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "readyz": Rule({"GET": Door(503, reach=Reach.ANYBODY), "OPTIONS": OPEN}),  # no worker runs here
+    "metrics": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "set_language": Rule({method: Door(302, reach=Reach.ANYBODY) for method in METHODS if method != "HEAD"}),
+}
+_PAGES = {
+    "home": Rule(MY_PAGE),
+    "sign_in": Rule({"GET": OPEN, "POST": OPEN, "PUT": OPEN, "OPTIONS": OPEN}),  # Django reads a PUT as a form without fields
+    "sign_out": Rule({"POST": Door(302, reach=Reach.ANYBODY), "OPTIONS": OPEN}),
+    "datasets": Rule(MY_PAGE),
+    "upload": Rule({"POST": needs(TRAINER, 302, _upload)}),
+    "dataset": Rule(READ_PAGE, _dataset),
+    "new_version": Rule({"POST": needs(TRAINER, 302, lambda _: Form(file=as_file()))}, _dataset),
+    "archive_dataset": Rule({"POST": needs(OWNER, 302)}, _dataset),
+    "discard_upload": Rule({"POST": needs(TRAINER, 302)}, _dataset),
+    "models": Rule(MY_PAGE),
+    "new_model": Rule(
+        {
+            "GET": needs(TRAINER, reach=Reach.CALLER),
+            "POST": needs(TRAINER, 302, lambda things: Form(_new_model(things), start="1", **_trained_on(things)), stranger=422),
+        }
+    ),
+    "model": Rule(READ_PAGE, _model),
+    "edit_model": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, Form(name="New"))}, _model),
+    "archive_model": Rule({"POST": needs(OWNER, 302)}, _model),
+    "try_model": Rule({"POST": READ}, _model),
+    "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),
+    "rollback": Rule({"POST": needs(APPROVER, 302)}, _model),
+    "promote": Rule({"POST": needs(APPROVER, 302)}, lambda things: {"pk": things.model.pk, "number": 2}),
+    "batches": Rule({"GET": READ, "POST": needs(VIEWER, 302, lambda things: Form(dataset=str(things.version.pk)))}, _model),
+    "batch_list": Rule(READ_PAGE, _model),
+    "compare": Rule(READ_PAGE, _model),
+    "version": Rule(READ_PAGE, lambda things: {"pk": things.model.pk, "number": 2}),
+    "version_card": Rule(READ_PAGE, lambda things: {"pk": things.model.pk, "number": 2}),
+    "campaigns": Rule(MY_PAGE),
+    "campaign": Rule(READ_PAGE, _campaign),
+    "cancel_campaign": Rule({"POST": needs(TRAINER, 302)}, _campaign),
+    "settings": Rule(
+        {"GET": MINE, "POST": needs(VIEWER, 200, lambda things: Form(workspace=str(things.workspace.pk), name="New", scope="read"))}
+    ),
+    "members": Rule(MY_PAGE),
+    "add_member": Rule(
+        {"POST": needs(OWNER, 302, lambda things: Form(workspace=str(things.workspace.pk), name="nobody", role="viewer"))}
+    ),
+    "member_role": Rule({"POST": needs(OWNER, 302, Form(role="trainer"))}, lambda things: {"pk": things.member.pk}),
+    "remove_member": Rule({"POST": needs(OWNER, 302)}, lambda things: {"pk": things.member.pk}),
+    "revoke_key": Rule({"POST": only("viewer", "owner", answers=302)}, lambda things: {"pk": things.key.pk}),
+}  # fmt: skip
+RULES = {**_API, **{f"dashboard:{name}": rule for name, rule in _PAGES.items()}}
+OPEN_IN_ADMIN = {"admin:login", "admin:logout"}
+
+
+def rule_of(route: Route) -> Rule:
+    """Return the rule of a route; a route without one is an error."""
+    return RULES[route.name]
