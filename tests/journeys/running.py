@@ -86,6 +86,11 @@ class RunningPlatform:
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
+    def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run one of the platform's commands to its end."""
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+
     def start(self, *options: str, seconds: float = 150.0) -> "RunningPlatform":
         """Start and return once every process is up and the web server answers."""
         began = time.time() - 2.0

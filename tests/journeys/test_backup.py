@@ -2,15 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.conftest import EXTRA_ALGORITHMS
-from tests.journeys.running import ROOT, RunningPlatform, new_database
+from tests.journeys.running import RunningPlatform, new_database
 from tests.journeys.story import assert_one_story
 from tests.journeys.tables import as_csv, invoices, without_answer
 from tests.journeys.test_kills import start_patient
@@ -18,17 +16,6 @@ from tests.journeys.visitor import Visitor
 from tests.postgres import binaries, private_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def manage(platform: RunningPlatform, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", *words],
-        cwd=ROOT,
-        env=platform.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(params=["the same kind of database", "from SQLite to PostgreSQL"])
@@ -56,16 +43,16 @@ def test_a_backup_comes_back_on_an_empty_machine(tmp_path: Path, copy: RunningPl
         _, running = start_patient(visitor, dataset, seconds=30)
         visitor.wait_until_fitting(running)
 
-        done = manage(source, "backup", str(tmp_path / "kept"))
+        done = source.manage("backup", str(tmp_path / "kept"))
         assert done.returncode == 0, done.stderr
-        assert manage(source, "backup", str(tmp_path / "kept")).returncode == 1
+        assert source.manage("backup", str(tmp_path / "kept")).returncode == 1
         key = source.facts["api_key"]
         source.end()
 
         copy.var.mkdir(parents=True)
-        done = manage(copy, "restore", str(tmp_path / "kept"))
+        done = copy.manage("restore", str(tmp_path / "kept"))
         assert done.returncode == 0, done.stdout + done.stderr
-        again = manage(copy, "restore", str(tmp_path / "kept"))
+        again = copy.manage("restore", str(tmp_path / "kept"))
         assert again.returncode == 1
         assert "not empty" in again.stderr
         (copy.var / "quickstart.json").write_text(
@@ -89,11 +76,11 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(tmp_path: Path, 
     source = RunningPlatform(tmp_path / "source")
     copy = RunningPlatform(tmp_path / "copy")
     source.var.mkdir(parents=True)
-    assert manage(source, "migrate", "-v0").returncode == 0
+    assert source.manage("migrate", "-v0").returncode == 0
     (source.models / "w" / "m").mkdir(parents=True)
     (source.models / "w" / "m" / "weights").write_bytes(b"weights" * 100)
     kept = tmp_path / "kept"
-    done = manage(source, "backup", str(kept))
+    done = source.manage("backup", str(kept))
     assert done.returncode == 0, done.stderr
     file = kept / "models" / "w" / "m" / "weights"
     match harm:
@@ -107,7 +94,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(tmp_path: Path, 
             (kept / "backup.json").write_text("{")
 
     copy.var.mkdir(parents=True)
-    done = manage(copy, "restore", str(kept))
+    done = copy.manage("restore", str(kept))
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
