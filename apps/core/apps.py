@@ -8,3 +8,7 @@ class CoreConfig(AppConfig):
 
     name = "apps.core"
     label = "core"
+
+    def ready(self) -> None:
+        """Tell drf-spectacular how bodies are read."""
+        from apps.core.api import schema  # noqa: F401  (registers by being imported)

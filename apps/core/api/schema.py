@@ -1,7 +1,9 @@
-"""What the OpenAPI document says of refusals: every operation names those it can give, in one form."""
+"""What the OpenAPI document says of refusals: every operation names those it can give, and which bodies are read whole."""
 
 from http import HTTPStatus
 from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension
 
 from apps.core.api.errors import MEDIA_TYPE
 
@@ -92,3 +94,15 @@ def _response(status: str) -> dict[str, Any]:
     if status in _WAITS:
         answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "required": True, "description": "Seconds."}}
     return answer
+
+
+class KnownFieldsOnlyExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # not typed
+    """A body with another field is refused; answers may get fields later."""
+
+    target_class = "apps.core.api.serializers.KnownFieldsOnly"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """Describe the serializer as it is, closed where it is sent."""
+        described: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001  (as its own extensions do)
+        return {**described, "additionalProperties": False} if direction == "request" else described

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from apps.core.api.serializers import KnownFieldsOnly
 from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.datasets.selectors import latest_version
 
@@ -115,7 +116,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
         }
 
 
-class UploadSerializer(serializers.Serializer[Any]):
+class UploadSerializer(KnownFieldsOnly):
     """A multipart upload."""
 
     file = serializers.FileField(allow_empty_file=True, max_length=None)
@@ -124,9 +125,10 @@ class UploadSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Kind.choices, default=Kind.TABULAR)
 
 
-class NewVersionSerializer(serializers.Serializer[Any]):
-    """A multipart upload of a new version."""
+class NewVersionSerializer(KnownFieldsOnly):
+    """A multipart upload of a new version; the form that uploaded the first one may send it."""
 
+    also_taken = frozenset({"name", "workspace", "kind"})
     file = serializers.FileField(allow_empty_file=True, max_length=None)
 
 

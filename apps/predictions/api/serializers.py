@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from apps.core.api.serializers import KnownFieldsOnly
 from apps.predictions.models import BatchPrediction
 
 _MODEL = "7d0c1c7e-52a5-4f0c-9e0e-2f1c6f6f4b11"
@@ -84,7 +85,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
     details = serializers.DictField()
 
 
-class BatchRequestSerializer(serializers.Serializer[Any]):
+class BatchRequestSerializer(KnownFieldsOnly):
     """Which data set to score."""
 
     dataset = serializers.UUIDField()

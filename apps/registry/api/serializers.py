@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from apps.core.api.serializers import KnownFieldsOnly
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, version_now
 
@@ -21,7 +22,7 @@ _UNUSUAL = {**_ASKED, "name": "Odd invoices", "algorithm": "isolation_forest", "
         OpenApiExample("Anomalies", _UNUSUAL, request_only=True),
     ]
 )
-class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
+class ModelSerializer(KnownFieldsOnly, serializers.ModelSerializer[RegisteredModel]):
     """A registered model."""
 
     workspace = serializers.UUIDField(source="workspace_id")
@@ -101,7 +102,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
         return [alias.name for alias in version.aliases.all() if alias.until is None]
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(KnownFieldsOnly):
     """Why a version goes live."""
 
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")

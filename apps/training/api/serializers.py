@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from apps.core.api.serializers import KnownFieldsOnly
 from apps.training.models import TrainingCampaign
 
 _DATASET = "0b9a2c54-3f0e-4c39-8a55-6f6f1b0f7d21"
@@ -17,7 +18,7 @@ _CHANGED = {"n_estimators": 300, "max_depth": 8}
         OpenApiExample("With other parameters", {"dataset": _DATASET, "parameters": _CHANGED, "seed": 7}, request_only=True),
     ]
 )
-class TrainSerializer(serializers.Serializer[Any]):
+class TrainSerializer(KnownFieldsOnly):
     """What to train on."""
 
     dataset = serializers.UUIDField(help_text="A data set (its newest ready version is taken) or a data set version.")

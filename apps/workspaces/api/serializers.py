@@ -4,11 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.core.api.serializers import KnownFieldsOnly
 from apps.core.permissions import Role, Scope
 from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
 
 
-class TokenRequestSerializer(serializers.Serializer[Any]):
+class TokenRequestSerializer(KnownFieldsOnly):
     """A user's name and password."""
 
     username = serializers.CharField(max_length=150)
@@ -21,7 +22,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField()
 
 
-class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
+class WorkspaceSerializer(KnownFieldsOnly, serializers.ModelSerializer[Workspace]):
     """A workspace."""
 
     class Meta:
@@ -30,7 +31,7 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
         read_only_fields = ["id", "slug", "created_at"]
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class MemberSerializer(KnownFieldsOnly, serializers.ModelSerializer[Membership]):
     """A member and their role."""
 
     username = serializers.CharField(source="user.username", max_length=150)
@@ -42,13 +43,13 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         read_only_fields = ["id", "created_at"]
 
 
-class RoleSerializer(serializers.Serializer[Any]):
+class RoleSerializer(KnownFieldsOnly):
     """A member's new role."""
 
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class KeySerializer(serializers.ModelSerializer[ApiKey]):
+class KeySerializer(KnownFieldsOnly, serializers.ModelSerializer[ApiKey]):
     """An API key; the clear text is never shown again."""
 
     scope = serializers.ChoiceField(choices=Scope.choices, default=Scope.READ)

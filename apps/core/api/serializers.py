@@ -1,0 +1,37 @@
+"""Bodies that are read whole: a field that nobody reads is refused, never ignored."""
+
+from typing import Any, ClassVar, cast
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from apps.core.api.names import LONGEST, words_for_unknown
+
+_OF_EVERY_FORM = frozenset({"csrfmiddlewaretoken"})
+_MOST = 20  # unknown fields that one answer names
+
+
+class KnownFieldsOnly(serializers.Serializer[Any]):
+    """Refuse a field that is not there, beside whatever else is wrong; what was read may be sent back as it is."""
+
+    also_taken: ClassVar[frozenset[str]] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values, or raise each fault under its field's name."""
+        unknown = self._unknown(data) if isinstance(data, dict) else {}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**unknown, **cast("dict[str, Any]", error.detail)}) from error
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return value
+
+    def _unknown(self, data: dict[str, Any]) -> dict[str, Any]:
+        ignored = self.also_taken | (_OF_EVERY_FORM if isinstance(data, QueryDict) else frozenset())
+        names = [name for name in data if name not in self.fields and name not in ignored][:_MOST]
+        known = [name for name, field in self.fields.items() if not field.read_only]
+        return {
+            name[:LONGEST]: [serializers.ErrorDetail(words_for_unknown(name, "field", known), "unknown_field")]
+            for name in names
+        }
