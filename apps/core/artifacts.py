@@ -13,6 +13,9 @@ from apps.core.errors import NotFound, StorageFull, Unavailable
 
 Checksums = dict[str, str]
 _BLOCK = 1024 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EIO, errno.ESTALE}
+_RETRY_SECONDS = 60
 
 
 class ArtifactDamaged(Unavailable):
@@ -135,11 +138,14 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def storage_guard(size: int = 0) -> Iterator[None]:
-    """Turn a full disk or quota into words; `size` is what was to be written, where it is known."""
+    """Turn a full, read-only or failing disk into words; `size` is what was to be written, where it is known."""
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if error.errno in _FULL:
             needed = f" ({size} bytes were needed)" if size else ""
             raise StorageFull(f"The disk is full{needed}. Free some space and try again; nothing was changed.") from error
+        if error.errno in _UNWRITABLE:
+            words = f"The platform cannot write its files ({error.strerror}). Nothing was changed; its operator must look at the disk."
+            raise Unavailable(words, retry_after=_RETRY_SECONDS) from error
         raise

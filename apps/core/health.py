@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from apps.core import clock
 from apps.core.broker import eviction_policy
-from apps.core.instance import stores
+from apps.core.instance import is_away, stores
 
 _LEAST_FREE_BYTES = 500 * 1024**2
 _PATIENCE_SECONDS = 1.0
@@ -67,7 +67,9 @@ def check_storage() -> Finding:
     """Write and remove a file in each place that must keep files, and look at the space left."""
     for place in stores():
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            if is_away(place):
+                advice = f"Mount the disk of {place}; if nothing was ever in it, run manage.py migrate."
+                return Finding("storage", is_well=False, detail=f"{place}: its files are not there", advice=advice)
             with tempfile.NamedTemporaryFile(dir=place, prefix=".probe-") as probe:
                 probe.write(b"well")
         except OSError as error:

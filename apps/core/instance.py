@@ -24,12 +24,22 @@ def stores() -> tuple[Path, ...]:
 def owns(store: Path) -> bool:
     """Say whether the files of a store belong to this database; a store of nobody that is empty is taken."""
     mark, own = store / MARK, _own_id()
-    if not mark.exists() and not _holds_files(store):
+    if is_away(store):
         adopt(store)
     owner = mark.read_text().strip() if mark.exists() else "nobody"
     if owner != own:
         logger.warning("%s belongs to %s, not to this database (%s): nothing in it is removed.", store, owner, own)
     return owner == own
+
+
+def may_sweep(store: Path) -> bool:
+    """Say whether what no row names may be removed from a store; one that is away is left alone, and stays unmarked."""
+    return not is_away(store) and owns(store)
+
+
+def is_away(store: Path) -> bool:
+    """Say whether a store is missing, or an empty folder stands in its place, as where a disk is not mounted."""
+    return not (store / MARK).exists() and not _holds_files(store)
 
 
 def adopt(store: Path) -> None:

@@ -166,6 +166,9 @@ SENTENCES = (
     gettext_noop("The disk is full. Free some space and try again; nothing was changed."),
     gettext_noop("The disk is full (%(size)s bytes were needed). Free some space and try again; nothing was changed."),
     gettext_noop("The disk is full%(needed)s. Free some space and try again; nothing was changed."),
+    gettext_noop(
+        "The platform cannot write its files (%(reason)s). Nothing was changed; its operator must look at the disk."
+    ),
     gettext_noop("The dataset is archived already."),
     gettext_noop("The file is larger than the %(limit)s MiB this platform accepts. Split it, or ask its operator."),
     gettext_noop("The file is empty."),
@@ -263,6 +266,7 @@ SENTENCES = (
     gettext_noop("text"),
     gettext_noop("The disk is full. The file is read as soon as there is room again."),
     gettext_noop("The database could not be reached. The file is read as soon as it can be."),
+    gettext_noop("The folder of the data sets cannot be written. The file is read as soon as it can be."),
     # people
     gettext_noop("This needs the right to %(act)s; %(held)s. It takes %(needed)s: ask an owner of the workspace."),
     gettext_noop("your role is %(role)s"),

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from apps.core.instance import owns
+from apps.core.instance import may_sweep
 from apps.datasets import lifecycle
 from apps.datasets.actions import send_check
 from apps.datasets.lifecycle import LEASE
@@ -99,7 +99,7 @@ def dispatch_waiting() -> None:
 def sweep_files() -> None:
     """Remove files below DATASETS_DIR that no row names, older than a day; none of a store that is another database's."""
     root = Path(settings.DATASETS_DIR)
-    if not owns(root):
+    if not may_sweep(root):
         return
     kept = {path for pair in DatasetVersion.objects.values_list("upload_path", "table_path") for path in pair}
     for path in _old_files(root):

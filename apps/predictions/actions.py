@@ -16,7 +16,7 @@ from apps.algorithms.schema import ColumnKind, TableSchema
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, remove_folder
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarge
-from apps.core.instance import owns
+from apps.core.instance import may_sweep
 from apps.datasets.models import DatasetVersion
 from apps.predictions.cache import Loaded, predictors
 from apps.predictions.models import BatchPrediction, PredictionLog
@@ -208,7 +208,7 @@ def send_batch(batch_id: UUID) -> None:
 
 def sweep_results() -> list[str]:
     """Remove results that no batch names and that are older than a day: a run died while it wrote them."""
-    if not owns(Path(settings.DATASETS_DIR)) or not results_folder().is_dir():
+    if not may_sweep(Path(settings.DATASETS_DIR)) or not results_folder().is_dir():
         return []
     paths = BatchPrediction.objects.exclude(result_path="").values_list("result_path", flat=True)
     kept = {Path(path).parts[1].removesuffix(".parquet") for path in paths}

@@ -25,7 +25,7 @@ from apps.core.artifacts import (
     write_atomically,
 )
 from apps.core.errors import NotFound
-from apps.core.instance import owns
+from apps.core.instance import may_sweep
 from apps.registry.card import card_text
 from apps.registry.manifest import (
     VersionFacts,
@@ -155,7 +155,7 @@ def whole_file(version: ModelVersion, name: str) -> Path:
 def sweep_orphans() -> list[str]:
     """Remove version and staging folders that no row names and that are older than a day; return their names."""
     root = Path(settings.ML_MODELS_DIR)
-    if not owns(root):
+    if not may_sweep(root):
         return []
     kept = set(ModelVersion.objects.values_list("folder", flat=True))
     removed = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.core import artifacts
-from apps.core.errors import NotFound, StorageFull
+from apps.core.errors import NotFound, StorageFull, Unavailable
 
 
 def make_folder(root: Path) -> tuple[Path, dict[str, str]]:
@@ -123,8 +123,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path, monkeypatch):
 
 
 def test_other_faults_of_the_disk_pass_through(tmp_path):
-    with pytest.raises(PermissionError), artifacts.storage_guard():
-        raise PermissionError(errno.EACCES, "no")
+    with pytest.raises(IsADirectoryError), artifacts.storage_guard():
+        raise IsADirectoryError(errno.EISDIR, "no")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EIO])
+def test_a_disk_that_cannot_be_written_is_unavailable_in_words(number: int):
+    with pytest.raises(Unavailable, match="cannot write its files") as refusal, artifacts.storage_guard():
+        raise OSError(number, os.strerror(number))
+
+    assert refusal.value.retry_after
 
 
 def test_removing_what_is_not_there_is_no_fault(tmp_path):

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django_celery_beat.models import PeriodicTask
 
 from apps.core import clock, health
+from apps.core.instance import adopt
 from mlplatform.celery import app
 from mlplatform.schedule import upsert_schedule
 
@@ -70,6 +71,8 @@ def test_all_queues_served_is_well(monkeypatch):
 
 def test_storage_probes_side_by_side_do_not_disturb_each_other(tmp_path: Path, settings):
     settings.ML_MODELS_DIR, settings.DATASETS_DIR = tmp_path / "models", tmp_path / "data"
+    for store in (settings.ML_MODELS_DIR, settings.DATASETS_DIR):
+        adopt(store)
     found: list[health.Finding] = []
     threads = [threading.Thread(target=lambda: found.extend(health.check_storage() for _ in range(50))) for _ in range(4)]
     for thread in threads:
@@ -82,11 +85,11 @@ def test_storage_probes_side_by_side_do_not_disturb_each_other(tmp_path: Path, s
     assert not list(tmp_path.rglob(".probe-*"))
 
 
-def test_storage_that_cannot_be_written_is_found(tmp_path: Path, settings):
+def test_a_store_that_cannot_be_there_is_found(tmp_path: Path, settings):
     (tmp_path / "file").write_text("no folder")
     settings.ML_MODELS_DIR = tmp_path / "file" / "models"
 
-    assert "Make" in health.check_storage().advice
+    assert "Mount" in health.check_storage().advice
 
 
 def test_those_who_ask_often_get_what_was_found_a_moment_ago(monkeypatch):

@@ -1,6 +1,7 @@
 """The one place where errors become answers: RFC 9457 problem documents."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -23,12 +24,13 @@ from rest_framework.views import set_rollback
 
 from apps.core.api.renderers import dump_json
 from apps.core.constraints import words_of_unique_violation
-from apps.core.errors import Conflict, PlatformError, Problem
+from apps.core.errors import Conflict, PlatformError, Problem, StorageFull
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "/api/v1/docs/#problem-"
 _BUSY_SECONDS = 5
+_PG_DISK_FULL = "53100"
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -78,6 +80,8 @@ def describe(error: Exception) -> Described | None:
         return _of_framework(error)
     if isinstance(error, OperationalError):
         logger.warning("The database did not answer: %s", error)
+        if _is_full_disk(error):
+            return describe(StorageFull("The disk is full. Free some space and try again; nothing was changed."))
         return (
             503,
             "database_busy",
@@ -89,6 +93,13 @@ def describe(error: Exception) -> Described | None:
     if isinstance(error, IntegrityError):
         return _of_constraint(error)
     return _of_django(error)
+
+
+def _is_full_disk(error: OperationalError) -> bool:
+    cause = error.__cause__
+    return (
+        getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == _PG_DISK_FULL
+    )
 
 
 def _of_constraint(error: IntegrityError) -> Described | None:

@@ -32,7 +32,8 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Open the file."""
         super(TemporaryFileUploadHandler, self).new_file(*args, **kwargs)
-        self.file = FileOnItsWay(self.file_name, self.content_type, self.charset)
+        with storage_guard():
+            self.file = FileOnItsWay(self.file_name, self.content_type, self.charset)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> Any:
         """Count, then write."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.core.artifacts import publish_file, sha256_of, storage_guard
-from apps.core.errors import StorageFull
+from apps.core.errors import StorageFull, Unavailable
 from apps.datasets import lifecycle
 from apps.datasets.engine.changes import changes
 from apps.datasets.engine.dialect import Reading, Refused, find_dialect
@@ -43,6 +43,9 @@ def check(version_id: UUID, token: UUID) -> None:
         lifecycle.refuse(version_id, token, problems=refusal.problems, reading=facts)
     except StorageFull:
         lifecycle.postpone(version_id, token, reason="The disk is full. The file is read as soon as there is room again.")
+    except Unavailable:
+        words = "The folder of the data sets cannot be written. The file is read as soon as it can be."
+        lifecycle.postpone(version_id, token, reason=words)
     except MemoryError:
         limit = settings.UPLOAD_CHECK_MEMORY_BYTES // 1024**2
         words = f"Reading the file needs more than the {limit} MiB allowed. Split it, or send it as Parquet."
