@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 Status = TrainingCampaign.Status
 _SENT_PATIENCE = timedelta(seconds=30)
 _SENT_AT_ONCE = 100
+_LOOKED_AT = 1_000  # of those that wait
+_STARTS_KEPT_IN_MIND = 200
 
 
 def start_campaign(
@@ -189,7 +191,7 @@ def dispatch_pending() -> int:
     if room <= 0:
         return 0
     late = pending.filter(Q(sent_at__isnull=True) | Q(sent_at__lt=clock.now() - _SENT_PATIENCE))
-    rows = list(late.order_by("created_at").values_list("pk", "model__workspace_id")[: 10 * _SENT_AT_ONCE])
+    rows = list(late.order_by("created_at").values_list("pk", "model__workspace_id")[:_LOOKED_AT])
     chosen = in_turn(rows)[:room]
     TrainingCampaign.objects.filter(pk__in=chosen).update(sent_at=clock.now())
     for campaign_id in chosen:
@@ -200,13 +202,13 @@ def dispatch_pending() -> int:
 def next_pending() -> UUID | None:
     """Return the campaign whose turn it is: the oldest of the workspace that has waited longest since its last start."""
     waiting = TrainingCampaign.objects.filter(status=Status.PENDING).order_by("created_at")
-    rows = list(waiting.values_list("pk", "model__workspace_id")[:1000])
+    rows = list(waiting.values_list("pk", "model__workspace_id")[:_LOOKED_AT])
     if not rows:
         return None
     running = TrainingCampaign.objects.exclude(started_at=None).order_by("-started_at")
-    recent = list(running.values_list("model__workspace_id", flat=True)[:200])
+    recent = list(running.values_list("model__workspace_id", flat=True)[:_STARTS_KEPT_IN_MIND])
     rank = {workspace: -place for place, workspace in reversed(list(enumerate(recent)))}
-    first: UUID = min(rows, key=lambda row: rank.get(row[1], -len(recent) - 1))[0]  # the oldest of equals
+    first: UUID = min(rows, key=lambda row: rank.get(row[1], -len(recent)))[0]  # the oldest of equals
     return first
 
 
@@ -217,4 +219,4 @@ def in_turn(rows: list[tuple[UUID, UUID]]) -> list[UUID]:
     for index, (campaign_id, workspace_id) in enumerate(rows):
         place[workspace_id] = place.get(workspace_id, 0) + 1
         keyed.append((place[workspace_id], index, campaign_id))
-    return [campaign_id for _, _, campaign_id in sorted(keyed, key=lambda item: item[:2])]
+    return [campaign_id for _, _, campaign_id in sorted(keyed)]
