@@ -10,7 +10,6 @@ from django.urls import reverse
 from apps.core.permissions import Role
 from apps.registry.models import Alias, ModelVersion
 from apps.training.models import TrainingCampaign
-from apps.workspaces.models import ApiKey
 from tests.dashboard.conftest import as_file, train
 from tests.dashboard.reading import Page
 from tests.factories import make_campaign, make_dataset_version, make_model
@@ -240,47 +239,6 @@ def test_sign_in_leads_nowhere_outside(cast, browser):
     form = {"username": "owner-of-acme", "password": "correct horse", "next": "https://evil.example/"}
 
     assert browser().post(url("sign_in"), form).url == url("home")
-
-
-def test_keys_are_made_shown_once_and_revoked(cast, browser, api):
-    client = browser(cast.viewer)
-
-    made = Page(client.post(url("settings"), {"name": "laptop", "scope": "read"}))
-    key = ApiKey.objects.get(name="laptop")
-    clear = next(
-        word for element in made.elements for word in [element.text, element.get("value")] if word.startswith("mlp_")
-    )
-
-    assert (key.user, key.workspace, key.scope) == (cast.viewer, cast.acme, "read")
-    assert clear not in client.get(url("settings")).content.decode()
-    bearer = {"HTTP_AUTHORIZATION": f"Bearer {clear}"}
-    assert api().get("/api/v1/me/", **bearer).status_code == 200
-    assert client.post(url("revoke_key", key.pk)).status_code == 302
-    assert api().get("/api/v1/me/", **bearer).status_code == 401
-
-
-def test_members_see_and_revoke_their_own_keys_owners_all(cast, browser):
-    from apps.workspaces.access import Actor
-    from apps.workspaces.actions import issue_key
-
-    key, _ = issue_key(user=cast.viewer, workspace=cast.acme, name="of the viewer", actor=Actor(user_id=cast.viewer.pk))
-
-    assert "of the viewer" in Page(browser(cast.owner).get(url("settings"))).text
-    assert "of the viewer" not in Page(browser(cast.trainer).get(url("settings"))).text
-    assert browser(cast.trainer).post(url("revoke_key", key.pk)).status_code == 404
-    assert browser(cast.stranger).post(url("revoke_key", key.pk)).status_code == 404
-    assert browser(cast.owner).post(url("revoke_key", key.pk)).status_code == 302
-    key.refresh_from_db()
-    assert key.revoked_at is not None
-
-
-@pytest.mark.parametrize("given", [{"name": "", "scope": "read"}, {"name": "x", "scope": "root"}])
-def test_a_key_without_name_or_with_an_unknown_scope_is_refused_in_words(cast, browser, given):
-    answer = browser(cast.owner).post(url("settings"), given)
-
-    assert answer.status_code in {200, 422}
-    assert answer.context["fault"] in Page(answer).text
-    assert not ApiKey.objects.exists()
 
 
 def test_nobody_trains_on_another_workspace_s_data(cast, things, browser):

@@ -1,70 +1,123 @@
 """Settings of a workspace: its members and one's API keys."""
 
+import secrets
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q
-from django.http import Http404, HttpResponseBase
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from apps.core import clock
+from apps.core.errors import PlatformError
 from apps.core.permissions import Scope
 from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.forms import PageForm, checked, page_of, turn_to_the_form_s_workspace
 from apps.workspaces.actions import issue_key, revoke_key
+from apps.workspaces.api.serializers import KeySerializer
 from apps.workspaces.models import ApiKey, Membership
 from apps.workspaces.selectors import keys_in_workspace, keys_of_holder
+
+SPANS = {
+    "30": gettext_lazy("in 30 days"),
+    "90": gettext_lazy("in 90 days"),
+    "365": gettext_lazy("in a year"),
+    "": gettext_lazy("never"),
+}
+LABELS = {"name": gettext_lazy("Name"), "scope": gettext_lazy("May"), "expires_at": gettext_lazy("Expires")}
+_SENT = "keys_sent"  # the forms that made a key: a browser sends one again when it loads the answer anew
+_REMEMBERED = 20
+_MEMBERS = 10
+
+
+class KeyForm(PageForm):
+    """What a new key is called, may do, and until when."""
+
+    def __init__(self, given: QueryDict) -> None:
+        super().__init__()
+        self.given = given
+        self.scope = given.get("scope", str(Scope.PREDICT))
+        self.days = given.get("days", "" if given else "365")
+
+    def field_of(self, pointer: str) -> str:
+        """Return the field that a pointer of the API means."""
+        return pointer.lstrip("/") if pointer.lstrip("/") in LABELS else ""
+
+    def label_of(self, field: str) -> str:
+        """Return what a field is called on the page."""
+        return str(LABELS.get(field, ""))
+
+    def made(self, visit: Visit) -> str:
+        """Make the key and return its clear text, "" when it is refused."""
+        if self.days not in SPANS:
+            self.say("expires_at", _("Choose one of those that are there."))
+            return ""
+        end = clock.now() + timedelta(days=int(self.days)) if self.days else None
+        try:
+            fields = checked(
+                KeySerializer(data={"name": self.given.get("name", ""), "scope": self.scope, "expires_at": end})
+            )
+            _key, clear = issue_key(
+                user=visit.user, workspace=visit.workspace, actor=visit.access.actor, maker=visit.access, **fields
+            )
+        except PlatformError as error:
+            self.refuse(error)
+            return ""
+        return clear
 
 
 @page
 def settings_page(visit: Visit) -> HttpResponseBase:
-    """Show members and keys; make a key."""
+    """Show members and keys; make a key, once for each form that was shown."""
     if visit.workspace is None:
         raise Http404
-    clear = fault = ""
+    form, clear = KeyForm(visit.request.POST), ""
     if visit.request.method == "POST":
-        _turn_to_the_form_s_workspace(visit)
-        name = visit.request.POST.get("name", "").strip()[:80]
-        scope = visit.request.POST.get("scope", Scope.READ)
-        if not name or scope not in Scope.values:
-            fault = _("Give the key a name, and choose what it may do.")
-        else:
-            _key, clear = issue_key(
-                user=visit.user,
-                workspace=visit.workspace,
-                name=name,
-                scope=scope,
-                actor=visit.access.actor,
-                maker=visit.access,
-            )
+        turn_to_the_form_s_workspace(visit)
+        sending = visit.request.POST.get("sending", "")[:40]
+        if sending and sending in visit.request.session.get(_SENT, []):
+            messages.info(visit.request, _("This key was made already, and is not shown again. Make another if it is lost."))
+            return redirect("dashboard:settings")
+        if clear := form.made(visit):
+            _remember(visit, sending)
+            form = KeyForm(QueryDict())
     members = Membership.objects.filter(workspace=visit.workspace).select_related("user").order_by("user__username")
-    return visit.render("settings.html", members=members, keys=_keys(visit), clear=clear, fault=fault, scopes=Scope.choices)
+    return visit.render(
+        "settings.html",
+        422 if form.faults else 200,
+        form=form,
+        clear=clear,
+        sending=secrets.token_urlsafe(12),
+        members=members[:_MEMBERS],
+        more_members=max(0, members.count() - _MEMBERS),
+        keys=page_of(visit, _keys(visit)),
+        scopes=Scope.choices,
+        spans=SPANS.items(),
+    )
 
 
-def _turn_to_the_form_s_workspace(visit: Visit) -> None:
-    """Look at the workspace that the form was shown for: another tab may have chosen another since."""
-    meant = visit.request.POST.get("workspace")
-    if meant is None:
-        return
-    if meant not in {str(workspace.pk) for workspace in visit.workspaces}:
-        raise Http404
-    visit.turn_to(UUID(meant))
+def _remember(visit: Visit, sending: str) -> None:
+    visit.request.session[_SENT] = [*visit.request.session.get(_SENT, []), sending][-_REMEMBERED:]
 
 
-def _keys(visit: Visit) -> list[ApiKey]:
-    """Return the live keys of the workspace that the user may see, and all of the user's own."""
+def _keys(visit: Visit) -> QuerySet[ApiKey]:
+    """Return the live keys of the workspace that the user may see, and all of the user's own, newest first."""
     seen = keys_of_holder(visit.access)
     if visit.workspace is not None:
         seen |= keys_in_workspace(visit.access, visit.workspace.pk)
     live = Q(expires_at=None) | Q(expires_at__gt=clock.now())
-    return list(seen.filter(live, revoked_at=None))
+    return seen.filter(live, revoked_at=None).order_by("-created_at", "pk")
 
 
 @require_POST
 @page
 def revoke(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Revoke a key."""
-    key = next((key for key in _keys(visit) if key.pk == pk), None)
+    key = _keys(visit).filter(pk=pk).first()
     if key is None:
         raise Http404
     revoke_key(key=key, actor=visit.access.actor)
