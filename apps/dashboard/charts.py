@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from apps.dashboard.figures import percent, tick_labels, ticks
 
 _WIDTH, _HEIGHT = 340, 230
-_LEFT, _TOP, _RIGHT, _BOTTOM = 62, 10, 14, 40  # room for numbers and titles around the frame
+_LEFT, _TOP, _RIGHT, _BOTTOM = 62, 10, 24, 40  # room for numbers and titles around the frame
 _MOST_DOTS = 20  # a line of more points is drawn without a dot on each
 
 

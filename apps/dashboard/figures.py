@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.utils.formats import date_format, number_format
@@ -57,8 +57,19 @@ def day(text: str) -> str:
         at = datetime.fromisoformat(text)
     except ValueError:
         return text
-    date = date_format(at, "SHORT_DATE_FORMAT")
-    return f"{date} {date_format(at, 'H:i:s' if at.second else 'H:i')}" if found["time"] else date
+    if not found["time"]:
+        return on_day(at)
+    return moment(at) + (date_format(at, ":s") if at.second else "")
+
+
+def on_day(at: date) -> str:
+    """Write a date: ISO for English readers."""
+    return date_format(at, "Y-m-d" if get_language() == "en" else "SHORT_DATE_FORMAT")
+
+
+def moment(at: datetime) -> str:
+    """Write a date and its time to the minute."""
+    return f"{on_day(at)} {date_format(at, 'H:i')}"
 
 
 def iso_of(text: str) -> str:

@@ -6,21 +6,23 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Case, Count, QuerySet, Sum, When
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from apps.algorithms import catalog
 from apps.core import clock
 from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER, translated
-from apps.datasets.models import DatasetVersion
-from apps.predictions.models import PredictionLog
+from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.selectors import latest_ready_version, latest_version
+from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import NO_BETTER, champion_of, models_of, reasons_to_retrain
 from apps.training.models import TrainingCampaign
+from apps.training.selectors import campaigns_of
 
 DAYS = 7
-_CHOICES = 100
+MOST_CHOICES = 100  # in a list to choose from: the newest
 _NAMES = 4
 _NEITHER_BETTER = {"alert_rate", "interval_coverage"}
 _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
@@ -156,6 +158,25 @@ def summary_of(workspace_ids: list[UUID]) -> dict[str, Any]:
     }
 
 
+def campaign_rows(workspace_ids: list[UUID]) -> QuerySet[TrainingCampaign]:
+    """Return the campaigns of these workspaces, newest first, with no more than a list shows of them."""
+    found = campaigns_of(workspace_ids).select_related(None).select_related("model", "version")
+    return found.only("status", "progress", "created_at", "model__name", "version__number")
+
+
+def batch_rows(model: RegisteredModel) -> QuerySet[BatchPrediction]:
+    """Return a model's batches, newest first, with no more than a list shows of them."""
+    found = BatchPrediction.objects.filter(model=model)
+    found = found.select_related("version", "dataset_version__dataset", "created_by")
+    data = ("dataset_version__number", "dataset_version__rows", "dataset_version__dataset__name")
+    return found.only("status", "rows", "error", "created_at", "version__number", *data, "created_by__username")
+
+
+def dataset_rows(datasets: Iterable[Dataset]) -> list[dict[str, Any]]:
+    """Return each of these data sets with its newest version and the one that models learn from."""
+    return [{"dataset": one, "version": latest_version(one), "used": latest_ready_version(one)} for one in datasets]
+
+
 def prediction_days(workspace_ids: list[UUID]) -> list[tuple[Any, int]]:
     """Return the rows predicted on each of the last seven days, today last."""
     today = timezone.localdate(clock.now())
@@ -185,14 +206,15 @@ class DataChoice:
         return ", ".join(self.missing[:_NAMES]) + (" …" if len(self.missing) > _NAMES else "")
 
 
-def data_choices(workspace_id: UUID, needed: Iterable[str]) -> list[DataChoice]:
-    """Return the ready versions of a workspace's data sets, those with every column that is needed first."""
+def data_choices(workspace_id: UUID, needed: Iterable[str], *, always: UUID | None = None) -> list[DataChoice]:
+    """Return ready versions of a workspace's newest data sets and of one that is `always` there, what fits first."""
     ready = DatasetVersion.objects.in_workspaces([workspace_id]).filter(
         status=DatasetVersion.Status.READY, dataset__archived_at=None
     )
-    newest = ready.select_related("dataset").only("number", "columns", "rows", "dataset__name")
+    shown = ready.select_related("dataset").only("number", "columns", "rows", "dataset__name")
+    rank = Case(When(dataset_id=always, then=0), default=1)
     choices = []
-    for version in newest.order_by("-dataset__created_at", "dataset_id", "-number")[:_CHOICES]:
+    for version in shown.order_by(rank, "-dataset__created_at", "dataset_id", "-number")[:MOST_CHOICES]:
         names = {column["name"] for column in version.columns}
         choices.append(DataChoice(version, [name for name in needed if name not in names]))
     return sorted(choices, key=lambda choice: bool(choice.missing))

@@ -170,10 +170,16 @@ def translated(text: str) -> str:
     return text
 
 
+def class_word(label: str) -> str:
+    """Name a class; those of a column of true and false in words, others as they stand in the data."""
+    return {"True": gettext("true"), "False": gettext("false")}.get(label, label)
+
+
 def adds_up_to(explained: Explanation) -> str:
     """Say what the contributions of a row add up to; the class or target in it is somebody's data and stays."""
     template = QUANTITIES[explained.quantity]
-    return (template if explained.quantity == Quantity.VALUE else gettext(template)) % {"label": explained.of}
+    said = template if explained.quantity == Quantity.VALUE else gettext(template)
+    return said % {"label": class_word(explained.of)}
 
 
 def _value(name: str, value: str) -> str:

@@ -9,7 +9,9 @@ from django.urls import reverse
 from apps.datasets.models import Dataset
 from apps.predictions import engine, lifecycle
 from apps.predictions.models import BatchPrediction
-from tests.dashboard.conftest import upload
+from apps.registry.actions import create_model
+from apps.workspaces.access import SYSTEM
+from tests.dashboard.conftest import train, upload
 from tests.dashboard.reading import Page
 from tests.factories import make_model
 from tests.journeys.tables import as_csv, invoices, without_answer
@@ -47,7 +49,7 @@ def test_a_data_set_is_chosen_watched_and_its_predictions_taken(cast, late_payer
     batch = BatchPrediction.objects.get()
     assert (batch.model, batch.dataset_version, batch.created_by) == (late_payers, march, cast.viewer)
     waiting = Page(client.get(place))
-    assert waiting.one("div", id="batches").get("hx-get") == url("batch_list", late_payers.pk)
+    assert waiting.one("div", id="batches").get("hx-get") == f"{url('batch_list', late_payers.pk)}?page=1"
     assert scored(batch).status == "completed", batch.error
     part = Page(client.get(url("batch_list", late_payers.pk)))
     assert part.faults == []
@@ -108,8 +110,32 @@ def test_why_a_batch_failed_is_shown(cast, late_payers, march, browser):
     assert page.one("div", id="batches").get("hx-get") == ""
 
 
-def test_without_a_version_there_is_nothing_to_predict_with(cast, browser):
-    assert browser(cast.viewer).get(url("batches", make_model(cast.acme).pk)).status_code == 404
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_without_a_version_one_is_led_to_the_model(cast, browser, method):
+    place = url("batches", make_model(cast.acme).pk)
+
+    answer = getattr(browser(cast.viewer), method)(place, follow=True)
+
+    assert answer.request["PATH_INFO"] == place.removesuffix("batches/")
+    assert "once its first version is trained" in Page(answer).one("div", role="status").text
+
+
+def test_of_many_columns_at_fault_the_first_are_named(cast, browser):
+    names = [f"c{number:02}" for number in range(14)]
+    rows = [{**dict.fromkeys(names, i * 7 % 11), "late": "yes" if i % 3 else "no"} for i in range(60)]
+    model = create_model(
+        workspace=cast.acme, actor=SYSTEM, name="Wide", algorithm="random_forest", task="classification", target="late",
+        parameters={"n_estimators": 10},
+    )  # fmt: skip
+    assert train(model, upload(cast.acme, as_csv(rows), name="Wide")).status == "completed"
+    words = upload(cast.acme, as_csv([{**row, **dict.fromkeys(names, "word")} for row in rows]), name="Words")
+
+    said = Page(browser(cast.viewer).post(url("batches", model.pk), {"dataset": str(words.pk)}))
+
+    beside = [fault.text for fault in said.all("span", class_="fault")]
+    assert len(beside) == 11
+    assert beside[-1] == "and 4 more"
+    assert said.one("select", name_="dataset").get("aria-invalid") == "true"
 
 
 @pytest.mark.parametrize("name", ["batches", "batch_list"])

@@ -63,6 +63,24 @@ def _inside_label(source: str, name: str) -> bool:
     )
 
 
+def test_the_navigation_marks_where_one_is_however_deep(cast, late_payers, browser):
+    client, of_model = browser(cast.owner), reverse("dashboard:model", args=[late_payers.pk])
+    campaign = late_payers.campaigns.get()
+    places = {
+        "/": "/",
+        **dict.fromkeys(
+            [of_model, *(f"{of_model}{part}/" for part in ("train", "edit", "batches", "versions/1"))], "/models/"
+        ),
+        reverse("dashboard:campaign", args=[campaign.pk]): "/campaigns/",
+        reverse("dashboard:dataset", args=[campaign.dataset_version.dataset_id]): "/datasets/",
+        reverse("dashboard:members"): "/settings/",
+    }
+
+    for address, marked in places.items():
+        found = [a.get("href") for a in Page(client.get(address)).all("a") if a.get("aria-current") == "page"]
+        assert found == [marked], address
+
+
 @pytest.mark.parametrize(
     ("address", "words"), [("/nowhere/", "There is nothing here"), ("/models/x/", "There is nothing here")]
 )
@@ -124,7 +142,7 @@ def test_the_style_knows_both_lights():
 
 
 READ_ON = [
-    ("ink", "ground"), ("ink", "surface"), ("soft", "ground"), ("soft", "surface"), ("soft", "raised"), ("accent", "ground"),
+    ("ink", "ground"), ("ink", "surface"), ("ink", "raised"), ("soft", "ground"), ("soft", "surface"), ("soft", "raised"), ("accent", "ground"),
     ("accent", "surface"), ("accent-ink", "accent"), ("accent", "accent-soft"), ("ink", "accent-soft"), ("good", "good-soft"),
     ("good", "surface"), ("bad", "bad-soft"), ("bad", "surface"), ("warn", "warn-soft"),
 ]  # fmt: skip
@@ -134,15 +152,24 @@ READ_ON = [
 @pytest.mark.parametrize(("ink", "ground"), READ_ON)
 def test_words_stand_out_from_what_they_are_written_on(light, ink, ground):
     """WCAG AA asks 4.5 to 1."""
+    assert _contrast(light, ink, ground) >= 4.5
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+@pytest.mark.parametrize("ground", ["surface", "raised"])
+def test_the_edge_of_a_field_is_seen(light, ground):
+    """WCAG AA asks 3 to 1 of what shows that there is a field."""
+    assert _contrast(light, "edge", ground) >= 3
+
+
+def _contrast(light: str, ink: str, ground: str) -> float:
     style = (ROOT / "static" / "dashboard" / "app.css").read_text()
     blocks = re.findall(r":root {(.*?)}", style, re.DOTALL)
     tokens = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[0]))
     if light == "dark":
         tokens |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[1]))
-
     high, low = sorted((_luminance(tokens[ink]), _luminance(tokens[ground])), reverse=True)
-
-    assert (high + 0.05) / (low + 0.05) >= 4.5
+    return (high + 0.05) / (low + 0.05)
 
 
 def _luminance(colour: str) -> float:
@@ -197,6 +224,14 @@ def test_points_of_any_scale_have_numbers_and_titles_on_both_axes():
     assert [word for word in words if word.startswith("60")] == ["60,000"] * 2
     assert words.count("0") == 0  # it lies below the least point
     assert words[-2:] == ["predicted", "observed"]
+
+
+def test_no_number_of_an_axis_reaches_out_of_the_picture():
+    drawn = charts.line([(0, 0), (1, 1)], title="t", x_label="x", y_label="y")
+
+    width = float(re.search(r'viewBox="0 0 (\d+)', drawn).group(1))
+    for middle, words in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">([^<]*)<', drawn):
+        assert float(middle) + 3.5 * len(words) <= width, words  # at 10 px a sign is 7 wide at most
 
 
 @pytest.mark.usefixtures("in_english")

@@ -1,5 +1,6 @@
 """French and English: nothing untranslated, the compiled texts in step with the written ones, numbers as readers write them."""
 
+import datetime as dt
 import re
 from pathlib import Path
 from string import Formatter
@@ -10,7 +11,8 @@ from django.urls import reverse
 from django.utils import translation
 
 from apps.algorithms import catalog
-from apps.dashboard.figures import cell, iso_of
+from apps.dashboard.figures import cell, iso_of, moment, on_day
+from apps.dashboard.words import class_word
 from tests.dashboard.reading import Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,6 +218,20 @@ def test_the_first_rows_of_a_data_set_are_written_in_french(cast, invoices_of_ac
     year, month, day = row["since"].split("-")
     assert f"{day}/{month}/{year}" in text
     assert row["since"] not in text
+
+
+def test_a_moment_is_written_in_an_order_that_nobody_mistakes():
+    at = dt.datetime(2026, 3, 4, 9, 5, tzinfo=dt.UTC)
+
+    with translation.override("en"):
+        assert (moment(at), on_day(at)) == ("2026-03-04 09:05", "2026-03-04")
+    with translation.override("fr"):
+        assert (moment(at), on_day(at)) == ("04/03/2026 09:05", "04/03/2026")
+
+
+def test_classes_of_true_and_false_are_words_and_others_stay():
+    with translation.override("fr"):
+        assert [class_word(label) for label in ("True", "False", "true", "Yes", "")] == ["vrai", "faux", "true", "Yes", ""]
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -34,9 +34,11 @@ def test_a_version_that_is_not_live_tells_all_there_is_to_know(cast, two_version
     page = Page(answer)
     assert (answer.status_code, page.faults) == (200, [])
     second, live = two_versions.versions.get(number=2), champion_of(two_versions)
-    row = next(row for row in answer.context["scores"] if row["score"].code == "log_loss")
-    assert (row["score"].ours, row["beside"].first) == (second.metrics["log_loss"], live.metrics["log_loss"])
-    assert row["beside"].verdict == ("worse" if second.metrics["log_loss"] > live.metrics["log_loss"] else "better")
+    ours = next(score.ours for score in answer.context["scores"] if score.code == "log_loss")
+    theirs = answer.context["beside"]["log_loss"]
+    assert (ours, theirs.second) == (second.metrics["log_loss"], live.metrics["log_loss"])
+    assert theirs.verdict == ("better" if theirs.second < ours else "worse")  # said of the number that it stands beside
+    assert ("beside version 2." if language == "en" else "à la version 2.") in page.text
     assert dict(answer.context["parameters"])[{"en": "Trees", "fr": "Arbres"}[language]] == 10
     assert answer.context["left_out"] == []
     charts = [chart for chart in page.all("svg") if "plot" in chart.get("class")]
@@ -172,7 +174,8 @@ def test_a_model_no_better_than_its_baseline_is_not_announced_in_green(cast, coi
     for place in (url("home"), url("models")):
         listed = Page(client.get(place))
         badges = [badge.text for badge in listed.all("span") if "warned" in badge.get("class")]
-        assert badges == ["No better than the baseline" if language == "en" else "Pas mieux que la référence"]
+        assert badges == ["To be retrained" if language == "en" else "À réentraîner"]
+        assert ("no better than the trivial baseline" if language == "en" else "pas mieux que la référence") in listed.text
     assert not Page(client.get(url("models"))).all("span", class_="badge ready")
 
 
@@ -185,4 +188,4 @@ def test_the_lists_mark_what_needs_training_again(cast, late_payers, browser):
 
     badge = page.one("span", class_="badge warned")
     assert badge.text == "To be retrained"
-    assert "3 days old" in badge.get("title")
+    assert "3 days old" in page.text

@@ -75,7 +75,8 @@ class Visit:
     def render(self, template: str, status: int = 200, **context: Any) -> HttpResponseBase:
         """Render a page with what the frame around it needs."""
         rights = {act.name.lower(): self.may(act) for act in Act}
-        frame = {"workspaces": self.workspaces, "workspace": self.workspace, "may": rights}
+        section = self.request.path.split("/")[1]
+        frame = {"workspaces": self.workspaces, "workspace": self.workspace, "may": rights, "section": section}
         return render(self.request, f"dashboard/{template}", {**frame, **context}, status=status)
 
 

@@ -3,23 +3,60 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpResponseBase
+from django.contrib import messages
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from apps.core.errors import InvalidInput, PlatformError
+from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import checked, page_of
+from apps.dashboard.pages.forms import PageForm, checked, page_of
 from apps.dashboard.pages.models import find_model
-from apps.dashboard.selectors import DataChoice, data_choices
+from apps.dashboard.selectors import batch_rows, data_choices
 from apps.predictions.actions import start_batch
 from apps.predictions.api.serializers import BatchRequestSerializer
 from apps.predictions.models import BatchPrediction
-from apps.registry.models import RegisteredModel
+from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
+from apps.workspaces.access import Actor
 
 _UNFINISHED = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
+
+
+class BatchForm(PageForm):
+    """The data set whose rows are to be predicted."""
+
+    def __init__(self, *, model: RegisteredModel, champion: ModelVersion, given: QueryDict) -> None:
+        super().__init__()
+        self.model = model
+        self.given = given
+        self.choices = data_choices(model.workspace_id, [column["name"] for column in champion.schema["columns"]])
+        self.chosen = given.get("dataset", "")
+
+    def field_of(self, pointer: str) -> str:
+        """Return the one field when a pointer of the API means it."""
+        return "dataset" if pointer == "/dataset" else ""
+
+    def label_of(self, field: str) -> str:
+        """Return what the field is called on the page."""
+        return _("Data set") if field else ""
+
+    def start(self, actor: Actor) -> bool:
+        """Start a batch, or say why not."""
+        if not self.chosen:
+            self.say("dataset", _("Choose a data set first."))
+            return False
+        try:
+            wanted = checked(BatchRequestSerializer(data=self.given))["dataset"]
+            version = next((choice.version for choice in self.choices if choice.version.pk == wanted), None)
+            if version is None:
+                self.say("dataset", _("Choose a data set that is there and ready."))
+                return False
+            start_batch(model=self.model, dataset_version=version, actor=actor)
+        except PlatformError as error:
+            self.refuse(error)
+        return not self.faults
 
 
 @page
@@ -28,36 +65,15 @@ def batches(visit: Visit, pk: UUID) -> HttpResponseBase:
     model = find_model(visit, pk)
     champion = champion_of(model)
     if champion is None:
-        raise Http404
-    choices = data_choices(model.workspace_id, [column["name"] for column in champion.schema["columns"]])
-    problems: list[str] = []
+        messages.info(visit.request, _("It answers once its first version is trained."))
+        return redirect("dashboard:model", pk=pk)
+    form = BatchForm(model=model, champion=champion, given=visit.request.POST)
     if visit.request.method == "POST":
         visit.require(Act.PREDICT, model.workspace_id)
-        try:
-            _start(visit, model, choices)
+        if form.start(visit.access.actor):
             return redirect("dashboard:batches", pk=pk)
-        except PlatformError as error:
-            problems = [problem.detail for problem in error.problems] or [error.detail]
-    return visit.render(
-        "batches.html",
-        422 if problems else 200,
-        model=model,
-        champion=champion,
-        choices=choices,
-        chosen=visit.request.POST.get("dataset", ""),
-        problems=problems,
-        **_listed(visit, model),
-    )
-
-
-def _start(visit: Visit, model: RegisteredModel, choices: list[DataChoice]) -> None:
-    if not visit.request.POST.get("dataset"):
-        raise InvalidInput(_("Choose a data set first."))
-    wanted = checked(BatchRequestSerializer(data=visit.request.POST))["dataset"]
-    version = next((choice.version for choice in choices if choice.version.pk == wanted), None)
-    if version is None:
-        raise InvalidInput(_("Choose a data set that is there and ready."))
-    start_batch(model=model, dataset_version=version, actor=visit.access.actor)
+    status = 422 if form.faults else 200
+    return visit.render("batches.html", status, model=model, champion=champion, form=form, **_listed(visit, model))
 
 
 @page
@@ -68,6 +84,5 @@ def batch_list(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 
 def _listed(visit: Visit, model: RegisteredModel) -> dict[str, Any]:
-    rows = BatchPrediction.objects.filter(model=model).select_related("version", "dataset_version__dataset", "created_by")
-    shown = page_of(visit, rows)
+    shown = page_of(visit, batch_rows(model))
     return {"batches": shown, "is_running": any(batch.status in _UNFINISHED for batch in shown)}

@@ -14,19 +14,18 @@ from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.selectors import named_parameters, scores_of
+from apps.dashboard.pages.forms import page_of
+from apps.dashboard.selectors import campaign_rows, named_parameters, scores_of
 from apps.dashboard.words import CURVES, MEASURES, METRICS, STAGES, STATUSES
 from apps.training.actions import cancel_campaign
-from apps.training.models import TrainingCampaign
-from apps.training.selectors import campaign_as_json, campaigns_of, events_after, last_seq
-
-_MOST = 200
+from apps.training.models import TrainingCampaign, TrainingEvent
+from apps.training.selectors import campaign_as_json, campaigns_of, last_seq
 
 
 @page
 def campaign_list(visit: Visit) -> HttpResponseBase:
     """Show the campaigns of the workspace, newest first."""
-    return visit.render("campaigns.html", campaigns=campaigns_of(visit.workspace_ids)[:_MOST])
+    return visit.render("campaigns.html", campaigns=page_of(visit, campaign_rows(visit.workspace_ids)))
 
 
 @page
@@ -81,8 +80,7 @@ def _events(campaign: TrainingCampaign) -> list[dict[str, Any]]:
             "attempt": event.attempt,
             "message": "" if event.message == campaign.error else event.message,
         }
-        for event in events_after(campaign.pk, 0)
-        if event.kind == "status"
+        for event in TrainingEvent.objects.filter(campaign=campaign, kind="status").order_by("seq")
     ]
 
 

@@ -13,14 +13,19 @@ from django.views.decorators.http import require_POST
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import ROWS_A_PAGE, checked, page_of, turn_to_the_form_s_workspace
+from apps.dashboard.pages.forms import checked, page_of, turn_to_the_form_s_workspace
+from apps.dashboard.selectors import dataset_rows
 from apps.datasets.actions import register_upload
 from apps.datasets.api.serializers import NewVersionSerializer, UploadSerializer
 from apps.datasets.api.views import wait_for_check
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version, versions_of
 from apps.registry.models import RegisteredModel
+from apps.training.models import TrainingCampaign
 from apps.workspaces.models import Workspace
+
+_COLUMNS_A_PAGE = 100
+_MODELS = 25
 
 
 @page
@@ -31,9 +36,10 @@ def dataset_list(visit: Visit) -> HttpResponseBase:
 
 def _show_list(visit: Visit, status: int = 200, **more: Any) -> HttpResponseBase:
     shown = page_of(visit, datasets_of(visit.workspace_ids))
-    archived = datasets_of(visit.workspace_ids, archived=True) if "archived" in visit.request.GET else None
-    rows = [(dataset, latest_version(dataset)) for dataset in shown]
-    given = {"rows": rows, "shown": shown, "archived": archived, "most_bytes": settings.UPLOAD_MAX_BYTES}
+    archived = None
+    if "archived" in visit.request.GET:
+        archived = page_of(visit, datasets_of(visit.workspace_ids, archived=True).order_by("-archived_at", "pk"), "archived")
+    given = {"rows": dataset_rows(shown), "shown": shown, "archived": archived, "most_bytes": settings.UPLOAD_MAX_BYTES}
     return visit.render("datasets.html", status, **given, **more)
 
 
@@ -95,21 +101,24 @@ def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     visit.turn_to(dataset.workspace_id)
     newest = latest_version(dataset)
     version = _asked_for(visit, dataset) or newest
-    models = RegisteredModel.objects.in_workspaces([dataset.workspace_id]).filter(
-        archived_at=None, campaigns__dataset_version__dataset=dataset
+    found = RegisteredModel.objects.in_workspaces([dataset.workspace_id]).filter(
+        archived_at=None, pk__in=TrainingCampaign.objects.filter(dataset_version__dataset=dataset).values("model")
     )
-    names = [column["name"] for column in version.columns] if version else []
+    models = list(found[:_MODELS])
+    columns = page_of(visit, version.columns if version else [], "columns", most=_COLUMNS_A_PAGE)
+    names = [column["name"] for column in columns]
     return visit.render(
         "dataset.html",
         dataset=dataset,
         version=version,
         is_newest=version == newest,
         usable=latest_ready_version(dataset),
-        versions=versions_of(dataset)[:ROWS_A_PAGE],
-        columns=version.columns if version else [],
+        versions=page_of(visit, versions_of(dataset)),
+        columns=columns,
         names=names,
         preview=[[row.get(name) for name in names] for row in version.preview[:12]] if version else [],
-        models=models.distinct(),
+        models=models,
+        more_models=found.count() - _MODELS if len(models) == _MODELS else 0,
         most_bytes=settings.UPLOAD_MAX_BYTES,
         is_checking=version is not None and version.status == DatasetVersion.Status.CHECKING,
     )

@@ -4,16 +4,18 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpResponseBase
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from apps.core.errors import PlatformError
+from apps.core.errors import Conflict, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import checked
-from apps.dashboard.pages.model_form import ModelForm, as_it_stands
+from apps.dashboard.pages.forms import PageForm, checked
+from apps.dashboard.pages.model_form import LABELS, ModelForm, as_it_stands
 from apps.dashboard.pages.models import find_model
+from apps.dashboard.selectors import MOST_CHOICES
 from apps.dashboard.words import TASKS
 from apps.datasets.models import Dataset
 from apps.datasets.selectors import datasets_of, latest_ready_version
@@ -23,6 +25,7 @@ from apps.registry.models import RegisteredModel
 from apps.training.actions import start_campaign
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of
+from apps.workspaces.access import Actor
 
 
 @page
@@ -33,7 +36,8 @@ def new_model(visit: Visit) -> HttpResponseBase:
     if visit.workspace is None:
         raise Http404
     visit.require(Act.TRAIN, visit.workspace.pk)
-    form = ModelForm(workspace_id=visit.workspace.pk, given=given, datasets=_trainable(visit.workspace.pk))
+    datasets = _trainable(visit.workspace.pk, given.get("dataset", ""))
+    form = ModelForm(workspace_id=visit.workspace.pk, given=given, datasets=datasets)
     if "start" in visit.request.POST and form.is_valid() and (campaign := _start(visit, form)):
         return redirect("dashboard:campaign", pk=campaign.pk)
     return _show(visit, form)
@@ -48,7 +52,8 @@ def edit_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         return _rename(visit, model)
     last = campaigns_of([model.workspace_id]).filter(model=model).first()
     given = visit.request.POST if visit.request.method == "POST" else as_it_stands(model, last)
-    form = ModelForm(workspace_id=model.workspace_id, given=given, datasets=_trainable(model.workspace_id), model=model)
+    datasets = _trainable(model.workspace_id, given.get("dataset", ""))
+    form = ModelForm(workspace_id=model.workspace_id, given=given, datasets=datasets, model=model)
     if "start" in visit.request.POST and form.is_valid() and (campaign := _start(visit, form)):
         return redirect("dashboard:campaign", pk=campaign.pk)
     return _show(visit, form, last)
@@ -56,17 +61,23 @@ def edit_model(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def _turn_to_dataset(visit: Visit, given: str) -> None:
     """Look at the workspace of the data set that was chosen, which another tab may have left."""
-    try:
-        pk = UUID(given)
-    except ValueError:
-        return
-    found = datasets_of(visit.access.workspace_ids).filter(pk=pk).first()
+    found = _chosen(visit.access.workspace_ids, given).first()
     if found is not None:
         visit.turn_to(found.workspace_id)
 
 
-def _trainable(workspace_id: UUID) -> list[Dataset]:
-    return [dataset for dataset in datasets_of([workspace_id]) if latest_ready_version(dataset)]
+def _trainable(workspace_id: UUID, chosen: str) -> list[Dataset]:
+    """Return the newest data sets that can be learned from, and the one that was chosen."""
+    newest = list(datasets_of([workspace_id])[:MOST_CHOICES])
+    older = [dataset for dataset in _chosen([workspace_id], chosen) if dataset not in newest]
+    return [dataset for dataset in (*newest, *older) if latest_ready_version(dataset)]
+
+
+def _chosen(workspace_ids: list[UUID], given: str) -> QuerySet[Dataset]:
+    try:
+        return datasets_of(workspace_ids).filter(pk=UUID(given))
+    except ValueError:
+        return Dataset.objects.none()
 
 
 def _start(visit: Visit, form: ModelForm) -> TrainingCampaign | None:
@@ -96,15 +107,38 @@ def _show(visit: Visit, form: ModelForm, last: TrainingCampaign | None = None) -
     return visit.render("new_model.html", status, form=form, given=form.given, tasks=TASKS, failed=failed)
 
 
-def _rename(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
-    fault = ""
-    if visit.request.method == "POST":
-        given = visit.request.POST
-        name, description = given.get("name", "").strip(), given.get("description", "")
+class WordsForm(PageForm):
+    """The name and the description of a model that has versions."""
+
+    def __init__(self, model: RegisteredModel, given: QueryDict) -> None:
+        super().__init__()
+        self.model = model
+        self.name = given.get("name", model.name)
+        self.description = given.get("description", model.description)
+
+    def field_of(self, pointer: str) -> str:
+        """Return the field that a pointer of the API means."""
+        return pointer.lstrip("/") if pointer.lstrip("/") in {"name", "description"} else ""
+
+    def label_of(self, field: str) -> str:
+        """Return what a field is called on the page."""
+        return str(LABELS.get(field, ""))
+
+    def write(self, actor: Actor) -> bool:
+        """Write the words, or say what is wrong with them."""
+        sent = {"name": self.name.strip(), "description": self.description}
         try:
-            words = checked(ModelUpdateSerializer(model, data={"name": name, "description": description}, partial=True))
-            update_model(model=model, actor=visit.access.actor, **words)
-            return redirect("dashboard:model", pk=model.pk)
+            words = checked(ModelUpdateSerializer(self.model, data=sent, partial=True))
+            update_model(model=self.model, actor=actor, **words)
+        except Conflict as error:
+            self.say("name", error.detail)
         except PlatformError as error:
-            model.name, model.description, fault = name, description, error.detail
-    return visit.render("rename_model.html", 422 if fault else 200, model=model, fault=fault)
+            self.refuse(error)
+        return not self.faults
+
+
+def _rename(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
+    form = WordsForm(model, visit.request.POST)
+    if visit.request.method == "POST" and form.write(visit.access.actor):
+        return redirect("dashboard:model", pk=model.pk)
+    return visit.render("rename_model.html", 422 if form.faults else 200, model=model, form=form)

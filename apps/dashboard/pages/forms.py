@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 
@@ -14,6 +15,7 @@ from apps.core.errors import InvalidInput, PlatformError, Problem
 from apps.dashboard.pages.access import Visit
 
 ROWS_A_PAGE = 25
+_MOST_SAID = 10
 
 
 def checked(form: Serializer[Any]) -> dict[str, Any]:
@@ -40,8 +42,11 @@ class PageForm:
 
     def refuse(self, error: PlatformError) -> None:
         """Put what a verb refused beside the fields that it is about."""
-        for problem in error.problems or [Problem("", error.code, error.detail)]:
+        problems = error.problems or [Problem("", error.code, error.detail)]
+        for problem in problems[:_MOST_SAID]:
             self.say(self.field_of(problem.pointer), problem.detail)
+        if more := problems[_MOST_SAID:]:
+            self.say(self.field_of(more[0].pointer), _("and {count} more").format(count=len(more)))
 
     def say(self, field: str, text: str) -> None:
         """Add a fault to a field, once."""
@@ -69,6 +74,6 @@ def turn_to_the_form_s_workspace(visit: Visit) -> UUID:
     return found
 
 
-def page_of(visit: Visit, rows: QuerySet[Any]) -> Page[Any]:
+def page_of(visit: Visit, rows: QuerySet[Any] | list[Any], name: str = "page", *, most: int = ROWS_A_PAGE) -> Page[Any]:
     """Return the part of a list that the address asks for (`?page=`); the nearest one when there is no such."""
-    return Paginator(rows, ROWS_A_PAGE).get_page(visit.request.GET.get("page"))
+    return Paginator(rows, most).get_page(visit.request.GET.get(name))

@@ -2,16 +2,16 @@
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from apps.core.errors import InvalidInput, PlatformError
+from apps.core.errors import InvalidInput, PlatformError, Problem
 from apps.core.permissions import Act, Role
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import checked, page_of, turn_to_the_form_s_workspace
+from apps.dashboard.pages.forms import PageForm, checked, page_of, turn_to_the_form_s_workspace
 from apps.workspaces.actions import add_member, change_role, remove_member
 from apps.workspaces.api.serializers import MemberSerializer, RoleSerializer
 from apps.workspaces.models import Membership, Workspace
@@ -31,14 +31,31 @@ def member_list(visit: Visit) -> HttpResponseBase:
     return _show(visit)
 
 
-def _show(visit: Visit, status: int = 200, fault: str = "") -> HttpResponseBase:
+class MemberForm(PageForm):
+    """Who is to be added, in which role."""
+
+    def __init__(self, given: QueryDict) -> None:
+        super().__init__()
+        self.name = given.get("name", "")
+        self.role = given.get("role", str(Role.VIEWER))
+
+    def field_of(self, pointer: str) -> str:
+        """Return the field that a pointer of the API means: a user name may have been given as an e-mail address."""
+        return {"/username": "name", "/role": "role"}.get(pointer, "")
+
+    def label_of(self, field: str) -> str:
+        """Return what a field is called on the page."""
+        return {"name": _("User name or e-mail"), "role": _("Role")}.get(field, "")
+
+
+def _show(visit: Visit, status: int = 200, form: MemberForm | None = None) -> HttpResponseBase:
     if visit.workspace is None:
         raise Http404
     members = Membership.objects.filter(workspace=visit.workspace).select_related("user").order_by("user__username")
-    given = {"name": visit.request.POST.get("name", ""), "role": visit.request.POST.get("role", Role.VIEWER)}
+    form = form or MemberForm(QueryDict())
     shown = page_of(visit, members)
     roles = [(role.value, role.label, REACH[role]) for role in Role]
-    return visit.render("members.html", status, members=shown, shown=shown, roles=roles, given=given, fault=fault)
+    return visit.render("members.html", status, members=shown, shown=shown, roles=roles, form=form)
 
 
 @require_POST
@@ -47,9 +64,9 @@ def add(visit: Visit) -> HttpResponseBase:
     """Give a user, named by user name or e-mail address, a role in the workspace."""
     workspace_id = turn_to_the_form_s_workspace(visit)
     visit.require(Act.ADMINISTER, workspace_id)
+    form = MemberForm(visit.request.POST)
     try:
-        given = {"username": _user_name(visit.request.POST.get("name", "")), "role": visit.request.POST.get("role", "")}
-        fields = checked(MemberSerializer(data=given))
+        fields = checked(MemberSerializer(data={"username": _user_name(form.name), "role": form.role}))
         member = add_member(
             workspace=Workspace.objects.get(pk=workspace_id),
             username=fields["user"]["username"],
@@ -57,7 +74,8 @@ def add(visit: Visit) -> HttpResponseBase:
             actor=visit.access.actor,
         )
     except PlatformError as error:
-        return _show(visit, error.status, error.problems[0].detail if error.problems else error.detail)
+        form.refuse(error)
+        return _show(visit, error.status, form)
     text = _("{name} is a member now: {role}.")
     messages.success(visit.request, text.format(name=member.user.get_username(), role=member.get_role_display()))
     return redirect("dashboard:members")
@@ -70,7 +88,8 @@ def _user_name(text: str) -> str:
         return text
     found = list(User.objects.filter(email__iexact=text, is_active=True).values_list("username", flat=True)[:2])
     if len(found) > 1:
-        raise InvalidInput(_("Several users have this e-mail address. Give the user name."))
+        text = _("Several users have this e-mail address. Give the user name.")
+        raise InvalidInput(text, [Problem("/username", "ambiguous", text)])
     return found[0] if found else text
 
 

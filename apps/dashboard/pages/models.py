@@ -19,14 +19,13 @@ from apps.dashboard.figures import day, iso_of
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of
 from apps.dashboard.pages.forms import checked, page_of
-from apps.dashboard.selectors import archived_models, is_weak, model_rows, remarks_on, scores_of
+from apps.dashboard.selectors import archived_models, campaign_rows, is_weak, model_rows, remarks_on, scores_of
 from apps.predictions import actions as predictions
 from apps.registry.actions import promote_version, rollback_model
 from apps.registry.api.serializers import ReasonSerializer
-from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_before, champion_of, models_of
 from apps.training.models import TrainingCampaign
-from apps.training.selectors import campaigns_of
 
 _RECENT = 8
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER}
@@ -42,7 +41,9 @@ _INPUTS = {
 @page
 def model_list(visit: Visit) -> HttpResponseBase:
     """Show the models of the workspace."""
-    archived = archived_models(visit.workspace_ids) if "archived" in visit.request.GET else None
+    archived = None
+    if "archived" in visit.request.GET:
+        archived = page_of(visit, archived_models(visit.workspace_ids), "archived")
     shown = page_of(visit, models_of(visit.workspace_ids))
     return visit.render("models.html", rows=model_rows(shown), shown=shown, archived=archived)
 
@@ -52,18 +53,15 @@ def model_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Show one model; what stays of it when it is archived."""
     model = find_model_or_its_record(visit, pk)
     if model.archived_at is None:
-        return show_model(visit, model)
-    campaigns = campaigns_of([model.workspace_id]).filter(model=model)[:_RECENT]
-    return visit.render("archived_model.html", model=model, versions=_version_rows(model), campaigns=campaigns)
+        return _show(visit, model)
+    return visit.render("archived_model.html", model=model, **_past_of(visit, model))
 
 
-def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: Any) -> HttpResponseBase:
-    """Render the page of a model."""
+def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
     champion = champion_of(model)
     ranked = champion.importance.get("features", [])[:12] if champion else []
     return visit.render(
         "model.html",
-        status,
         model=model,
         champion=champion,
         service=catalog.get(model.algorithm),
@@ -73,33 +71,43 @@ def show_model(visit: Visit, model: RegisteredModel, status: int = 200, **more: 
         evaluation=champion.evaluation if champion else {},
         drawings=drawings_of(champion) if champion else [],
         confusion=confusion_of(champion) if champion else [],
-        versions=_version_rows(model),
-        campaigns=campaigns_of([model.workspace_id]).filter(model=model)[:_RECENT],
         remarks=remarks_on(model),
         is_weak=champion is not None and is_weak(champion),
         before=champion_before(model.pk),
         failed=_last_failure(model),
         fields=_fields(champion) if champion else [],
-        **more,
+        **_past_of(visit, model),
     )
 
 
 def _last_failure(model: RegisteredModel) -> TrainingCampaign | None:
     """Return the newest campaign if it failed: one that has ended well since makes it history."""
-    last = campaigns_of([model.workspace_id]).filter(model=model).first()
+    last: TrainingCampaign | None = model.campaigns.first()
     return last if last and last.status == TrainingCampaign.Status.FAILED else None
 
 
-def _version_rows(model: RegisteredModel) -> list[dict[str, Any]]:
-    rows = []
-    for version in (
-        model.versions.prefetch_related("aliases").select_related("dataset_version__dataset").order_by("-number")[:50]
-    ):
-        names = [alias.get_name_display() for alias in version.aliases.all() if alias.until is None]
-        scores = scores_of(version)
-        live = any(alias.name == "champion" and alias.until is None for alias in version.aliases.all())
-        rows.append({"version": version, "aliases": names, "score": scores[0] if scores else None, "is_champion": live})
-    return rows
+def _past_of(visit: Visit, model: RegisteredModel) -> dict[str, Any]:
+    """Return a model's versions, a page of them, and its latest campaigns."""
+    versions = model.versions.prefetch_related("aliases").select_related("dataset_version__dataset").order_by("-number")
+    bulky = ("schema", "importance", "dataset_version__columns", "dataset_version__preview", "dataset_version__problems")
+    shown = page_of(visit, versions.defer(*bulky))
+    return {
+        "versions": [_version_row(version) for version in shown],
+        "shown_versions": shown,
+        "has_several_versions": shown.paginator.count > 1,
+        "campaigns": campaign_rows([model.workspace_id]).filter(model=model)[:_RECENT],
+    }
+
+
+def _version_row(version: ModelVersion) -> dict[str, Any]:
+    aliases = [alias for alias in version.aliases.all() if alias.until is None]
+    return {
+        "version": version,
+        "aliases": [alias.get_name_display() for alias in aliases],
+        "score": next(iter(scores_of(version)), None),
+        "is_champion": any(alias.name == Alias.Name.CHAMPION for alias in aliases),
+        "is_weak": is_weak(version),
+    }
 
 
 def _fields(version: ModelVersion) -> list[dict[str, Any]]:

@@ -21,9 +21,8 @@ from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
 from apps.training.actions import check_campaign, start_campaign
 from apps.training.api.serializers import TrainSerializer
-from apps.training.api.views import version_to_train_on
 from apps.training.models import TrainingCampaign
-from apps.training.selectors import campaigns_of
+from apps.training.selectors import campaigns_of, version_to_train_on
 
 LABELS = {"dataset": gettext_lazy("Data set"), "seed": gettext_lazy("Seed")}
 
@@ -37,7 +36,8 @@ class TrainForm(PageForm):
         self.given = given
         self.service = catalog.get(model.algorithm)
         self.live: ModelVersion | None = champion_of(model)
-        self.choices = data_choices(model.workspace_id, columns_to_train_on(model, self.live))
+        self.source = self.live.dataset_version.dataset_id if self.live else self._last_dataset()
+        self.choices = data_choices(model.workspace_id, columns_to_train_on(model, self.live), always=self.source)
         self.is_same = False
         self.wanted: dict[str, Any] = {}
         self.version: DatasetVersion | None = None
@@ -54,8 +54,7 @@ class TrainForm(PageForm):
             wanted = self.given["dataset"]
             fits = [str(c.version.pk) for c in self.choices if wanted in {str(c.version.pk), str(c.version.dataset_id)}]
         else:
-            source = self.live.dataset_version.dataset_id if self.live else self._last_dataset()
-            fits = [str(c.version.pk) for c in self.choices if c.version.dataset_id == source and not c.missing]
+            fits = [str(c.version.pk) for c in self.choices if c.version.dataset_id == self.source and not c.missing]
         return fits[0] if fits else ""
 
     def _last_dataset(self) -> UUID | None:

@@ -33,23 +33,20 @@ def version_detail(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
         champion=champion,
         is_live=is_live,
         may_go_live=not is_live and model.archived_at is None,
-        scores=_rows_of_scores(version, None if is_live else champion),
+        scores=scores_of(version),
+        beside={row.code: row for row in compared_scores(version, champion)} if champion and not is_live else {},
         same_rows=champion is not None and kept_the_same_rows_apart(champion, version),
         evaluation=version.evaluation,
         ranked=ranked,
         strongest=max((feature["importance"] for feature in ranked), default=0),
         parameters=named_parameters(version.algorithm, version.parameters),
+        reads=[column["name"] for column in version.schema["columns"]],
         left_out=_left_out(version),
         drawings=drawings_of(version),
         confusion=confusion_of(version),
         history=version.aliases.select_related("set_by").order_by("since", "pk"),
         campaign=TrainingCampaign.objects.filter(pk=version.campaign_id).first(),
     )
-
-
-def _rows_of_scores(version: ModelVersion, champion: ModelVersion | None) -> list[dict[str, Any]]:
-    beside = {row.code: row for row in compared_scores(champion, version)} if champion else {}
-    return [{"score": score, "beside": beside.get(score.code)} for score in scores_of(version)]
 
 
 def _left_out(version: ModelVersion) -> list[str]:
@@ -75,7 +72,7 @@ def compare_versions(visit: Visit, pk: UUID) -> HttpResponseBase:
         first=one,
         second=other,
         champion=champion,
-        numbers=numbers,
+        numbers=sorted({*numbers, first, second}, reverse=True),
         scores=compared_scores(one, other),
         same_rows=kept_the_same_rows_apart(one, other),
         made_of=_made_of(one, other),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps.algorithms import catalog
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
-from apps.dashboard.figures import cell, duration, entered, figure, percent
+from apps.dashboard.figures import cell, duration, entered, figure, moment, on_day, percent
 from apps.dashboard.selectors import example_row
 from apps.dashboard.words import KINDS
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -24,6 +24,8 @@ register.filter(percent)
 register.filter(duration)
 register.filter(cell)
 register.filter(entered)
+register.filter(moment, expects_localtime=True)
+register.filter(on_day, expects_localtime=True)
 
 
 @register.filter
@@ -33,6 +35,7 @@ def translated(text: str) -> str:
 
 
 register.filter(words.adds_up_to)
+register.filter(words.class_word)
 
 
 @register.filter

@@ -55,6 +55,7 @@
         const told = (_plot, number) => (number === null ? "–" : written(number));
         plot = new uPlot({
           width: place.clientWidth, height: 280, scales: { x: { time: false } },
+          legend: { live: window.matchMedia("(hover: hover)").matches }, // without a pointer no value can be asked for
           axes: [{ ...axis, label: words.step }, { ...axis, size: 62, label: measured.length === 1 ? measured[0] : "" }],
           series: [{ label: words.step, value: told }, ...names.map((name, i) => ({
             label: word(words.metrics, name) || name.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true, value: told,
