@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F, Q
 
 from apps.core import clock
@@ -16,7 +17,10 @@ _Status = BatchPrediction.Status
 
 
 def claim(batch_id: UUID) -> UUID | None:
-    """Take a batch that waits; None when it is not to be had."""
+    """Take a batch that waits; None when it is not to be had, or enough are at work: uploads are checked beside them."""
+    at_work = BatchPrediction.objects.filter(status=_Status.RUNNING, lease_until__gte=clock.now())
+    if at_work.count() >= settings.BATCH_MAX_RUNNING:
+        return None
     token = uuid.uuid4()
     waiting = BatchPrediction.objects.filter(pk=batch_id, status=_Status.PENDING)
     taken = waiting.update(status=_Status.RUNNING, token=token, lease_until=clock.now() + LEASE, attempt=F("attempt") + 1)

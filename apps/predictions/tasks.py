@@ -11,24 +11,25 @@ _PATIENCE = timedelta(seconds=20)
 @shared_task(name="predictions.run_batch", time_limit=3_600)
 def run_batch(batch_id: str, **_extra: object) -> None:
     """Score one data set; a second message for it does nothing."""
-    from apps.predictions import engine, lifecycle
+    from apps.predictions import actions, engine, lifecycle, selectors
 
     wanted = UUID(batch_id)
     if (token := lifecycle.claim(wanted)) is not None:
         engine.score(wanted, token)
+        for waiting in selectors.waiting_batches()[:1]:
+            actions.send_batch(waiting)
 
 
 @shared_task(name="predictions.dispatch_batches")
 def dispatch_batches(**_extra: object) -> None:
     """Take back what died and send again what the broker lost."""
+    from django.conf import settings
+
     from apps.core import clock
-    from apps.predictions import actions, lifecycle
-    from apps.predictions.models import BatchPrediction
+    from apps.predictions import actions, lifecycle, selectors
 
     lifecycle.take_back_expired()
-    late = clock.now() - _PATIENCE
-    waiting = BatchPrediction.objects.filter(status=BatchPrediction.Status.PENDING, created_at__lt=late)
-    for batch_id in waiting.order_by("created_at").values_list("pk", flat=True)[:50]:
+    for batch_id in selectors.waiting_batches(before=clock.now() - _PATIENCE)[: settings.BATCH_MAX_RUNNING]:
         actions.send_batch(batch_id)
 
 

@@ -7,6 +7,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.core import clock
+from apps.core.errors import Conflict, InvalidInput, Problem
+from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version
+from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign, TrainingEvent
 
 MOST_POINTS = 500
@@ -17,6 +21,23 @@ def campaigns_of(workspace_ids: Iterable[UUID]) -> QuerySet[TrainingCampaign]:
     """Return the campaigns of these workspaces, newest first."""
     campaigns = TrainingCampaign.objects.in_workspaces(list(workspace_ids))
     return campaigns.select_related("model", "version", "dataset_version", "dataset_version__dataset")
+
+
+def version_to_train_on(model: RegisteredModel, dataset_id: UUID) -> DatasetVersion:
+    """Return the newest ready version of a data set of the model's workspace, or the version of this very id."""
+    dataset = datasets_of([model.workspace_id]).filter(pk=dataset_id).first()
+    if dataset is not None:
+        ready = latest_ready_version(dataset)
+        if ready is not None:
+            return ready
+        newest = latest_version(dataset)
+        raise Conflict(f"The data set is {newest.status if newest else 'empty'}; it can be trained on once it is ready.")
+    versions = DatasetVersion.objects.in_workspaces([model.workspace_id]).select_related("dataset")
+    version: DatasetVersion | None = versions.filter(pk=dataset_id, dataset__archived_at__isnull=True).first()
+    if version is None:
+        problem = Problem("/dataset", "unknown_dataset", "The model's workspace has no data set of this id.")
+        raise InvalidInput("No such data set.", [problem])
+    return version
 
 
 def events_after(campaign_id: UUID, seq: int) -> list[TrainingEvent]:

@@ -173,6 +173,7 @@ UPLOAD_WAIT_SECONDS = env.float("UPLOAD_WAIT_SECONDS", default=20.0)
 JSON_MAX_BYTES = env.int("JSON_MAX_BYTES", default=16 * 1024**2)
 JSON_MAX_DEPTH = 32
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
+BATCH_MAX_RUNNING = env.int("BATCH_MAX_RUNNING", default=1)  # of all workspaces
 BATCH_MAX_UNFINISHED = env.int("BATCH_MAX_UNFINISHED", default=4)  # a workspace
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_COLUMNS + 200  # a form may have a field a column

@@ -86,6 +86,24 @@ def results(places: Path) -> list[str]:
     return sorted(path.relative_to(places / "predictions").as_posix() for path in (places / "predictions").rglob("*.*"))
 
 
+def test_one_batch_runs_at_a_time_and_the_next_is_sent_when_it_ends(trained, data, batch, monkeypatch):
+    second = actions.start_batch(model=trained[0], dataset_version=data, actor=SYSTEM)
+    sent: list[uuid.UUID] = []
+    monkeypatch.setattr(actions, "send_batch", sent.append)
+    token = lifecycle.claim(batch.pk)
+    assert token is not None
+
+    tasks.run_batch(str(second.pk))
+    second.refresh_from_db()
+    assert (second.status, sent) == ("pending", [])
+
+    BatchPrediction.objects.filter(pk=batch.pk).update(lease_until=clock.now() - timedelta(seconds=1))
+    lifecycle.take_back_expired()
+    tasks.run_batch(str(second.pk))
+    second.refresh_from_db()
+    assert (second.status, sent) == ("completed", [batch.pk])
+
+
 def lose(batch_id: uuid.UUID) -> None:
     """Have another run take the batch, as after an expired lease."""
     BatchPrediction.objects.filter(pk=batch_id).update(lease_until=clock.now() - timedelta(seconds=1))

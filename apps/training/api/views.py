@@ -15,17 +15,15 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.api.queries import whole_number
 from apps.core.api.renderers import dump_json
-from apps.core.errors import Conflict, InvalidInput, Problem
 from apps.core.permissions import Act
-from apps.datasets.models import DatasetVersion
-from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version
 from apps.registry.models import RegisteredModel
 from apps.training import actions
 from apps.training.api.live import Snapshot, follow
 from apps.training.api.serializers import CampaignSerializer, TrainSerializer
 from apps.training.models import TrainingCampaign
-from apps.training.selectors import campaign_as_json, campaigns_of, event_as_json, events_after
+from apps.training.selectors import campaign_as_json, campaigns_of, event_as_json, events_after, version_to_train_on
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 _HEARTBEAT_SECONDS = 15.0
@@ -60,23 +58,6 @@ class TrainViewSet(ScopedViewSet):
         return Response(campaign_as_json(campaign), status.HTTP_202_ACCEPTED, headers=location)
 
 
-def version_to_train_on(model: RegisteredModel, dataset_id: UUID) -> DatasetVersion:
-    """Return the newest ready version of a data set of the model's workspace, or the version of this very id."""
-    dataset = datasets_of([model.workspace_id]).filter(pk=dataset_id).first()
-    if dataset is not None:
-        ready = latest_ready_version(dataset)
-        if ready is not None:
-            return ready
-        newest = latest_version(dataset)
-        raise Conflict(f"The data set is {newest.status if newest else 'empty'}; it can be trained on once it is ready.")
-    versions = DatasetVersion.objects.in_workspaces([model.workspace_id]).select_related("dataset")
-    version: DatasetVersion | None = versions.filter(pk=dataset_id, dataset__archived_at__isnull=True).first()
-    if version is None:
-        problem = Problem("/dataset", "unknown_dataset", "The model's workspace has no data set of this id.")
-        raise InvalidInput("No such data set.", [problem])
-    return version
-
-
 class CampaignFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?model=`, `?status=`, `?workspace=`."""
 
@@ -105,6 +86,7 @@ class CampaignViewSet(ScopedViewSet):
     filterset_class = CampaignFilter
     ordering_fields: ClassVar[list[str]] = ["created_at", "finished_at"]
     content_negotiation_class = _AnyType
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"events": ("after",)}
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "events": Act.READ, "cancel": Act.TRAIN}
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -134,7 +116,7 @@ class CampaignViewSet(ScopedViewSet):
     def events(self, request: Request, pk: UUID) -> StreamingHttpResponse | Response:
         """Stream the campaign as server-sent events; asked for JSON, list the events of the log instead."""
         campaign = self.get_object()
-        after = _number(request.headers.get("Last-Event-ID") or request.query_params.get("after"))
+        after = _last_seen(request)
         if "application/json" in request.headers.get("Accept", ""):
             return Response({"results": [event_as_json(event) for event in events_after(campaign.pk, max(after, 0))]})
         answer = StreamingHttpResponse(_stream(campaign.pk, after), content_type="text/event-stream")
@@ -143,8 +125,13 @@ class CampaignViewSet(ScopedViewSet):
         return answer
 
 
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() and len(text) < 12 else -1
+def _last_seen(request: Request) -> int:
+    """Return the number of the newest event that the caller has; a browser says it in a header when it comes back."""
+    told = request.headers.get("Last-Event-ID", "")
+    if told.isdecimal() and len(told) < 12:
+        return int(told)
+    after = whole_number(request, "after")
+    return -1 if after is None else after
 
 
 async def _stream(campaign_id: UUID, after: int) -> AsyncIterator[bytes]:
