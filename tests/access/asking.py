@@ -28,7 +28,11 @@ class Asked:
     status: int
     headers: dict[str, str]
     body: bytes
-    writes: list[str]
+    writes: list[tuple[str, Any]]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
     def without(self, *ids: str) -> str:
         """Return what the caller sees, but for these ids and what changes from answer to answer."""
@@ -40,13 +44,13 @@ class Asked:
 
 
 @contextmanager
-def noted_writes() -> Iterator[list[str]]:
+def noted_writes() -> Iterator[list[tuple[str, Any]]]:
     """Note what is written to the database."""
-    found: list[str] = []
+    found: list[tuple[str, Any]] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if _WRITES.match(sql) and "django_session" not in sql:
-            found.append(sql)
+            found.append((sql, params))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
@@ -75,6 +79,7 @@ class Asking:
     ) -> Asked:
         """Ask with the caller's key, or from the caller's browser; nothing that this writes stays."""
         self._client.cookies = SimpleCookie("" if by_key else self._sessions.get(caller, ""))
+        headers.setdefault("Origin", "https://evil.example")
         if caller in self._keys and (by_key or caller in UNKNOWN):
             headers["Authorization"] = f"Bearer {self._keys[caller]}"
         body, kind = encoded(sends)

@@ -26,6 +26,16 @@ OURS = [route for route in ROUTES if not route.is_admin]
 OF_ADMIN = [route for route in ROUTES if route.is_admin]
 
 
+def test_ids_in_addresses_cannot_be_counted_through():
+    counted = {
+        (route.name, name) for route in OURS for name, converter in route.converters.items() if converter.regex == "[0-9]+"
+    }
+
+    within_what_a_member_names = {(name, "number") for name, _ in counted}
+    members = {(name, "pk") for name in ("member-detail", "dashboard:member_role", "dashboard:remove_member")}
+    assert counted <= within_what_a_member_names | members
+
+
 def test_every_route_has_a_rule_and_every_rule_a_route():
     assert {route.name for route in OURS} == RULES.keys()
     assert len(OURS) > 85
@@ -62,6 +72,8 @@ def faults(route: Route, method: str, caller: str, ask: Asking, world: World) ->
     (answer, address), wanted, found = asked(world.acme), expected(route, rule, method, caller), []
     if answer.status != wanted:
         found.append(f"{answer.status}, not {wanted}: {answer.body[:300]!r}")
+    if route.is_api and answer.status >= 400 and answer.headers["Content-Type"] != "application/problem+json":
+        found.append(f"refuses as {answer.headers['Content-Type']}")
     if answer.writes and (method in SAFE or is_refused(rule, method, caller)):
         found.append(f"wrote {answer.writes}")
     if is_refused(rule, method, caller) or is_strange:
