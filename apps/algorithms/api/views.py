@@ -2,38 +2,29 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
+from apps.core.api.viewsets import KnownQueriesOnly
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
 
-_ENTRY = inline_serializer(
-    "Algorithm",
-    {
-        "name": serializers.CharField(),
-        "title": serializers.CharField(),
-        "summary": serializers.CharField(),
-        "tasks": serializers.ListField(child=serializers.CharField()),
-        "input_kind": serializers.CharField(),
-        "needs_target": serializers.BooleanField(),
-        "parameters": serializers.JSONField(help_text="JSON Schema of the hyperparameters, with defaults."),
-        "reference": serializers.CharField(),
-    },
-)
 
+class AlgorithmSerializer(serializers.Serializer[Any]):
+    """One algorithm of the menu."""
 
-@extend_schema_serializer(many=False, component_name="AlgorithmList")
-class _Menu(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
-    results = serializers.ListField(child=_ENTRY)
+    name = serializers.CharField()
+    title = serializers.CharField()
+    summary = serializers.CharField()
+    tasks = serializers.ListField(child=serializers.CharField())
+    input_kind = serializers.CharField()
+    needs_target = serializers.BooleanField()
+    parameters = serializers.JSONField(help_text="JSON Schema of the hyperparameters, with defaults.")
+    reference = serializers.CharField()
 
 
 def entry_as_json(service: type[BaseMLService]) -> dict[str, Any]:
@@ -50,18 +41,19 @@ def entry_as_json(service: type[BaseMLService]) -> dict[str, Any]:
     }
 
 
-class AlgorithmViewSet(ViewSet):
+class AlgorithmViewSet(KnownQueriesOnly):
     """Read the catalogue."""
 
+    filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ}
 
-    @extend_schema(responses=_Menu)
+    @extend_schema(responses=AlgorithmSerializer(many=True))
     def list(self, request: Request) -> Response:
         """List the algorithms there are."""
-        results = [entry_as_json(service) for service in catalog.entries()]
-        return Response({"count": len(results), "next": None, "previous": None, "results": results})
+        page = self.paginate_queryset(catalog.entries())
+        return self.get_paginated_response([entry_as_json(service) for service in page or []])
 
-    @extend_schema(responses=_ENTRY, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH)])
+    @extend_schema(responses=AlgorithmSerializer, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH)])
     def retrieve(self, request: Request, name: str) -> Response:
         """Show one algorithm."""
         for service in catalog.entries():

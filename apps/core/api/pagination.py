@@ -1,6 +1,13 @@
 """Pages of lists: `?page=`, `?page_size=` up to 200."""
 
+from typing import Any
+
 from rest_framework import pagination
+from rest_framework.request import Request
+
+from apps.core.api.queries import whole_number
+
+PAGES = ("page", "page_size")
 
 
 class PageNumberPagination(pagination.PageNumberPagination):
@@ -9,3 +16,13 @@ class PageNumberPagination(pagination.PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+
+    def get_page_size(self, request: Request) -> int:
+        """Return how many rows a page has."""
+        return min(whole_number(request, "page_size", least=1) or self.page_size, self.max_page_size)
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """Return which page is meant; the last one has a name of its own."""
+        if request.query_params.get("page") in self.last_page_strings:
+            return int(paginator.num_pages)
+        return 1 if (number := whole_number(request, "page")) is None else number

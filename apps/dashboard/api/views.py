@@ -27,6 +27,7 @@ class DashboardViewSet(ScopedViewSet):
 
     queryset = RegisteredModel.objects.all()
     filter_backends = []
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"retrieve": ("workspace",)}
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
 
     @extend_schema(parameters=[OpenApiParameter("workspace", OpenApiTypes.UUID)], responses={200: _BODY, 404: None})

@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api.errors import MEDIA_TYPE, problem_body
+from apps.core.api.pagination import PAGES
+from apps.core.api.queries import chosen
 from apps.core.errors import NotFound, Problem
 from apps.core.permissions import Act
 from apps.datasets.actions import archive_dataset, register_upload
@@ -32,6 +34,7 @@ from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import Workspace
 
 _POLL_SECONDS = 0.05
+_FORMS = ("original", "parquet")
 
 
 class DatasetFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
@@ -63,7 +66,7 @@ class DatasetViewSet(ScopedViewSet):
         "new_version": Act.TRAIN,
         "destroy": Act.ADMINISTER,
     }
-
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"versions": PAGES, "download": ("form",)}
     waits: ClassVar[frozenset[str]] = frozenset({"create", "new_version"})
 
     def get_parsers(self) -> list[Any]:
@@ -135,7 +138,7 @@ class DatasetViewSet(ScopedViewSet):
         archive_dataset(dataset=self.get_object(), actor=self.access.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(responses=DatasetVersionSerializer(many=True))
+    @extend_schema(responses=DatasetVersionSerializer(many=True), filters=False)
     def versions(self, request: Request, pk: str) -> Response:
         """List the versions of a data set, newest first."""
         page = self.paginate_queryset(self.get_object().versions.order_by("-number"))
@@ -149,7 +152,7 @@ class DatasetViewSet(ScopedViewSet):
         return Response({"columns": columns, "rows": version.preview if version else []})
 
     @extend_schema(
-        parameters=[OpenApiParameter("form", str, enum=["original", "parquet"])],
+        parameters=[OpenApiParameter("form", str, enum=_FORMS)],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def download(self, request: Request, pk: str) -> FileResponse:
@@ -157,7 +160,7 @@ class DatasetViewSet(ScopedViewSet):
         version = latest_version(self.get_object())
         if version is None:
             raise NotFound
-        if request.query_params.get("form") == "parquet":
+        if chosen(request, "form", _FORMS) == "parquet":
             if not version.table_path:
                 raise NotFound("This version has no canonical copy: it was not accepted.")
             return _attachment(table_file(version), f"{Path(version.original_name).stem}.parquet")

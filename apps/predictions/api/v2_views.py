@@ -50,6 +50,10 @@ class InferenceViewSet(ModelPredictionViewSet):
     acts: ClassVar[dict[str, Act]] = {"metadata": Act.READ, "ready": Act.READ, "infer": Act.PREDICT}
     repeatable: ClassVar[frozenset[str]] = frozenset({"infer"})
 
+    def known_queries(self) -> set[str]:
+        """Return whatever is asked with: this protocol is not ours to narrow."""
+        return set(self.request.query_params)
+
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def metadata(self, request: Request, pk: UUID) -> Response:
         """Return the model's tensors."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import FileResponse
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.algorithms.results import Explanation
+from apps.core.api.queries import chosen
 from apps.core.artifacts import safe_join
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Act
@@ -33,6 +35,8 @@ from apps.predictions.models import BatchPrediction
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
+
+_FORMS = ("csv", "parquet")
 
 
 class ModelPredictionViewSet(ScopedViewSet):
@@ -134,17 +138,31 @@ class PredictionViewSet(ScopedViewSet):
         return Response(selectors.prediction(pk, self.access.workspace_ids))
 
 
+class BatchFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
+    """`?model=`, `?status=`, `?workspace=`."""
+
+    model = filters.UUIDFilter(field_name="model_id")
+    workspace = filters.UUIDFilter(field_name="model__workspace_id")
+    status = filters.ChoiceFilter(choices=BatchPrediction.Status.choices)
+
+    class Meta:
+        model = BatchPrediction
+        fields: ClassVar[list[str]] = ["model", "workspace", "status"]
+
+
 class BatchViewSet(ScopedViewSet):
     """Read batches and download their results."""
 
     queryset = BatchPrediction.objects.select_related("version", "dataset_version", "model")
     serializer_class = BatchSerializer
-    filter_backends = []
+    filterset_class = BatchFilter
+    ordering_fields: ClassVar[list[str]] = ["created_at", "finished_at"]
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"download": ("form",)}
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "download": Act.READ}
 
     def list(self, request: Request) -> Response:
         """List batches, newest first."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, pk: UUID) -> Response:
@@ -152,7 +170,7 @@ class BatchViewSet(ScopedViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(
-        parameters=[OpenApiParameter("form", str, enum=["csv", "parquet"])],
+        parameters=[OpenApiParameter("form", str, enum=_FORMS)],
         responses={(200, kind): OpenApiTypes.BINARY for kind in ("text/csv", "application/octet-stream")},
     )
     def download(self, request: Request, pk: UUID) -> FileResponse:
@@ -160,7 +178,7 @@ class BatchViewSet(ScopedViewSet):
         batch = self.get_object()
         if not batch.result_path:
             raise Conflict(f"The batch is {batch.status}; its result is there once it is completed.")
-        form = "parquet" if request.query_params.get("form") == "parquet" else "csv"
+        form = chosen(request, "form", _FORMS)
         path = safe_join(Path(settings.DATASETS_DIR), batch.result_path).with_suffix(f".{form}")
         if not path.exists():
             raise NotFound("The result is no longer there.")

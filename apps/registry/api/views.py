@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import clock
+from apps.core.api.queries import chosen
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Act
 from apps.registry import actions
@@ -43,6 +44,8 @@ from apps.registry.selectors import (
 )
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import IdempotencyRecord, Workspace
+
+_CARD_FORMS = ("markdown", "json")
 
 
 class ModelFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
@@ -74,6 +77,7 @@ class ModelViewSet(ScopedViewSet):
         "performance": Act.READ,
         "feature_importance": Act.READ,
     }
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"champion": ("at",)}
     waits: ClassVar[frozenset[str]] = frozenset({"rollback"})  # it reads all files of a version before its transaction
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -202,7 +206,7 @@ class VersionViewSet(ScopedViewSet):
 
     queryset = ModelVersion.objects.select_related("model", "dataset_version").prefetch_related("aliases")
     serializer_class = VersionSerializer
-    filter_backends = []
+    ordering_fields: ClassVar[list[str]] = ["created_at"]
     acts: ClassVar[dict[str, Act]] = {
         "list": Act.READ,
         "retrieve": Act.READ,
@@ -211,6 +215,7 @@ class VersionViewSet(ScopedViewSet):
         "artifacts": Act.READ,
         "artifact": Act.READ,
     }
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"card": ("form",)}
     waits: ClassVar[frozenset[str]] = frozenset({"promote"})  # as rollback
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -236,7 +241,7 @@ class VersionViewSet(ScopedViewSet):
         """List versions, newest first."""
         if not is_live_model(model_id, self.access.workspace_ids):
             raise NotFound
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, model_id: UUID, number: int) -> Response:
@@ -252,13 +257,13 @@ class VersionViewSet(ScopedViewSet):
         return Response(AliasSerializer(alias).data)
 
     @extend_schema(
-        parameters=[OpenApiParameter("form", str, enum=["markdown", "json"])],
+        parameters=[OpenApiParameter("form", str, enum=_CARD_FORMS)],
         responses={(200, "text/markdown"): OpenApiTypes.STR, (200, "application/json"): OpenApiTypes.OBJECT},
     )
     def card(self, request: Request, model_id: UUID, number: int) -> HttpResponse | Response:
         """Show the model card, as Markdown or (`?form=json`) as facts."""
         version = self.get_object()
-        if request.query_params.get("form") == "json":
+        if chosen(request, "form", _CARD_FORMS) == "json":
             return Response(card_json(version))
         card = whole_file(version, CARD).read_bytes()
         return HttpResponse(card, content_type="text/markdown; charset=utf-8")

@@ -121,7 +121,7 @@ class WorkspaceViewSet(ScopedViewSet):
 class _InWorkspace(ScopedViewSet):
     """What belongs to the workspace named in the URL."""
 
-    filter_backends = []
+    ordering_fields: ClassVar[list[str]] = ["created_at"]
 
     def workspace(self) -> Workspace:
         """Return the workspace, or 404; the action's act is checked in it."""
@@ -137,7 +137,7 @@ class _InWorkspace(ScopedViewSet):
     def list(self, request: Request, workspace_id: UUID) -> Response:
         """List them."""
         self.workspace()
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
@@ -184,6 +184,7 @@ class KeyViewSet(_InWorkspace):
 
     queryset = ApiKey.objects.select_related("user")
     serializer_class = KeySerializer
+    ordering_fields: ClassVar[list[str]] = ["created_at", "name"]
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "create": Act.READ, "destroy": Act.READ}
     secret: ClassVar[frozenset[str]] = frozenset({"create"})
 
@@ -222,7 +223,7 @@ class MyKeyViewSet(ScopedViewSet):
 
     queryset = ApiKey.objects.all()
     serializer_class = KeySerializer
-    filter_backends = []
+    ordering_fields: ClassVar[list[str]] = ["created_at", "name"]
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "destroy": Act.READ}
     callers_own: ClassVar[frozenset[str]] = frozenset({"list", "destroy"})
 
@@ -234,7 +235,7 @@ class MyKeyViewSet(ScopedViewSet):
 
     def list(self, request: Request) -> Response:
         """List the caller's own keys, newest first, the revoked ones too."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def destroy(self, request: Request, pk: UUID) -> Response:
@@ -255,4 +256,5 @@ class AuditViewSet(_InWorkspace):
 
     queryset = AuditEntry.objects.all()
     serializer_class = AuditSerializer
+    ordering_fields: ClassVar[list[str]] = ["at"]
     acts: ClassVar[dict[str, Act]] = {"list": Act.ADMINISTER}

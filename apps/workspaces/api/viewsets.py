@@ -11,8 +11,8 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
+from apps.core.api.viewsets import KnownQueriesOnly
 from apps.core.errors import Conflict, Forbidden, NotFound, PlatformError
 from apps.core.permissions import Act
 from apps.workspaces.access import Access
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _NONE: frozenset[str] = frozenset()
 
 
-class ScopedViewSet(GenericViewSet[Any]):
+class ScopedViewSet(KnownQueriesOnly):
     """Serve one kind of object to members of its workspace.
 
     A subclass sets `queryset` (its model has `workspace_path` and a `ScopedQuerySet` manager) and `acts`, which names
@@ -50,7 +50,7 @@ class ScopedViewSet(GenericViewSet[Any]):
         return replace(cast("Access", self.request.auth), passed=set())
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the caller, then look whether this is a retry that has its answer already."""
+        """Check the caller and the query, then look whether this is a retry that has its answer already."""
         super().initial(request, *args, **kwargs)
         self.attempt = idempotency.attempt_of(request)
         if self.attempt is not None:
