@@ -3,6 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, StoredPredictor
 from apps.algorithms.schema import TableSchema, Task
 from apps.algorithms.targets import Target, check_target
-from apps.core.errors import InvalidInput
+from apps.core.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from apps.algorithms.tables import TrainingTable
@@ -43,6 +44,7 @@ class BaseMLService(ABC):
     fast_parameters: ClassVar[Mapping[str, Any]] = {}
     reference: ClassVar[str] = ""
     predictors: ClassVar[tuple[type[StoredPredictor], ...]] = ()  # the light forms that it writes
+    library: ClassVar[str] = ""  # the module whose version decides whether its native files can be read again
 
     def __init__(self, *, task: Task, parameters: Mapping[str, Any] | None = None, seed: int = 0, threads: int = 1) -> None:
         if task not in self.tasks:
@@ -134,6 +136,7 @@ class BaseMLService(ABC):
         self._check_fitted()
         _check_empty(folder)
         facts = {"slug": self.slug, "task": self.task, "parameters": self.parameters, "seed": self.seed}
+        facts["library_version"] = self._library_version()
         (folder / FACTS).write_text(json.dumps({**facts, **self._save(folder)}))
 
     def predictor(self, folder: Path) -> None:
@@ -144,14 +147,37 @@ class BaseMLService(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Rebuild a fitted service from `save`'s files, whose checksums the caller has verified."""
+        """Rebuild a fitted service from `save`'s files, whose checksums the caller has verified.
+
+        Another version of the library is a warning of the service; another major one is refused before it reads a file.
+        """
         facts = json.loads((folder / FACTS).read_text())
         if facts.get("slug", cls.slug) != cls.slug:
             raise InvalidInput(f"The files are those of {facts['slug']}, not of {cls.slug}.")
         service = cls(task=Task(facts["task"]), parameters=facts["parameters"], seed=facts["seed"])
+        service.warnings = cls._warnings_of_library(facts.get("library_version"))
         service._load(folder, facts)
         service._is_fitted = True
         return service
+
+    @classmethod
+    def _library_version(cls) -> str | None:
+        return str(import_module(cls.library).__version__) if cls.library else None
+
+    @classmethod
+    def _warnings_of_library(cls, wrote: str | None) -> tuple[str, ...]:
+        here = cls._library_version()
+        if wrote is None or here is None or wrote == here:  # None: nothing was noted
+            return ()
+        if wrote.partition(".")[0] != here.partition(".")[0]:
+            raise Unavailable(
+                f"The files were written with {cls.library} {wrote}; here is {here}. "
+                "Install that version to read them, or train again: the light predictor still answers."
+            )
+        return (
+            f"The files were written with {cls.library} {wrote}; here is {here}. "
+            "Compare some answers before you rely on them.",
+        )
 
     def _check_fitted(self) -> None:
         if not self._is_fitted:

@@ -162,6 +162,14 @@ SENTENCES = (
     gettext_noop("The folder %(name)s holds files already."),
     gettext_noop("The files are those of %(name)s, not of %(other)s."),
     gettext_noop("%(name)s was asked before it was fitted or loaded."),
+    gettext_noop(
+        "The files were written with %(library)s %(version)s; here is %(present)s. "
+        "Install that version to read them, or train again: the light predictor still answers."
+    ),
+    gettext_noop(
+        "The files were written with %(library)s %(version)s; here is %(present)s. "
+        "Compare some answers before you rely on them."
+    ),
     # files
     gettext_noop("The disk is full. Free some space and try again; nothing was changed."),
     gettext_noop("The disk is full (%(size)s bytes were needed). Free some space and try again; nothing was changed."),

@@ -25,6 +25,7 @@ class IsolationForestService(TreeService):
     summary: ClassVar[str] = "Finds unusual rows without labels; you say what share may alert."
     tasks: ClassVar[tuple[Task, ...]] = (Task.ANOMALY,)
     needs_target: ClassVar[bool] = False
+    library: ClassVar[str] = "sklearn"
     reference: ClassVar[str] = "Liu, F. T., Ting, K. M., Zhou, Z.-H. (2008). Isolation Forest. ICDM, 413-422."
     fast_parameters = {"n_estimators": 50}
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (

@@ -25,6 +25,7 @@ class RandomForestService(TreeService):
     title: ClassVar[str] = "Random forest"
     summary: ClassVar[str] = "A robust first choice for tables: hardly any tuning, honest with few rows."
     tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFICATION, Task.REGRESSION)
+    library: ClassVar[str] = "sklearn"
     reference: ClassVar[str] = "Breiman, L. (2001). Random Forests. Machine Learning 45, 5-32."
     fast_parameters = {"n_estimators": 30, "max_depth": 8}
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (

@@ -22,6 +22,7 @@ class XGBoostService(TreeService):
     title: ClassVar[str] = "XGBoost"
     summary: ClassVar[str] = "Usually the most accurate on tables; finds its own number of trees."
     tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFICATION, Task.REGRESSION)
+    library: ClassVar[str] = "xgboost"
     reference: ClassVar[str] = "Chen, T., Guestrin, C. (2016). XGBoost: A Scalable Tree Boosting System. KDD."
     fast_parameters = {"n_estimators": 40, "max_depth": 3, "learning_rate": 0.2}
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
