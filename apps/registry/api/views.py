@@ -268,7 +268,7 @@ class VersionViewSet(ScopedViewSet):
         card = whole_file(version, CARD).read_bytes()
         return HttpResponse(card, content_type="text/markdown; charset=utf-8")
 
-    @extend_schema(responses=FileSerializer(many=True))
+    @extend_schema(responses=FileSerializer(many=True), filters=False)
     def artifacts(self, request: Request, model_id: UUID, number: int) -> Response:
         """List the version's files with their checksums."""
         version = self.get_object()
