@@ -44,7 +44,6 @@ def is_away(store: Path) -> bool:
 
 def adopt(store: Path) -> None:
     """Mark a store as this database's, whoever had it before."""
-    store.mkdir(parents=True, exist_ok=True)
     write_atomically(store / MARK, f"{_own_id()}\n".encode())
 
 
