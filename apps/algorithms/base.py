@@ -109,7 +109,7 @@ class BaseMLService(ABC):
             raise InvalidInput(
                 f"{missing}, so the model cannot be measured. Choose another way to keep rows apart, or upload more rows."
             )
-        return self._evaluate(known)
+        return self._evaluate(known).finite()
 
     def baseline(self, table: "TrainingTable") -> Baseline:
         """Score the trivial answer, learned from the training rows, on the same rows as `evaluate`."""
@@ -119,7 +119,10 @@ class BaseMLService(ABC):
     def importance(self, table: "TrainingTable") -> Importance:
         """Say how much each source column matters, most important first."""
         self._check_fitted()
-        return self._importance(table)
+        told = self._importance(table)
+        if lost := len(told.features) - len(told.finite().features):
+            self.warnings = (*self.warnings, f"The importance of {lost} columns is not a number; they are not ranked.")
+        return told.finite()
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
@@ -174,10 +177,11 @@ class BaseMLService(ABC):
                 f"The files were written with {cls.library} {wrote}; here is {here}. "
                 "Install that version to read them, or train again: the light predictor still answers."
             )
-        return (
+        text = (
             f"The files were written with {cls.library} {wrote}; here is {here}. "
-            "Compare some answers before you rely on them.",
+            "Compare some answers before you rely on them."
         )
+        return (text,)
 
     def _check_fitted(self) -> None:
         if not self._is_fitted:

@@ -1,7 +1,8 @@
 """What services and predictors answer: frozen values, no framework types."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -18,6 +19,15 @@ class Progress(Protocol):
         """Report `fraction` (0..1, never falling) of the fit; `metrics` at `step` draw the live curve."""
 
 
+def is_finite(told: Any) -> bool:
+    """Say whether plain JSON holds neither NaN nor infinity."""
+    if isinstance(told, Mapping):
+        return all(map(is_finite, told.values()))
+    if isinstance(told, list | tuple):
+        return all(map(is_finite, told))
+    return not isinstance(told, float) or math.isfinite(told)
+
+
 class Cancelled(Exception):
     """Raised by a `Progress` callable when the user asked to stop."""
 
@@ -29,6 +39,10 @@ class Importance:
     method: str
     features: tuple[tuple[str, float, float], ...]
     rows: int = 0
+
+    def finite(self) -> "Importance":
+        """Return it without the columns whose importance is not a number."""
+        return replace(self, features=tuple(feature for feature in self.features if is_finite(feature[1:])))
 
     def as_json(self) -> dict[str, Any]:
         """Return the API's shape."""
@@ -48,6 +62,14 @@ class Evaluation:
     greater_is_better: bool
     curves: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def finite(self) -> "Evaluation":
+        """Return it without the metrics and curves that hold what is not a number; each is named in a warning."""
+        metrics = {name: value for name, value in self.metrics.items() if is_finite(value)}
+        curves = {name: curve for name, curve in self.curves.items() if is_finite(curve)}
+        lost = [name for name in (*self.metrics, *self.curves) if name not in metrics and name not in curves]
+        warnings = [f"The measure {name} is not a number and is left out." for name in lost]
+        return replace(self, metrics=metrics, curves=curves, warnings=(*self.warnings, *warnings))
 
 
 @dataclass(frozen=True, slots=True)

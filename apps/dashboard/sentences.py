@@ -17,6 +17,8 @@ SENTENCES = (
     gettext_noop("There is no algorithm %(slug)s."),
     gettext_noop("Choose one of: %(choices)s."),
     gettext_noop("The column %(column)s is left out: %(why)s."),
+    gettext_noop("The measure %(name)s is not a number and is left out."),
+    gettext_noop("The importance of %(count)s columns is not a number; they are not ranked."),
     gettext_noop("it holds no value"),
     gettext_noop("it always holds the same value"),
     gettext_noop("nearly every row has a text of its own, as an identifier has"),

@@ -168,7 +168,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         parameters=campaign.parameters,
         seed=campaign.seed,
         schema=service.schema,
-        metrics={name: value for name, value in evaluation.metrics.items() if math.isfinite(value)},
+        metrics=dict(evaluation.metrics),
         main_metric=evaluation.main,
         greater_is_better=evaluation.greater_is_better,
         baseline=baseline,

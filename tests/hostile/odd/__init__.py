@@ -1,0 +1,1 @@
+"""Algorithms whose numbers are not numbers."""
