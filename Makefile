@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: run test fast check format lint types imports migrations schema messages docs lock fuzz bench
+.PHONY: run test fast check format lint types imports migrations schema messages docs lock postgres chaos audit fuzz bench
 
 run:         ## start the platform
 	python3 quickstart.py
@@ -33,6 +33,12 @@ lock:        ## resolve the dependencies again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/worker.in -o requirements/worker.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/dev.in -c requirements/worker.lock -o requirements/dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate requirements/bench.in -c requirements/dev.lock -o requirements/bench.lock
+postgres:    ## everything, on a private PostgreSQL
+	$(PYTHON) -m tests.postgres
+chaos:       ## kill every part, again and again, while people work; then audit
+	$(PYTHON) -m tests.chaos --seed 1 --kills 200 --campaigns 500
+audit:       ## known faults of the locked packages (asks pypi.org)
+	$(BIN)/uv tool run pip-audit@2.10.1 --no-deps --disable-pip --requirement requirements/worker.lock
 fuzz:        ## 20,000 made-up requests at the API as it is described
 	$(PYTHON) -m tests.fuzz --requests 20000 --seed 1
 bench:       ## measure beside the peers
