@@ -36,7 +36,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OF_ANYBODY = 64 * 1024
 _ID = r"[0-9a-f-]{36}"
-UPLOADS = re.compile(rf"/api/v1/datasets/(?:{_ID}/versions/)?|/datasets/(?:upload|{_ID}/upload)/")
+UPLOADS = re.compile(rf"/api/v1/datasets(?:/{_ID}/versions)?/?|/datasets/(?:upload|{_ID}/upload)/")
 _SCHEMES = ("bearer", "token")
 _COPIES = 3  # the body, the file in it, and the file in its place, for a moment all at once
 _LINGER_SECONDS = 5.0

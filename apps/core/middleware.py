@@ -1,4 +1,4 @@
-"""What every page gets: a content security policy without inline code, times in the readers' zone, a way up."""
+"""What every page gets: a content security policy without inline code, times in the readers' zone, a way up; a lost slash."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, is_valid_path, resolve
 from django.utils import timezone
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-_MACHINES = ("/api/v1/", "/v2/")
+_API = "/api/v1/"
+_MACHINES = (_API, "/v2/")
 
 
 class PageMiddleware:
@@ -39,6 +40,21 @@ class PageMiddleware:
                 response = redirect(page_above(request.path))
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class ClosingSlashMiddleware:
+    """Take an address of the API without its closing slash for the one with it: a redirect would lose the body of a POST."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        path = request.path_info
+        closed = f"{path}/"
+        if closed.startswith(_API) and not path.endswith("/") and not is_valid_path(path) and is_valid_path(closed):
+            request.path_info, request.path = closed, f"{request.path}/"
+        return self.get_response(request)
 
 
 def page_above(path: str) -> str:

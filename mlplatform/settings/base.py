@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "apps.core.middleware.ClosingSlashMiddleware",  # before the next, which redirects
     "django.middleware.common.CommonMiddleware",
     "apps.dashboard.middleware.FormMiddleware",  # before the CSRF check, which is the first to read a form
     "django.middleware.csrf.CsrfViewMiddleware",
