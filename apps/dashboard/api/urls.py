@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from apps.dashboard.api.views import DashboardViewSet
+from apps.dashboard.api.views import DashboardViewSet, IndexViewSet
 
-urlpatterns = [path("models/dashboard/", DashboardViewSet.as_view({"get": "retrieve"}), name="model-dashboard")]
+urlpatterns = [
+    path("", IndexViewSet.as_view({"get": "retrieve"}), name="index"),
+    path("models/dashboard/", DashboardViewSet.as_view({"get": "retrieve"}), name="model-dashboard"),
+]

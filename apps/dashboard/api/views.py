@@ -1,8 +1,9 @@
-"""The dashboard's figures over HTTP."""
+"""The dashboard's figures over HTTP, and where the API begins."""
 
 from typing import ClassVar
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -20,6 +21,34 @@ _SUMMARY = inline_serializer("DashboardSummary", {name: serializers.IntegerField
 _BODY = inline_serializer(
     "Dashboard", {"summary": _SUMMARY, "models_by_type": serializers.DictField(child=serializers.IntegerField())}
 )
+
+
+_INDEX = {
+    "me": "me",
+    "workspaces": "workspace-list",
+    "datasets": "dataset-list",
+    "algorithms": "algorithm-list",
+    "models": "model-list",
+    "dashboard": "model-dashboard",
+    "campaigns": "campaign-list",
+    "batch_predictions": "batch-list",
+    "schema": "schema",
+    "docs": "docs",
+}
+_ADDRESSES = inline_serializer("Index", {name: serializers.URLField() for name in _INDEX})
+
+
+class IndexViewSet(ScopedViewSet):
+    """Where the API begins."""
+
+    queryset = RegisteredModel.objects.all()
+    acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ}
+    callers_own: ClassVar[frozenset[str]] = frozenset({"retrieve"})
+
+    @extend_schema(responses=_ADDRESSES)
+    def retrieve(self, request: Request) -> Response:
+        """Return the addresses of the collections and of their description."""
+        return Response({name: request.build_absolute_uri(reverse(route)) for name, route in _INDEX.items()})
 
 
 class DashboardViewSet(ScopedViewSet):
