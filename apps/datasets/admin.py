@@ -13,6 +13,7 @@ class DatasetAdmin(ReadOnlyAdmin):
     list_display = ["name", "workspace", "kind", "created_by", "created_at", "archived_at"]
     list_filter = ["kind", "workspace"]
     search_fields = ["name"]
+    list_select_related = ["workspace", "created_by"]
 
 
 @admin.register(DatasetVersion)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from apps.core.permissions import Role
-from tests.access.routes import Route
+from tests.access.routes import ROUTES, Route
 from tests.access.world import ROWS, Things, as_file, without_target
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -151,6 +151,7 @@ def _upload(things: Things) -> Form:
 
 
 _API = {
+    "index": Rule({"GET": MINE}),
     "auth-token": Rule({"POST": Door(422, reach=Reach.ANYBODY), "OPTIONS": OPEN}),
     "me": Rule({"GET": MINE}),
     "my-key-list": Rule({"GET": MINE}),
@@ -257,8 +258,34 @@ _PAGES = {
 }  # fmt: skip
 RULES = {**_API, **{f"dashboard:{name}": rule for name, rule in _PAGES.items()}}
 OPEN_IN_ADMIN = {"admin:login", "admin:logout"}
+RULED = [route for route in ROUTES if route.name in RULES]  # a test says that these are all
 
 
 def rule_of(route: Route) -> Rule:
-    """Return the rule of a route; a route without one is an error."""
     return RULES[route.name]
+
+
+def sent_to(route: Route, method: str, things: Any) -> dict[str, Any] | None:
+    """Return a good body for a door, about these things."""
+    door = rule_of(route).door(method)
+    return door.sends(things) if door and door.sends else None
+
+
+def address_of(route: Route, things: Any) -> str:
+    """Return where a route stands for these things."""
+    return route.address(rule_of(route).named(things))
+
+
+def doors(*, of_api: bool = False, writing: bool = False) -> list[tuple[Route, str]]:
+    """Return every door that is not open to all: those of the API alone, or those that write alone."""
+    return [
+        (route, method)
+        for route in RULED
+        for method, door in rule_of(route).doors.items()
+        if door.reach is not Reach.ANYBODY and (route.is_api or not of_api) and (method not in SAFE or not writing)
+    ]
+
+
+def reads() -> list[Route]:
+    """Return every route that can be read by those who may."""
+    return [route for route, method in doors() if method == "GET"]

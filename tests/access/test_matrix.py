@@ -11,24 +11,26 @@ from tests.access.rules import (
     CALLERS,
     METHODS,
     OPEN_IN_ADMIN,
+    RULED,
     RULES,
     SAFE,
     UNKNOWN,
     Reach,
     Rule,
+    address_of,
     ghost,
     ids_of,
     rule_of,
+    sent_to,
 )
 from tests.access.world import MARK, World
 
-OURS = [route for route in ROUTES if not route.is_admin]
 OF_ADMIN = [route for route in ROUTES if route.is_admin]
 
 
 def test_ids_in_addresses_cannot_be_counted_through():
     counted = {
-        (route.name, name) for route in OURS for name, converter in route.converters.items() if converter.regex == "[0-9]+"
+        (route.name, name) for route in RULED for name, converter in route.converters.items() if converter.regex == "[0-9]+"
     }
 
     within_what_a_member_names = {(name, "number") for name, _ in counted}
@@ -37,8 +39,8 @@ def test_ids_in_addresses_cannot_be_counted_through():
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route():
-    assert {route.name for route in OURS} == RULES.keys()
-    assert len(OURS) > 85
+    assert {route.name for route in ROUTES if not route.is_admin} == RULES.keys()
+    assert len(RULES) > 85
 
 
 def expected(route: Route, rule: Rule, method: str, caller: str) -> int:
@@ -65,9 +67,8 @@ def faults(route: Route, method: str, caller: str, ask: Asking, world: World) ->
     door = rule.door(method)
 
     def asked(things: Any) -> tuple[Asked, str]:
-        sends = door.sends(things) if door and door.sends else None
-        address = route.address(rule.named(things))
-        return ask(caller, method, address, sends, by_key=not route.is_page), address
+        address = address_of(route, things)
+        return ask(caller, method, address, sent_to(route, method, things), by_key=not route.is_page), address
 
     (answer, address), wanted, found = asked(world.acme), expected(route, rule, method, caller), []
     if answer.status != wanted:
@@ -99,17 +100,17 @@ def unguarded(answer: Asked) -> list[str]:
     return [*missing, *(name for name in answer.headers if name.startswith("Access-Control-"))]
 
 
-@pytest.mark.parametrize("route", OURS, ids=str)
+@pytest.mark.parametrize("route", RULED, ids=str)
 def test_each_caller_gets_what_the_rule_says(route, ask, world):
     wrong = [fault for method in METHODS for caller in CALLERS for fault in faults(route, method, caller, ask, world)]
 
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("route", [route for route in OURS if route.is_page], ids=str)
+@pytest.mark.parametrize("route", [route for route in RULED if route.is_page], ids=str)
 def test_whoever_has_no_session_is_led_to_the_sign_in_and_back(route, ask, world):
     rule = rule_of(route)
-    address = route.address(rule.named(world.acme))
+    address = address_of(route, world.acme)
     for method in ("GET", "POST"):
         door = rule.door(method)
         if door is None or door.reach is not Reach.ANYBODY:

@@ -13,8 +13,7 @@ from apps.workspaces.actions import issue_key
 from apps.workspaces.models import Membership
 from apps.workspaces.recent_keys import recent_keys
 from tests.access.asking import Asked
-from tests.access.routes import ROUTES
-from tests.access.rules import RULES, Form, Reach, ghost, ids_of
+from tests.access.rules import Form, Reach, address_of, doors, ghost, ids_of, rule_of, sent_to
 from tests.access.world import Things
 
 
@@ -155,13 +154,7 @@ def test_a_filter_finds_nothing_of_another_workspace(route, query, ask, world):
         assert seen[0].json.get("results", []) == seen[1].json.get("results", []) == []
 
 
-API_DOORS = [
-    (route, method)
-    for route in ROUTES
-    if route.is_api
-    for method, door in RULES[route.name].doors.items()
-    if door.reach is Reach.OBJECT
-]
+API_DOORS = [(route, method) for route, method in doors(of_api=True) if rule_of(route).doors[method].reach is Reach.OBJECT]
 
 
 @pytest.fixture(scope="module")
@@ -175,27 +168,21 @@ def keys_of_acme(_world) -> dict[str, str]:
 
 @pytest.mark.parametrize(("route", "method"), API_DOORS, ids=str)
 def test_a_key_of_one_workspace_is_a_stranger_in_another(route, method, ask, world, member_of_both, keys_of_acme):
-    rule = RULES[route.name]
-    door, key = rule.doors[method], {"Authorization": f"Bearer {keys_of_acme['admin']}"}
-    sends = door.sends(world.rival) if door.sends else None
+    key, sends = {"Authorization": f"Bearer {keys_of_acme['admin']}"}, sent_to(route, method, world.rival)
 
-    answer = ask("anonymous", method, route.address(rule.named(world.rival)), sends, by_key=True, **key)
+    answer = ask("anonymous", method, address_of(route, world.rival), sends, by_key=True, **key)
 
-    assert (answer.status, answer.writes) == (door.stranger, [])
+    assert (answer.status, answer.writes) == (404, [])
     assert b"rival" not in answer.body
 
 
 @pytest.mark.parametrize("scope", Scope.values)
 @pytest.mark.parametrize(("route", "method"), API_DOORS, ids=str)
 def test_a_key_reaches_no_further_than_its_scope(route, method, scope, ask, world, keys_of_acme):
-    rule, cls = RULES[route.name], route.view.cls
-    door, key = rule.doors[method], {"Authorization": f"Bearer {keys_of_acme[scope]}"}
-    is_covered = cls.acts[route.view.actions[method.lower()]] in ACTS_OF_SCOPE[scope]
+    key, sends = {"Authorization": f"Bearer {keys_of_acme[scope]}"}, sent_to(route, method, world.acme)
+    is_covered = route.view.cls.acts[route.view.actions[method.lower()]] in ACTS_OF_SCOPE[scope]
 
-    answer = ask(
-        "anonymous", method, route.address(rule.named(world.acme)), door.sends(world.acme) if door.sends else None,
-        by_key=True, **key,
-    )  # fmt: skip
+    answer = ask("anonymous", method, address_of(route, world.acme), sends, by_key=True, **key)
 
     assert answer.status != 401
     assert (answer.status == 403) != is_covered
