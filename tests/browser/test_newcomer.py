@@ -36,7 +36,7 @@ def test_from_a_file_to_an_answer_with_reasons(visit, platform, file):
     page.fill("input[name=name]", "Clients")
     page.get_by_role("button", name="Upload").click()
     page.wait_for_selector("text=What the columns hold")
-    assert page.get_by_text("clients été.csv").is_visible()
+    assert page.get_by_text("clients été.csv").first.is_visible()
     shoot(page, "journey-1-dataset")
 
     start_training(page, name="Late again", dataset="Clients", algorithm="random_forest", n_estimators="2000")
@@ -156,7 +156,11 @@ def upload(page, platform, content: bytes, *, name: str) -> None:
     token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
     answer = page.request.post(
         "/datasets/upload/",
-        multipart={"name": name, "file": {"name": "invoices.csv", "mimeType": "text/csv", "buffer": content}},
+        multipart={
+            "workspace": platform.facts["workspace"],
+            "name": name,
+            "file": {"name": "invoices.csv", "mimeType": "text/csv", "buffer": content},
+        },
         headers={"X-CSRFToken": token, "Referer": platform.url},
     )
     assert answer.ok, answer.text()

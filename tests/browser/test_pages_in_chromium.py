@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import does_not_scroll_sideways, shoot
+from tests.browser.conftest import does_not_scroll_sideways, shoot, tables_cut_off
 
 PAGES = {
     "home": "/",
@@ -13,8 +13,13 @@ PAGES = {
     "new-model": "/models/new/",
     "campaigns": "/campaigns/",
     "settings": "/settings/",
+    "members": "/settings/members/",
+    "archived": "/models/?archived",
     "nowhere": "/nowhere/",
 }
+OF_A_MODEL = {
+    "train": "train/", "edit": "edit/", "batches": "batches/", "compare": "compare/", "version": "versions/2/", "card": "versions/2/card/",
+}  # fmt: skip
 LOOKS = [("en", "light", 1280), ("fr", "dark", 1280), ("fr", "light", 390), ("en", "dark", 390)]
 
 
@@ -32,8 +37,9 @@ def test_every_page_fits_and_is_quiet(visit, platform, language, scheme, width):
         "campaign": first_link(page, "/campaigns/", "Late payers"),
         "dataset": first_link(page, "/datasets/", "Factures clients"),
     }
+    of_model = {name: f"{objects['model']}{part}" for name, part in OF_A_MODEL.items()}
     cut_off = []
-    for name, address in {**PAGES, **objects}.items():
+    for name, address in {**PAGES, **objects, **of_model}.items():
         answer = page.goto(address)
         assert answer.status == (404 if name == "nowhere" else 200)
         assert page.locator("html").get_attribute("lang") == language
@@ -42,6 +48,7 @@ def test_every_page_fits_and_is_quiet(visit, platform, language, scheme, width):
         shoot(page, f"{name}-{language}-{scheme}-{width}")
         if not does_not_scroll_sideways(page):
             cut_off.append(name)
+        cut_off += [f"{name}: {heading}" for heading in tables_cut_off(page)]
     page.complaints[:] = [text for text in page.complaints if "404" not in text]
     assert cut_off == []
 

@@ -141,6 +141,29 @@ def test_the_style_knows_both_lights():
     assert "http" not in style
 
 
+STATES = {"pending", "training", "completed", "failed", "ready", "checking", "refused", "success", "error", "warning"}
+
+
+def test_every_rule_of_the_style_is_for_something_on_a_page():
+    style = re.sub(r"/\*.*?\*/", "", (ROOT / "static" / "dashboard" / "app.css").read_text(), flags=re.DOTALL)
+    places = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("static/dashboard/*.js"), *ROOT.glob("*.py")]
+    words = set(re.findall(r"[\w-]+", " ".join(place.read_text() for place in places)))
+
+    named = set(re.findall(r"\.([a-z][\w-]*)", style)) - STATES
+    ours = {name for name in named if not name.startswith("u-") and name != "uplot"}
+
+    assert len(ours) > 50
+    assert {name.partition("-")[0] if name.startswith("series-") else name for name in ours} - words == set()
+
+
+def test_no_width_is_asked_for_within_another():
+    style = (ROOT / "static" / "dashboard" / "app.css").read_text()
+
+    for place in re.finditer("@media", style):
+        before = style[: place.start()]
+        assert before.count("{") == before.count("}"), style[place.start() : place.start() + 60]
+
+
 READ_ON = [
     ("ink", "ground"), ("ink", "surface"), ("ink", "raised"), ("soft", "ground"), ("soft", "surface"), ("soft", "raised"), ("accent", "ground"),
     ("accent", "surface"), ("accent-ink", "accent"), ("accent", "accent-soft"), ("ink", "accent-soft"), ("good", "good-soft"),
