@@ -64,11 +64,9 @@ def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     found = {"406", "503"}
     places = {parameter["in"] for parameter in operation.get("parameters", [])}
     if any(operation.get("security", [])):
-        found |= {"400", "401", "403"}
+        found |= {"400", "401", "403", "422"}
     if "path" in places or any(parameter["name"] == "page" for parameter in operation.get("parameters", [])):
         found.add("404")
-    if "query" in places:
-        found.add("422")
     if method != "get":
         found |= {"409", "422"}
     if method == "get" and "{" in path:
