@@ -23,6 +23,16 @@ class StrictOrdering(OrderingFilter):
                 )
         return list(fields)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Describe the fields that the view lists; nothing where it lists none."""
+        names = getattr(view, "ordering_fields", [])
+        if not names:
+            return []
+        term = f"-?({'|'.join(names)})"
+        words = f"By which fields, with commas between them: {', '.join(names)}. A - before a field turns it round."
+        schema = {"type": "string", "pattern": f"^{term}(,{term})*$"}
+        return [{"name": self.ordering_param, "in": "query", "required": False, "description": words, "schema": schema}]
+
     def get_default_valid_fields(self, queryset: Any, view: Any, context: Any = None) -> list[tuple[str, str]]:
         """Allow nothing unless the view names it."""
         return []

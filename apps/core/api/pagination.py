@@ -16,10 +16,17 @@ class PageNumberPagination(pagination.PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+    page_query_description = "Which page, from 1."
+    page_size_query_description = "How many rows a page has; more than 200 give 200."
 
     def get_page_size(self, request: Request) -> int:
         """Return how many rows a page has."""
         return min(whole_number(request, "page_size", least=1) or self.page_size, self.max_page_size)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Describe both as numbers from 1."""
+        described = super().get_schema_operation_parameters(view)
+        return [{**parameter, "schema": {"type": "integer", "minimum": 1}} for parameter in described]
 
     def get_page_number(self, request: Request, paginator: Any) -> int:
         """Return which page is meant; the last one has a name of its own."""
