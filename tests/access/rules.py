@@ -261,6 +261,10 @@ OPEN_IN_ADMIN = {"admin:login", "admin:logout"}
 RULED = [route for route in ROUTES if route.name in RULES]  # a test says that these are all
 
 
+def called(name: str) -> Route:
+    return next(route for route in RULED if route.name == name)
+
+
 def rule_of(route: Route) -> Rule:
     return RULES[route.name]
 

@@ -1,13 +1,10 @@
 """The description of the API names the refusals that its routes give."""
 
-import json
-from pathlib import Path
-
 import pytest
 
+from tests.access.described import SCHEMA
 from tests.factories import make_model
 
-SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "openapi.json").read_text())
 OPERATIONS = {
     f"{method.upper()} {path}": operation
     for path, operations in SCHEMA["paths"].items()

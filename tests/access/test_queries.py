@@ -1,9 +1,6 @@
 """Query strings made up to find more, to break something, or to cost something."""
 
-import json
 import pickle
-import re
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +11,7 @@ from kombu.serialization import loads
 
 from apps.workspaces.models import AuditEntry
 from mlplatform.celery import app
+from tests.access.described import PARAMETERS, shape
 from tests.access.routes import Route
 from tests.access.rules import address_of, doors, reads, rule_of
 
@@ -43,24 +41,11 @@ DIGGING = [
 ]  # fmt: skip
 
 
-def shape(path: str) -> str:
-    """Return an address without the names of what stands in it: the resolver and the description name them apart."""
-    return re.sub(r"<[^>]*>|{[^}]*}", "{}", path)
-
-
-SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "openapi.json").read_text())
-TAKEN = {
-    shape(path): [given["name"] for given in operations["get"].get("parameters", []) if given["in"] == "query"]
-    for path, operations in SCHEMA["paths"].items()
-    if "get" in operations
-}
-
-
 def queries_for(route: Route) -> list[str]:
     """Return odd values of each parameter that a route takes (all at once on a page, which takes any), and digging ones."""
     if route.is_page:
         return ["&".join(DIGGING), *("&".join(f"{name}={value}" for name in OF_PAGES) for value in ODD)]
-    return [*DIGGING, *(f"{name}={value}" for name in TAKEN[shape(route.pattern)] for value in ODD)]
+    return [*DIGGING, *(f"{name}={value}" for name in PARAMETERS[shape(route.pattern)] for value in ODD)]
 
 
 @pytest.mark.parametrize("route", reads(), ids=str)
