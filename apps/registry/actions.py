@@ -41,7 +41,7 @@ def create_model(*, workspace: Workspace, actor: Actor, **fields: Any) -> Regist
     """Register what is to be predicted; parameters are completed with the algorithm's defaults."""
     model = RegisteredModel(workspace=workspace, created_by_id=actor.user_id, **fields)
     _check(model)
-    model.save(force_insert=True)
+    model.save()
     details = {"name": model.name, "algorithm": model.algorithm}
     record_audit(actor=actor, workspace_id=workspace.pk, verb="model.create", target=model, details=details)
     return model

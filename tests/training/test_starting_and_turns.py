@@ -16,6 +16,7 @@ from apps.training.staging import staging_folder
 from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.models import AuditEntry
 from tests.factories import make_campaign, make_dataset_version, make_model, make_user, make_workspace
+from tests.training.test_lifecycle import in_threads
 
 Status = TrainingCampaign.Status
 pytestmark = pytest.mark.django_db
@@ -77,6 +78,26 @@ def test_only_those_that_wait_in_the_workspace_fill_it(settings):
         start(model)
 
     assert refused.value.retry_after == 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_starts_at_the_same_moment_no_more_are_taken_than_there_are_places(settings):
+    settings.TRAINING_MAX_QUEUED = 2
+    model = make_model(make_workspace())
+    version = make_dataset_version(model.workspace)
+
+    answers = in_threads(*[lambda: _taken(model, version)] * 6)
+
+    assert sorted(answers) == [False] * 4 + [True] * 2
+    assert TrainingCampaign.objects.count() == 2
+
+
+def _taken(model: Any, version: Any) -> bool:
+    try:
+        start(model, version)
+    except Throttled:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("pointer", ["/target", "/group_column", "/time_column"])
@@ -249,10 +270,11 @@ def test_the_workspace_whose_last_start_is_longest_ago_is_next():
 
 
 def test_of_workspaces_that_never_ran_the_oldest_campaign_is_next():
-    first = queued()
-    queued()
+    queue = [queued() for _ in range(5)]
 
-    assert actions.next_pending() == first.pk
+    for campaign in queue:
+        assert actions.next_pending() == campaign.pk
+        lifecycle.request_cancel(campaign.pk)
 
 
 def test_what_runs_or_has_ended_has_no_turn():

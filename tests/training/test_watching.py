@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from apps.core import clock
 from apps.core.processes import identity
@@ -106,9 +106,9 @@ def test_a_death_is_counted_and_told_and_the_campaign_waits_again(end, words, ca
     assert words in last_message(campaign)
 
 
-def test_a_signal_without_a_name_is_told_by_its_number():
-    assert "signal 40, unknown" in supervision.death_words(-40)
-    assert "exit code 1," in supervision.death_words(1)
+@pytest.mark.parametrize(("code", "words"), [(-40, "signal 40, unknown"), (-1, "signal 1, SIGHUP"), (1, "exit code 1,")])
+def test_a_death_is_told_by_number_and_by_name_where_it_has_one(code, words):
+    assert words in supervision.death_words(code)
 
 
 def test_the_memory_limit_fails_the_campaign_at_once(campaign, monkeypatch, settings):
@@ -226,6 +226,23 @@ def test_a_training_whose_lease_was_taken_is_ended_and_left_to_the_other(campaig
     run(campaign)
 
     assert (campaign.status, campaign.token, campaign.attempt) == ("training", other, 1)
+
+
+@pytest.mark.parametrize("end", ["signal.SIG_DFL", "lambda *_: sys.exit(0)"])
+def test_a_training_whose_lease_ran_out_while_the_database_was_away_is_left_to_the_reaper(
+    end, campaign, monkeypatch, settings
+):
+    settings.TRAINING_LEASE_SECONDS = 0.3
+    become(monkeypatch, f"{READ_THE_JOB} signal.signal(signal.SIGTERM, {end}); time.sleep(60)")
+    monkeypatch.setattr(lifecycle, "renew", gone)
+
+    run(campaign)
+
+    assert (campaign.status, campaign.attempt, campaign.deaths) == ("training", 1, 0)
+
+
+def gone(*_given: Any) -> bool:
+    raise OperationalError("gone")
 
 
 def test_a_campaign_that_was_deleted_meanwhile_ends_its_child(campaign, monkeypatch):
@@ -349,9 +366,6 @@ def test_the_time_of_a_training_is_over_when_it_is_over(watch, settings):
 
 
 def test_a_database_that_is_away_ends_a_training_only_when_its_lease_is_over(watch, monkeypatch, settings):
-    def gone(*_given: Any) -> bool:
-        raise OperationalError("gone")
-
     settings.TRAINING_LEASE_SECONDS = 30
     monkeypatch.setattr(lifecycle, "renew", gone)
 
@@ -362,6 +376,31 @@ def test_a_lease_that_another_run_took_is_lost(watch):
     TrainingCampaign.objects.update(token=uuid.uuid4())
 
     assert watch.reason_to_end(5.1) == "lost"
+
+
+def break_the_connection(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Leave a connection as a database that was restarted leaves it; return it."""
+    monkeypatch.setattr(connection, "errors_occurred", True)
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+    return connection.connection
+
+
+def test_a_connection_that_broke_during_a_training_is_given_up(watch, monkeypatch):
+    broken = break_the_connection(monkeypatch)
+    monkeypatch.setattr(lifecycle, "renew", gone)
+
+    assert watch.reason_to_end(6.0) is None
+
+    assert connection.connection is not broken
+
+
+def test_a_connection_that_broke_before_a_training_is_given_up(campaign, monkeypatch):
+    lifecycle.request_cancel(campaign.pk)
+    broken = break_the_connection(monkeypatch)
+
+    assert supervision.run(campaign.pk) is False
+
+    assert connection.connection is not broken
 
 
 # children that wait

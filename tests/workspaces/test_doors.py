@@ -35,7 +35,7 @@ class Door(ScopedViewSet):
     queryset = RegisteredModel.objects.all()
     acts = {
         "retrieve": Act.READ, "own": Act.READ, "both": Act.TRAIN, "status": Act.TRAIN, "fails": Act.TRAIN,
-        "secret_one": Act.TRAIN, "streams": Act.TRAIN, "quick": Act.PREDICT,
+        "secret_one": Act.TRAIN, "streams": Act.TRAIN, "quick": Act.PREDICT, "looks": Act.READ,
     }  # fmt: skip
     callers_own = frozenset({"own"})
     repeatable = frozenset({"quick"})
@@ -76,6 +76,10 @@ class Door(ScopedViewSet):
         self.access.require(Act.PREDICT, Workspace.objects.get(name="Acme").pk)
         self.done.append("quick")
         return Response({"done": len(self.done)})
+
+    def looks(self, request):
+        self.access.require(Act.READ, self.get_queryset().get().workspace_id)
+        return Response({})
 
 
 @pytest.fixture(autouse=True)
