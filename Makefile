@@ -42,8 +42,7 @@ audit:       ## known faults of the locked packages (asks pypi.org)
 fuzz:        ## 20,000 made-up requests at the API as it is described
 	$(PYTHON) -m tests.fuzz --requests 20000 --seed 1
 mutants:     ## put faults into a copy of the core: the tests must notice them
-	$(PYTHON) -m tests.mutants --seed 1
-	$(PYTHON) -m tests.mutants --seed 2
+	$(PYTHON) -m tests.mutants --seed 1 2
 # No line of jobs, artefacts and permissions goes untested.
 WHOLE := apps/*/lifecycle.py,apps/*/supervision.py,apps/training/tasks.py,apps/core/artifacts.py,apps/registry/files.py,apps/core/permissions.py,apps/workspaces/access.py,apps/workspaces/api/authentication.py,apps/workspaces/api/permissions.py,apps/workspaces/api/viewsets.py
 coverage:    ## run everything, measured: 95 % of all lines, every line of some files

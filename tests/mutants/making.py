@@ -115,7 +115,8 @@ def faults_of(node: ast.AST) -> Iterator[tuple[_Part, str]]:
     elif isinstance(node, ast.expr):
         yield from ((node, f"({ast.unparse(after)})") for after in _faults_of_expression(node))
     if isinstance(node, ast.BoolOp):
-        yield from ((value, str(isinstance(node.op, ast.And))) for value in node.values)
+        operands = [value for value in node.values if not isinstance(value, ast.Constant)]
+        yield from ((operand, str(isinstance(node.op, ast.And))) for operand in operands)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TAKES_FIELDS:
         yield from ((field, "**{}") for field in node.keywords if field.arg)
     yield from ((condition, f"(not {ast.unparse(condition)})") for condition in _plain_conditions_of(node))
