@@ -95,15 +95,15 @@ class Asking:
         self._schema = schemathesis.openapi.from_path(description)
         operations = [found.ok() for found in self._schema.get_all_operations()]
         self.operations = [operation for operation in operations if only in operation.label]
+        assert self.operations, f"no operation's name holds {only!r}"
         self._edges = {operation.label: self._edges_of(operation) for operation in self.operations}
         self.url, self.known, self.findings, self.sent = url, known, Findings(), 0
+        self._session = requests.Session()
 
     def _edges_of(self, operation: Any) -> Iterator[Case]:
         """Give each bound of each parameter and field, a little beside it, and methods that are not described."""
         config = self._schema.config.generation_for(operation=operation)
-        return self._schema.iter_coverage_cases(
-            operation, generation_modes=list(GenerationMode), generation_config=config
-        )  # fmt: skip
+        return self._schema.iter_coverage_cases(operation, generation_modes=list(GenerationMode), generation_config=config)
 
     def ask(self, *, requests: int, seed: int) -> None:
         """Send so many, a few to each operation in turn."""
@@ -145,20 +145,27 @@ class Asking:
         label = case.operation.label
         key = self.known.world.keys.get(caller) if self.known is not None else None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        how = f"{caller}: {case.as_curl_command(headers)[:1500]}"
+        sent = {"base_url": self.url, "headers": headers, "session": self._session}
         try:
-            answer: Response = case.call(base_url=self.url, headers=headers, timeout=_SECONDS, allow_redirects=False)
+            answer: Response = case.call(**sent, timeout=_SECONDS, allow_redirects=False)
         except requests.RequestException as error:
-            self.findings.add(f"{label}: no answer", f"{how} -> {error!r}")
+            self.findings.add(f"{label}: no answer", f"{_how(case, caller)} -> {error!r}")
             return
         self.findings.answered[label, answer.status_code] += 1
-        if answer.status_code >= 500 and label != MAY_BE_DOWN:
-            self.findings.add(f"{label}: {answer.status_code}", f"{how} -> {answer.text[:300]}")
+        for fault in self._faults(case, caller, answer):
+            self.findings.add(f"{label}: {answer.status_code}{fault}", f"{_how(case, caller)} -> {answer.text[:300]}")
+
+    @staticmethod
+    def _faults(case: Case, caller: str, answer: Response) -> Iterator[str]:
+        if answer.status_code >= 500 and case.operation.label != MAY_BE_DOWN:
+            yield ""
         if caller == "anonymous" and answer.status_code < 400 and any(case.operation.definition.raw.get("security", [])):
-            self.findings.add(f"{label}: {answer.status_code} for nobody", how)
+            yield " for nobody"
         try:
-            case.validate_response(answer, checks=_CHECKS, headers=headers)
+            case.validate_response(answer, checks=_CHECKS)
         except FailureGroup as group:
-            for failure in group.exceptions:
-                fault = " ".join(str(failure).split())[:300]
-                self.findings.add(f"{label}: {answer.status_code}: {fault}", how)
+            yield from (f": {' '.join(str(failure).split())[:300]}" for failure in group.exceptions)
+
+
+def _how(case: Case, caller: str) -> str:
+    return f"{caller}: {case.as_curl_command()[:1500]}"

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_thousand_made_up_requests_find_no_fault():
     command = [sys.executable, "-m", "tests.fuzz", "--requests", "2000", "--seed", "1"]
 
