@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, QuerySet, Sum, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Sum, When
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -16,8 +16,8 @@ from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER, t
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_ready_version, latest_version
 from apps.predictions.models import BatchPrediction, PredictionLog
-from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import NO_BETTER, champion_of, models_of, reasons_to_retrain
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.registry.selectors import NO_BETTER, champion_of, reasons_to_retrain
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of
 
@@ -141,27 +141,40 @@ def model_rows(models: Iterable[RegisteredModel]) -> list[dict[str, Any]]:
 
 def summary_of(workspace_ids: list[UUID]) -> dict[str, Any]:
     """Return the dashboard's figures, as API.md names them."""
-    models = list(models_of(workspace_ids))
     running = TrainingCampaign.objects.in_workspaces(workspace_ids).filter(status__in=_RUNNING, model__archived_at=None)
     training = running.values("model_id").distinct().count()
-    kinds = RegisteredModel.objects.in_workspaces(workspace_ids).filter(archived_at=None)
-    ready = [model for model in models if champion_of(model)]
+    live = RegisteredModel.objects.in_workspaces(workspace_ids).filter(archived_at=None)
+    kinds = dict(live.order_by("algorithm").values_list("algorithm").annotate(Count("pk")))
+    ready = Alias.objects.filter(model__in=live, name=Alias.Name.CHAMPION, until=None)
     return {
         "summary": {
-            "total_models": len(models),
-            "active_models": len(models),
-            "ready_models": len(ready),
+            "total_models": sum(kinds.values()),
+            "active_models": sum(kinds.values()),
+            "ready_models": ready.count(),
             "training_models": training,
-            "needs_retraining": sum(bool(reasons_to_retrain(model)) for model in ready),
+            "needs_retraining": _to_be_retrained(ready),
         },
-        "models_by_type": dict(kinds.order_by("algorithm").values_list("algorithm").annotate(Count("pk"))),
+        "models_by_type": kinds,
     }
+
+
+def _to_be_retrained(champions: QuerySet[Alias]) -> int:
+    """Count those with `reasons_to_retrain`, without reading what their versions hold: there may be thousands."""
+    newer = DatasetVersion.objects.filter(
+        dataset=OuterRef("version__dataset_version__dataset"),
+        status=DatasetVersion.Status.READY,
+        number__gt=OuterRef("version__dataset_version__number"),
+    )
+    seen = Case(When(Exists(newer) | Q(version__evaluation__beats_baseline=False), then=True), default=False)
+    facts = champions.values_list(seen, "version__created_at", "model__retrain_every_days")
+    now = clock.now()
+    return sum(has_reason or bool(days and now - made > timedelta(days=days)) for has_reason, made, days in facts)
 
 
 def campaign_rows(workspace_ids: list[UUID]) -> QuerySet[TrainingCampaign]:
     """Return the campaigns of these workspaces, newest first, with no more than a list shows of them."""
     found = campaigns_of(workspace_ids).select_related(None).select_related("model", "version")
-    return found.only("status", "progress", "created_at", "model__name", "version__number")
+    return found.only("status", "progress", "created_at", "model__name", "model__archived_at", "version__number")
 
 
 def batch_rows(model: RegisteredModel) -> QuerySet[BatchPrediction]:

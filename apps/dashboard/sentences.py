@@ -32,6 +32,7 @@ SENTENCES = (
     gettext_noop("No such parameter; there are: %(names)s."),
     gettext_noop("%(column)s: %(value)s was never seen in training"),
     gettext_noop("Row %(row)s: %(column)s takes %(wanted)s or null, not %(value)s."),
+    gettext_noop("%(column)s takes %(wanted)s or null, not %(value)s."),
     gettext_noop("a number"),
     gettext_noop("a text"),
     gettext_noop("true or false"),
@@ -327,6 +328,7 @@ SENTENCES = (
     gettext_noop("Only an upload that was refused can be removed. Archive the data set instead."),
     gettext_noop("The model is archived already."),
     gettext_noop("The column %(column)s holds %(what)s; the model learned from %(wanted)s."),
+    gettext_noop("The model's workspace has no data set of this id."),
     gettext_noop("texts"),
     # the demo's models
     gettext_noop("Which invoices will be paid more than 30 days late? Demo data, made by the platform."),

@@ -1,9 +1,10 @@
 """A workspace as people have it: invoices uploaded and read, models that were really trained on them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -79,6 +80,15 @@ def checked(version: DatasetVersion) -> DatasetVersion:
     check(version.pk, token)
     version.refresh_from_db()
     return version
+
+
+def copies(row: Any, numbers: Iterable[int], **fields: Callable[[], Any]) -> None:
+    """Write a row again under other numbers, with these fields made anew."""
+    same = {field.attname: getattr(row, field.attname) for field in row._meta.fields}
+    fresh = [
+        {**same, "id": uuid4(), "number": number, **{name: make() for name, make in fields.items()}} for number in numbers
+    ]
+    type(row).objects.bulk_create(type(row)(**values) for values in fresh)
 
 
 def train(model: RegisteredModel, version: DatasetVersion, **fields: Any) -> TrainingCampaign:

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.registry.actions import archive_model
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.models import AuditEntry
 from tests.dashboard.conftest import as_file, checked, upload
@@ -130,3 +131,11 @@ def test_archived_things_are_said_in_french(cast, late_payers, browser):
 
     assert "Archivé" in Page(client.get(url("model", late_payers.pk))).one("h1").text
     assert "Archiver le jeu de données" in Page(client.get(url("dataset", Dataset.objects.get(name="Autres").pk))).text
+
+
+def test_a_campaign_of_an_archived_model_is_listed_as_such(cast, late_payers, browser):
+    archive_model(model=late_payers, actor=SYSTEM)
+
+    row = next(row for row in Page(browser(cast.viewer).get(url("campaigns"))).all("tr") if "Late payers" in row.text)
+
+    assert "Archived" in row.text

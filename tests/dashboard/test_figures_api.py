@@ -1,8 +1,15 @@
 """GET /api/v1/models/dashboard/."""
 
+from datetime import timedelta
+from uuid import uuid4
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.registry.actions import archive_model
+from apps.registry.models import Alias, ModelVersion
+from apps.registry.selectors import champion_of, models_of, reasons_to_retrain
 from apps.workspaces.access import Actor
 from tests.dashboard.conftest import train
 from tests.factories import make_campaign, make_model
@@ -72,9 +79,6 @@ def test_strangers_and_the_anonymous(cast, api):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_models(cast, train_model, api, django_assert_max_num_queries):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     train_model(name="first")
     client = api(cast.viewer)
     with CaptureQueriesContext(connection) as few:
@@ -86,3 +90,43 @@ def test_the_number_of_queries_does_not_grow_with_the_models(cast, train_model, 
 
     with django_assert_max_num_queries(len(few)):
         assert client.get(URL).json()["summary"]["total_models"] == 14
+
+
+def test_those_to_be_retrained_are_those_with_a_reason(cast, late_payers, invoices_of_acme, api):
+    """One counts in the database, the other looks at each model."""
+    first = champion_of(late_payers)
+    judged = first.evaluation
+    cases = [
+        (days, age, evaluation)
+        for days in (None, 0, 2)
+        for age in (1, 3)
+        for evaluation in (judged, {**judged, "beats_baseline": False}, {**judged, "beats_baseline": None}, {})
+    ]
+    for number, (days, age, evaluation) in enumerate(cases):
+        model = make_model(cast.acme, retrain_every_days=days)
+        made = first.created_at - timedelta(days=age)
+        values = {field.attname: getattr(first, field.attname) for field in first._meta.fields}
+        fresh = {
+            "id": uuid4(),
+            "model_id": model.pk,
+            "campaign_id": uuid4(),
+            "folder": str(number),
+            "evaluation": evaluation,
+        }
+        version = ModelVersion.objects.create(**{**values, **fresh})
+        ModelVersion.objects.filter(pk=version.pk).update(created_at=made)
+        Alias.objects.create(model=model, version=version, name="champion", since=made)
+
+    counted = api(cast.viewer).get(URL).json()["summary"]["needs_retraining"]
+
+    looked_at = [bool(reasons_to_retrain(model)) for model in models_of([cast.acme.pk])]
+    assert len(looked_at) == len(cases) + 1
+    assert counted == sum(looked_at) == 9
+
+
+def test_the_figures_read_no_version_whole(late_payers, api, cast):
+    client = api(cast.viewer)
+    with CaptureQueriesContext(connection) as asked:
+        client.get(URL)
+
+    assert not [query["sql"] for query in asked.captured_queries if '"importance"' in query["sql"]]

@@ -102,6 +102,14 @@ def test_the_switch_leads_to_the_dashboard_from_everywhere(cast, browser):
     assert page.one("form", method="get").get("action") == HOME
 
 
+@pytest.mark.parametrize("name", ["datasets", "models", "new_model", "campaigns", "settings", "members"])
+def test_who_is_in_no_workspace_is_told_what_to_do(cast, browser, name):
+    answer = browser(cast.nobody).get(reverse(f"dashboard:{name}"), follow=True)
+
+    assert answer.redirect_chain == [(HOME, 302)]
+    assert "Ask an owner to add you" in Page(answer).text
+
+
 @pytest.mark.parametrize("wanted", ["not-an-id", "", "00000000-0000-4000-8000-000000000000", "a" * 5000])
 def test_a_workspace_that_is_not_the_caller_s_changes_nothing(cast, browser, wanted):
     answer = browser(cast.viewer).get(HOME, {"workspace": wanted})

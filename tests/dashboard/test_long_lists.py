@@ -1,7 +1,5 @@
 """Lists that grow with the years: shown in pages, nothing out of reach, and nothing read that a list does not show."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,6 +10,7 @@ from django.utils import timezone
 
 from apps.predictions.models import BatchPrediction
 from apps.registry.selectors import champion_of
+from tests.dashboard.conftest import copies
 from tests.dashboard.reading import Page
 from tests.factories import make_campaign, make_dataset_version, make_model
 
@@ -56,15 +55,6 @@ def test_what_is_archived_comes_in_pages_too(cast, browser, name):
 
     assert [len(answer.context["archived"]) for answer in (first, second)] == [25, 5]
     assert "?archived=2" in Page(first).links
-
-
-def copies(row: Any, numbers: Iterable[int], **fields: Callable[[], Any]) -> None:
-    """Write a row again under other numbers, with these fields made anew."""
-    same = {field.attname: getattr(row, field.attname) for field in row._meta.fields}
-    fresh = [
-        {**same, "id": uuid4(), "number": number, **{name: make() for name, make in fields.items()}} for number in numbers
-    ]
-    type(row).objects.bulk_create(type(row)(**values) for values in fresh)
 
 
 def test_every_version_of_a_data_set_can_be_reached(cast, browser):

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -97,6 +97,16 @@ def page(view: Callable[..., HttpResponseBase]) -> Page:
         return signed_in(request, **named)
 
     return enter
+
+
+def workspace_page(view: Callable[..., HttpResponseBase]) -> Page:
+    """Make a page about the workspace in view; who is in none is led to the page that says so."""
+
+    @wraps(view)
+    def enter(visit: Visit, **named: Any) -> HttpResponseBase:
+        return redirect("dashboard:home") if visit.workspace is None else view(visit, **named)
+
+    return page(enter)
 
 
 def place_of(request: HttpRequest) -> str:

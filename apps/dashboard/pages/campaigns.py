@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
-from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import page_of
 from apps.dashboard.selectors import campaign_rows, named_parameters, scores_of
 from apps.dashboard.words import CURVES, MEASURES, METRICS, STAGES, STATUSES
@@ -22,7 +22,7 @@ from apps.training.models import TrainingCampaign, TrainingEvent
 from apps.training.selectors import campaign_as_json, campaigns_of, last_seq
 
 
-@page
+@workspace_page
 def campaign_list(visit: Visit) -> HttpResponseBase:
     """Show the campaigns of the workspace, newest first."""
     return visit.render("campaigns.html", campaigns=page_of(visit, campaign_rows(visit.workspace_ids)))

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
-from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import checked, page_of, turn_to_the_form_s_workspace
 from apps.dashboard.selectors import dataset_rows
 from apps.datasets.actions import register_upload
@@ -28,7 +28,7 @@ _COLUMNS_A_PAGE = 100
 _MODELS = 25
 
 
-@page
+@workspace_page
 def dataset_list(visit: Visit) -> HttpResponseBase:
     """Show the data sets of the workspace, and the upload."""
     return _show_list(visit)

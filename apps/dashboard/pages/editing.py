@@ -5,13 +5,13 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponseBase, QueryDict
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from apps.core.errors import Conflict, PlatformError
 from apps.core.permissions import Act
-from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import PageForm, checked
 from apps.dashboard.pages.model_form import LABELS, ModelForm, as_it_stands
 from apps.dashboard.pages.models import find_model
@@ -28,13 +28,12 @@ from apps.training.selectors import campaigns_of
 from apps.workspaces.access import Actor
 
 
-@page
+@workspace_page
 def new_model(visit: Visit) -> HttpResponseBase:
     """Ask what is to be predicted; make the model and start its first training, or neither."""
     given = visit.request.POST if visit.request.method == "POST" else visit.request.GET
     _turn_to_dataset(visit, given.get("dataset", ""))
-    if visit.workspace is None:
-        raise Http404
+    assert visit.workspace is not None
     visit.require(Act.TRAIN, visit.workspace.pk)
     datasets = _trainable(visit.workspace.pk, given.get("dataset", ""))
     form = ModelForm(workspace_id=visit.workspace.pk, given=given, datasets=datasets)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from apps.core import clock
 from apps.core.errors import PlatformError
 from apps.core.permissions import Scope
-from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import PageForm, checked, page_of, turn_to_the_form_s_workspace
 from apps.workspaces.actions import issue_key, revoke_key
 from apps.workspaces.api.serializers import KeySerializer
@@ -70,11 +70,10 @@ class KeyForm(PageForm):
         return clear
 
 
-@page
+@workspace_page
 def settings_page(visit: Visit) -> HttpResponseBase:
     """Show members and keys; make a key, once for each form that was shown."""
-    if visit.workspace is None:
-        raise Http404
+    assert visit.workspace is not None
     form, clear = KeyForm(visit.request.POST), ""
     if visit.request.method == "POST":
         turn_to_the_form_s_workspace(visit)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from apps.core.errors import InvalidInput, PlatformError, Problem
 from apps.core.permissions import Act, Role
-from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import PageForm, checked, page_of, turn_to_the_form_s_workspace
 from apps.workspaces.actions import add_member, change_role, remove_member
 from apps.workspaces.api.serializers import MemberSerializer, RoleSerializer
@@ -25,7 +25,7 @@ REACH = {
 }
 
 
-@page
+@workspace_page
 def member_list(visit: Visit) -> HttpResponseBase:
     """Show the members of the workspace."""
     return _show(visit)
@@ -49,8 +49,7 @@ class MemberForm(PageForm):
 
 
 def _show(visit: Visit, status: int = 200, form: MemberForm | None = None) -> HttpResponseBase:
-    if visit.workspace is None:
-        raise Http404
+    assert visit.workspace is not None
     members = Membership.objects.filter(workspace=visit.workspace).select_related("user").order_by("user__username")
     form = form or MemberForm(QueryDict())
     shown = page_of(visit, members)

@@ -1,6 +1,7 @@
 """Models: the list, and the page of one."""
 
 import math
+import re
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from apps.algorithms.schema import ColumnKind
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.figures import day, iso_of
-from apps.dashboard.pages.access import Visit, page
+from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of
 from apps.dashboard.pages.forms import checked, page_of
 from apps.dashboard.selectors import archived_models, campaign_rows, is_weak, model_rows, remarks_on, scores_of
@@ -28,6 +29,7 @@ from apps.registry.selectors import champion_before, champion_of, models_of
 from apps.training.models import TrainingCampaign
 
 _RECENT = 8
+_OF_A_ROW = re.compile(r"^Row \d+: ")  # the form has one row: its columns are enough
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER}
 _DATES = {ColumnKind.DATE, ColumnKind.DATETIME}
 _INPUTS = {
@@ -38,7 +40,7 @@ _INPUTS = {
 }
 
 
-@page
+@workspace_page
 def model_list(visit: Visit) -> HttpResponseBase:
     """Show the models of the workspace."""
     archived = None
@@ -162,7 +164,8 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         done = predictions.predict_with(loaded, model_id=model.pk, rows=[row], actor=visit.access.actor)
         explanations, _answers = predictions.explain_with(loaded, [row])
     except PlatformError as error:
-        return visit.render("_answer.html", fault=error.detail, problems=error.problems)
+        faults = [problem.detail for problem in error.problems] or [error.detail]
+        return visit.render("_answer.html", faults=[_OF_A_ROW.sub("", fault) for fault in faults])
     explained = explanations[0]
     parts = sorted(explained.contributions.items(), key=lambda item: -abs(item[1]))[:10]
     return visit.render(
