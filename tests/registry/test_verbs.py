@@ -4,7 +4,6 @@ import json
 import uuid
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from django.db import transaction
@@ -18,8 +17,9 @@ from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import version_folder
 from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.models import AuditEntry
-from tests.factories import make_dataset_version, make_model, make_user, make_workspace
+from tests.factories import make_model, make_user, make_workspace
 from tests.registry.filing import facts_of, file_version, prepare, staged
+from tests.trail import entry_of
 
 pytestmark = pytest.mark.django_db
 GIVEN = {"name": "Late payers", "algorithm": "random_forest", "task": "classification", "target": "label"}
@@ -28,16 +28,6 @@ GIVEN = {"name": "Late payers", "algorithm": "random_forest", "task": "classific
 @pytest.fixture
 def actor() -> Actor:
     return Actor(make_user().pk, "abcd")
-
-
-def entry_of(verb: str, target: Any, actor: Actor) -> AuditEntry:
-    """Return the one entry of a verb, once it is sure that it says who did it, to what and where."""
-    entry = AuditEntry.objects.get(verb=verb)
-    model = getattr(target, "model", target)
-    assert (entry.user_id, entry.api_key_prefix) == (actor.user_id, actor.api_key_prefix)
-    assert (entry.target_type, entry.target_id) == (type(target).__name__, str(target.pk))
-    assert entry.workspace_id == model.workspace_id
-    return entry
 
 
 # models
@@ -342,13 +332,6 @@ def test_a_version_is_signed_anew_once_and_no_other_with_it(store, settings, act
     assert (version.signature, other.signature) == (sign(check_files(version)), old)
     assert actions.resign_version(version=version, actor=actor) is False
     assert entry_of("version.resign", version, actor)
-
-
-def test_a_version_made_for_other_data_of_the_same_model_is_filed(store):
-    model = make_model(make_workspace())
-    data = make_dataset_version(model.workspace, name="other data")
-
-    assert file_version(model, store, dataset_version=data).dataset_version == data
 
 
 def test_a_span_begins_when_it_is_made(store):

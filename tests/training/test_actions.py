@@ -186,18 +186,6 @@ def test_a_dead_owner_on_this_machine_is_seen_at_once_even_if_its_number_is_take
     assert alive.status == "pending"
 
 
-def test_a_lease_renewed_while_the_reaper_looked_is_left_alone(sent, monkeypatch):
-    campaign = training(lease_until=clock.now() - timedelta(seconds=1), owner=identity())
-    seen = TrainingCampaign.objects.get(pk=campaign.pk)
-    assert seen.token is not None
-    assert lifecycle.renew(campaign.pk, seen.token)
-
-    assert not lifecycle.give_back(campaign.pk, seen.token, reason="late", is_death=True, seen=seen)
-
-    campaign.refresh_from_db()
-    assert campaign.status == "training"
-
-
 @pytest.mark.parametrize(("queued", "expected"), [(None, 0), (0, 3), (2, 1), (3, 0), (900, 0)])
 def test_the_dispatcher_never_has_more_messages_waiting_than_campaigns(sent, monkeypatch, queued, expected):
     model = make_model(make_workspace())

@@ -16,6 +16,7 @@ from apps.training.staging import staging_folder
 from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.models import AuditEntry
 from tests.factories import make_campaign, make_dataset_version, make_model, make_user, make_workspace
+from tests.trail import entry_of
 from tests.training.test_lifecycle import in_threads
 
 Status = TrainingCampaign.Status
@@ -51,17 +52,16 @@ def refusal(model: Any, **fields: Any) -> InvalidInput:
 
 
 def test_a_start_says_who_asked_for_what_on_which_data():
-    user, model = make_user(), make_model(make_workspace())
+    actor, model = Actor(make_user().pk, "abcd"), make_model(make_workspace())
     version, before = make_dataset_version(model.workspace), clock.now()
 
-    campaign = start(model, version, actor=Actor(user.pk, "abcd"))
+    campaign = start(model, version, actor=actor)
 
-    assert (campaign.model, campaign.dataset_version, campaign.created_by) == (model, version, user)
+    assert (campaign.model, campaign.dataset_version, campaign.created_by_id) == (model, version, actor.user_id)
     assert (campaign.stage, campaign.seed, campaign.name) == ("queued", 0, "")
     assert before <= campaign.sent_at <= clock.now()
-    entry = AuditEntry.objects.get(verb="campaign.start")
-    assert (entry.workspace_id, entry.user_id, entry.api_key_prefix) == (model.workspace_id, user.pk, "abcd")
-    assert entry.details == {"model": str(model.pk), "dataset_version": str(version.pk)}
+    details = {"model": str(model.pk), "dataset_version": str(version.pk)}
+    assert entry_of("campaign.start", campaign, actor).details == details
 
 
 def test_only_those_that_wait_in_the_workspace_fill_it(settings):
@@ -173,13 +173,12 @@ def test_a_lonely_row_of_a_class_matters_only_where_classes_are_shared_out(field
 
 
 def test_a_cancel_is_in_the_trail_with_who_asked():
-    user, campaign = make_user(), start(make_model(make_workspace()))
+    actor, campaign = Actor(make_user().pk), start(make_model(make_workspace()))
 
-    cancelled = actions.cancel_campaign(campaign=campaign, actor=Actor(user.pk))
+    cancelled = actions.cancel_campaign(campaign=campaign, actor=actor)
 
     assert (cancelled.pk, cancelled.status) == (campaign.pk, "cancelled")
-    entry = AuditEntry.objects.get(verb="campaign.cancel")
-    assert (entry.workspace_id, entry.target_id, entry.user_id) == (campaign.model.workspace_id, str(campaign.pk), user.pk)
+    assert entry_of("campaign.cancel", campaign, actor)
 
 
 def test_a_cancel_too_late_says_how_the_campaign_ended_by_now():

@@ -28,6 +28,7 @@ from apps.workspaces.recent_keys import recent_keys
 from apps.workspaces.throttling import KEPT_FOR as FAILURES_KEPT_FOR
 from apps.workspaces.throttling import KNOWN_FOR as ADDRESSES_KEPT_FOR
 from tests.factories import make_member, make_user, make_workspace
+from tests.trail import entry_of
 
 pytestmark = pytest.mark.django_db
 
@@ -40,15 +41,6 @@ def actor() -> Actor:
 
 def of(user: Any, workspace: Workspace) -> Membership:
     return Membership.objects.get(user=user, workspace=workspace)
-
-
-def entry_of(verb: str, target: Any, actor: Actor) -> AuditEntry:
-    """Return the one entry of a verb, once it is sure that it says who did it, to what and where."""
-    entry = AuditEntry.objects.get(verb=verb)
-    assert (entry.user_id, entry.api_key_prefix) == (actor.user_id, actor.api_key_prefix)
-    assert (entry.target_type, entry.target_id) == (type(target).__name__, str(target.pk))
-    assert entry.workspace_id == (target.pk if isinstance(target, Workspace) else target.workspace_id)
-    return entry
 
 
 # workspaces
