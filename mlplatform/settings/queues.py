@@ -18,6 +18,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": _env.int("BROKER_VISIBILITY_SECONDS", default=24 * 3600),
     "socket_timeout": 15,
     "socket_connect_timeout": 5,
+    # Who sends a message waits no longer for a broker that is down: the dispatchers send it later.
+    "max_retries": 1,
+    "interval_start": 0.2,
 }
 
 TRAINING_QUEUE = "ml_training"

@@ -37,7 +37,7 @@ POINTS: dict[str, tuple[str, str, str, int]] = {
     "before the commit": ("apps.training.lifecycle", "complete", "after", 1),
     "after the commit": ("apps.training.engine", "_file_and_complete", "after", 1),
 }
-_NOWHERE = "redis://127.0.0.1:1/0"  # no broker: a message is refused at once
+NOWHERE = "redis://127.0.0.1:1/0"  # no broker: a message is refused at once
 
 
 def die() -> None:
@@ -207,7 +207,7 @@ def _resident() -> int:
 def main() -> None:
     """Wait for jobs."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.test")
-    os.environ["REDIS_URL"] = _NOWHERE
+    os.environ["REDIS_URL"] = NOWHERE
     import django
     from django.conf import settings
     from django.urls import get_resolver

@@ -296,7 +296,8 @@ def _separator(sample: str) -> str:
 
 def clean_names(names: list[str], reading: Reading) -> list[str]:
     """Return names that are short, distinct and not blank; each change is a warning of `reading`."""
-    clean: list[str] = []
+    clean: dict[str, None] = {}
+    taken, copies = set(names), Counter[str]()
     for number, given in enumerate(names, start=1):
         name = " ".join("".join(c for c in given if c.isspace() or unicodedata.category(c) != "Cc").split())
         held_control_characters = name != " ".join(given.split())
@@ -309,13 +310,13 @@ def clean_names(names: list[str], reading: Reading) -> list[str]:
             name = name[:LONGEST_HEADER]
             _renamed(reading, name, "long_name", f"The name of column {number} is cut to {LONGEST_HEADER} characters.")
         if name in clean:
-            copy = 2
-            while f"{name}_{copy}" in clean or f"{name}_{copy}" in names:
-                copy += 1
-            _renamed(reading, f"{name}_{copy}", "duplicate_name", f"A second column {name!r} is called {name}_{copy!s}.")
-            name = f"{name}_{copy}"
-        clean.append(name)
-    return clean
+            copies[name] = max(2, copies[name])
+            while (copy := f"{name}_{copies[name]}") in clean or copy in taken:
+                copies[name] += 1
+            _renamed(reading, copy, "duplicate_name", f"A second column {name!r} is called {copy}.")
+            name = copy
+        clean[name] = None
+    return list(clean)
 
 
 def _renamed(reading: Reading, column: str | None, code: str, detail: str) -> None:
