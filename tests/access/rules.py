@@ -141,8 +141,12 @@ def _trained_on(things: Things) -> dict[str, Any]:
     return {"dataset": str(things.version.dataset_id)}
 
 
+def _train(things: Things) -> dict[str, Any]:
+    return {**_trained_on(things), "name": "New"}
+
+
 def _new_model(things: Things) -> dict[str, Any]:
-    asked = {"name": "New", "algorithm": "random_forest", "task": "classification", "target": "late"}
+    asked = {"name": "New", "description": "", "algorithm": "random_forest", "task": "classification", "target": "late"}
     return {"workspace": str(things.workspace.pk), **asked}
 
 
@@ -173,7 +177,7 @@ _API = {
     "dataset-preview": Rule({"GET": READ}, _dataset),
     "dataset-download": Rule({"GET": READ}, _dataset),
     "model-dashboard": Rule({"GET": MINE}),
-    "model-train": Rule({"POST": needs(TRAINER, 202, _trained_on)}, _model),
+    "model-train": Rule({"POST": needs(TRAINER, 202, _train)}, _model),
     "campaign-list": Rule({"GET": MINE}),
     "campaign-detail": Rule({"GET": READ}, _campaign),
     "campaign-cancel": Rule({"POST": needs(TRAINER, 200)}, _campaign),
@@ -190,13 +194,13 @@ _API = {
     "model-detail": Rule(
         {"GET": READ, "PATCH": needs(TRAINER, 200, {"description": "New"}), "DELETE": needs(OWNER, 204)}, _model
     ),
-    "model-rollback": Rule({"POST": needs(APPROVER, 409)}, _model),  # there is no champion before
+    "model-rollback": Rule({"POST": needs(APPROVER, 409, {"reason": "New"})}, _model),  # there is no champion before
     "model-champion": Rule({"GET": READ}, _model),
     "model-performance": Rule({"GET": READ}, _model),
     "model-importance": Rule({"GET": READ}, _model),
     "version-list": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk}),
     "version-detail": Rule({"GET": READ}, _version),
-    "version-promote": Rule({"POST": needs(APPROVER, 200)}, _version),
+    "version-promote": Rule({"POST": needs(APPROVER, 200, {"reason": "New"})}, _version),
     "version-card": Rule({"GET": READ}, _version),
     "version-artifacts": Rule({"GET": READ}, _version),
     "version-artifact": Rule({"GET": READ}, lambda things: {**_version(things), "path": "card.md"}),
@@ -231,12 +235,12 @@ _PAGES = {
         }
     ),
     "model": Rule(READ_PAGE, _model),
-    "edit_model": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, Form(name="New"))}, _model),
+    "edit_model": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, Form(name="New", description=""))}, _model),
     "archive_model": Rule({"POST": needs(OWNER, 302)}, _model),
     "try_model": Rule({"POST": READ}, _model),
     "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),
-    "rollback": Rule({"POST": needs(APPROVER, 302)}, _model),
-    "promote": Rule({"POST": needs(APPROVER, 302)}, lambda things: {"pk": things.model.pk, "number": 2}),
+    "rollback": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, _model),
+    "promote": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, lambda things: {"pk": things.model.pk, "number": 2}),
     "batches": Rule({"GET": READ, "POST": needs(VIEWER, 302, lambda things: Form(dataset=str(things.version.pk)))}, _model),
     "batch_list": Rule(READ_PAGE, _model),
     "compare": Rule(READ_PAGE, _model),
