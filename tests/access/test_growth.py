@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from apps.core import clock
 from apps.datasets.models import Dataset, DatasetVersion
-from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.models import PredictionLog
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.training.models import TrainingCampaign, TrainingEvent
 from apps.workspaces.models import AuditEntry, IdempotencyRecord, Membership
@@ -38,7 +38,7 @@ def copies(row: Any, count: int, **changes: Any) -> list[Any]:
 
 def grow(world: World, count: int) -> None:
     """Add so many of everything to acme, each row with what belongs to it."""
-    things, now = world.acme, clock.now()
+    things = world.acme
     text = lambda _number: uuid4().hex  # noqa: E731
     users = User.objects.bulk_create(User(username=uuid4().hex) for _ in range(count))
     Membership.objects.bulk_create(Membership(workspace=things.workspace, user=user) for user in users)
@@ -59,10 +59,9 @@ def grow(world: World, count: int) -> None:
     last = DatasetVersion.objects.filter(dataset=things.version.dataset).count()
     copies(things.version, count, number=lambda n: last + n + 1, created_by_id=lambda n: users[n].pk)
     grow_models(things, count, users, versions)
-    BatchPrediction.objects.filter(pk=things.batch.pk).update(created_at=now)
     copies(things.batch, count, created_by_id=lambda n: users[n].pk, dataset_version_id=lambda n: versions[n].pk)
     log = PredictionLog.objects.filter(model=things.model)[0]
-    copies(log, count, user_id=lambda n: users[n].pk, at=now)
+    copies(log, count, user_id=lambda n: users[n].pk)
 
 
 def grow_models(things: Things, count: int, users: list[User], versions: list[Any]) -> None:
@@ -70,27 +69,20 @@ def grow_models(things: Things, count: int, users: list[User], versions: list[An
     live = ModelVersion.objects.get(model=things.model, number=1)
     models = copies(RegisteredModel.objects.get(pk=things.model.pk), count, name=text)
     filed = copies(live, count, model_id=lambda n: models[n].pk, number=1, campaign_id=lambda _: uuid4(), folder=text)
+    last = ModelVersion.objects.filter(model=things.model).count()
     own = copies(
-        live, count, number=lambda n: 100 + ModelVersion.objects.filter(model=things.model).count() + n,
-        campaign_id=lambda _: uuid4(), folder=text, dataset_version_id=lambda n: versions[n].pk,
+        live, count, number=lambda n: last + n + 1, campaign_id=lambda _: uuid4(), folder=text,
+        dataset_version_id=lambda n: versions[n].pk,
     )  # fmt: skip
     span = Alias.objects.get(model=things.model, name="champion", until=None)
     copies(span, count, model_id=lambda n: models[n].pk, version_id=lambda n: filed[n].pk, set_by_id=lambda n: users[n].pk)
     copies(span, count, version_id=lambda n: own[n].pk, until=clock.now())
     done = TrainingCampaign.objects.get(pk=live.campaign_id)
-    copies(
-        done,
-        count,
-        model_id=lambda n: models[n].pk,
-        dataset_version_id=lambda n: versions[n].pk,
-        version_id=lambda n: filed[n].pk,
-    )
-    copies(done, count, dataset_version_id=lambda n: versions[n].pk, version_id=lambda n: own[n].pk, name=text)
-    last = TrainingEvent.objects.filter(campaign=things.campaign).count()
-    copies(
-        TrainingEvent.objects.filter(campaign=things.campaign)[0], count,
-        campaign_id=things.campaign.pk, seq=lambda n: last + n + 1, kind="status",
-    )  # fmt: skip
+    done.dataset_version_id = versions[0].pk
+    copies(done, count, model_id=lambda n: models[n].pk, version_id=lambda n: filed[n].pk)
+    copies(done, count, version_id=lambda n: own[n].pk, name=text)
+    said = list(TrainingEvent.objects.filter(campaign=things.campaign))
+    copies(said[0], count, seq=lambda n: len(said) + n + 1, kind="status")
 
 
 def addresses(world: World) -> dict[str, str]:
