@@ -8,9 +8,11 @@ from django.urls import reverse
 
 from apps.algorithms import catalog
 from apps.predictions.models import PredictionLog
+from apps.registry.actions import create_model
 from apps.registry.models import Alias, RegisteredModel
 from apps.registry.selectors import champion_of, version_folder
 from apps.training.models import TrainingCampaign
+from apps.workspaces.access import SYSTEM
 from tests.dashboard.conftest import run, train, upload
 from tests.dashboard.reading import Page
 from tests.journeys.tables import as_csv
@@ -388,3 +390,22 @@ def test_hostile_names_and_labels_stay_words(cast, browser):
     assert answer.context["value"] in {"<script>1</script>", "{{ no }}"}
     assert answer.context["value"] in Page(answer).text
     assert not Page(answer).all("script")
+
+
+def test_of_many_columns_what_matters_most_can_be_tried_first_and_all_are_sent(cast, browser):
+    rows = [
+        {**{f"c{n}": (i * (n + 3)) % 37 for n in range(30)}, "late": "yes" if i * 32 % 37 > 18 else "no"} for i in range(90)
+    ]
+    given = {"algorithm": "random_forest", "task": "classification", "target": "late", "parameters": {"n_estimators": 20}}
+    model = create_model(workspace=cast.acme, actor=SYSTEM, name="Wide", **given)
+    assert train(model, upload(cast.acme, as_csv(rows), name="Wide")).status == "completed"
+
+    answer = browser(cast.viewer).get(reverse("dashboard:model", args=[model.pk]))
+
+    page, strongest = Page(answer), answer.context["ranked"][0]["name"]
+    assert (len(answer.context["fields"]), len(answer.context["more_fields"])) == (24, 6)
+    assert answer.context["fields"][0]["name"] == strongest
+    assert {field.get("name") for field in page.all("input") if field.get("name").startswith("row.")} == {
+        f"row.c{n}" for n in range(30)
+    }
+    assert "6 more columns" in page.one("summary").text

@@ -29,6 +29,7 @@ from apps.registry.selectors import champion_before, champion_of, models_of
 from apps.training.models import TrainingCampaign
 
 _RECENT = 8
+_SHOWN_FIELDS = 24  # more are folded away
 _OF_A_ROW = re.compile(r"^Row \d+: ")  # the form has one row: its columns are enough
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER}
 _DATES = {ColumnKind.DATE, ColumnKind.DATETIME}
@@ -61,6 +62,7 @@ def model_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
     champion = champion_of(model)
+    fields = _what_matters_first(champion, _fields(champion)) if champion else []
     ranked = champion.importance.get("features", [])[:12] if champion else []
     return visit.render(
         "model.html",
@@ -77,7 +79,8 @@ def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
         is_weak=champion is not None and is_weak(champion),
         before=champion_before(model.pk),
         failed=_last_failure(model),
-        fields=_fields(champion) if champion else [],
+        fields=fields[:_SHOWN_FIELDS],
+        more_fields=fields[_SHOWN_FIELDS:],
         **_past_of(visit, model),
     )
 
@@ -118,12 +121,13 @@ def _fields(version: ModelVersion) -> list[dict[str, Any]]:
     profile = {column["name"]: column for column in data.columns}
     example = data.preview[0] if data.preview else {}
     fields = []
-    for column in version.schema["columns"]:
+    for place, column in enumerate(version.schema["columns"]):
         name, kind = column["name"], ColumnKind(column["kind"])
         options = [item["value"] for item in profile.get(name, {}).get("top", [])] if kind not in _NUMBERS else []
         fields.append(
             {
                 "name": name,
+                "place": place,
                 "kind": kind,
                 "input": _input(kind),
                 "value": _filled(kind, example.get(name)),
@@ -132,6 +136,14 @@ def _fields(version: ModelVersion) -> list[dict[str, Any]]:
             }
         )
     return fields
+
+
+def _what_matters_first(version: ModelVersion, fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the fields in the order of the data; when they are too many for it, what matters most first."""
+    if len(fields) <= _SHOWN_FIELDS:
+        return fields
+    rank = {feature["name"]: place for place, feature in enumerate(version.importance.get("features", []))}
+    return sorted(fields, key=lambda field: rank.get(field["name"], len(rank)))
 
 
 def _input(kind: ColumnKind) -> str:

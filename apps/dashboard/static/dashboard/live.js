@@ -29,6 +29,12 @@
     return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
   }
 
+  // Some room above and below, also for a line that is level: of its own the chart would begin at nought.
+  function around(_plot, low, high) {
+    const room = (high - low) * 0.08 || Math.abs(high) * 0.08 || 1;
+    return [low - room, high + room];
+  }
+
   function startCurve(place) {
     let plot = null;
     let shown = "";
@@ -54,7 +60,7 @@
         const colours = [colour("--accent"), colour("--warn"), colour("--bad"), colour("--good")];
         const told = (_plot, number) => (number === null ? "–" : written(number));
         plot = new uPlot({
-          width: place.clientWidth, height: 280, scales: { x: { time: false } },
+          width: place.clientWidth, height: 280, scales: { x: { time: false }, y: { range: around } },
           legend: { live: window.matchMedia("(hover: hover)").matches }, // without a pointer no value can be asked for
           axes: [{ ...axis, label: words.step }, { ...axis, size: 62, label: measured.length === 1 ? measured[0] : "" }],
           series: [{ label: words.step, value: told }, ...names.map((name, i) => ({
