@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
@@ -27,20 +28,14 @@ _UNFINISHED = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
 class BatchForm(PageForm):
     """The data set whose rows are to be predicted."""
 
+    labels = {"dataset": gettext_lazy("Data set")}
+
     def __init__(self, *, model: RegisteredModel, champion: ModelVersion, given: QueryDict) -> None:
         super().__init__()
         self.model = model
         self.given = given
         self.choices = data_choices(model.workspace_id, [column["name"] for column in champion.schema["columns"]])
         self.chosen = given.get("dataset", "")
-
-    def field_of(self, pointer: str) -> str:
-        """Return the one field when a pointer of the API means it."""
-        return "dataset" if pointer == "/dataset" else ""
-
-    def label_of(self, field: str) -> str:
-        """Return what the field is called on the page."""
-        return _("Data set") if field else ""
 
     def start(self, actor: Actor) -> bool:
         """Start a batch, or say why not."""

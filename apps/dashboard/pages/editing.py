@@ -13,7 +13,7 @@ from apps.core.errors import Conflict, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import PageForm, checked
-from apps.dashboard.pages.model_form import LABELS, ModelForm, as_it_stands
+from apps.dashboard.pages.model_form import ModelForm, as_it_stands
 from apps.dashboard.pages.models import find_model
 from apps.dashboard.selectors import MOST_CHOICES
 from apps.dashboard.words import TASKS
@@ -109,19 +109,13 @@ def _show(visit: Visit, form: ModelForm, last: TrainingCampaign | None = None) -
 class WordsForm(PageForm):
     """The name and the description of a model that has versions."""
 
+    labels = {name: ModelForm.labels[name] for name in ("name", "description")}
+
     def __init__(self, model: RegisteredModel, given: QueryDict) -> None:
         super().__init__()
         self.model = model
         self.name = given.get("name", model.name)
         self.description = given.get("description", model.description)
-
-    def field_of(self, pointer: str) -> str:
-        """Return the field that a pointer of the API means."""
-        return pointer.lstrip("/") if pointer.lstrip("/") in {"name", "description"} else ""
-
-    def label_of(self, field: str) -> str:
-        """Return what a field is called on the page."""
-        return str(LABELS.get(field, ""))
 
     def write(self, actor: Actor) -> bool:
         """Write the words, or say what is wrong with them."""

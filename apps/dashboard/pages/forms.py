@@ -1,6 +1,7 @@
 """Forms are checked by the serializers of the API: what it refuses, a page refuses, in the same words, beside its field."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
@@ -27,18 +28,21 @@ def checked(form: Serializer[Any]) -> dict[str, Any]:
 
 
 class PageForm:
-    """A form whose faults stand beside their fields; a form says where a pointer leads and what its fields are called."""
+    """A form whose faults stand beside their fields."""
+
+    labels: ClassVar[Mapping[str, Any]] = {}  # what the fields are called on the page
 
     def __init__(self) -> None:
         self.faults: dict[str, list[str]] = {}  # by field; "" is the form as a whole
 
     def field_of(self, pointer: str) -> str:
         """Return the field that a pointer of the API means, "" when there is none."""
-        raise NotImplementedError
+        name = pointer.lstrip("/")
+        return name if name in self.labels else ""
 
     def label_of(self, field: str) -> str:
         """Return what a field is called on the page."""
-        raise NotImplementedError
+        return str(self.labels.get(field, ""))
 
     def refuse(self, error: PlatformError) -> None:
         """Put what a verb refused beside the fields that it is about."""

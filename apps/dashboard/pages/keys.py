@@ -28,7 +28,6 @@ SPANS = {
     "365": gettext_lazy("in a year"),
     "": gettext_lazy("never"),
 }
-LABELS = {"name": gettext_lazy("Name"), "scope": gettext_lazy("May"), "expires_at": gettext_lazy("Expires")}
 _SENT = "keys_sent"  # the forms that made a key: a browser sends one again when it loads the answer anew
 _REMEMBERED = 20
 _MEMBERS = 10
@@ -37,19 +36,13 @@ _MEMBERS = 10
 class KeyForm(PageForm):
     """What a new key is called, may do, and until when."""
 
+    labels = {"name": gettext_lazy("Name"), "scope": gettext_lazy("May"), "expires_at": gettext_lazy("Expires")}
+
     def __init__(self, given: QueryDict) -> None:
         super().__init__()
         self.given = given
         self.scope = given.get("scope", str(Scope.PREDICT))
         self.days = given.get("days", "" if given else "365")
-
-    def field_of(self, pointer: str) -> str:
-        """Return the field that a pointer of the API means."""
-        return pointer.lstrip("/") if pointer.lstrip("/") in LABELS else ""
-
-    def label_of(self, field: str) -> str:
-        """Return what a field is called on the page."""
-        return str(LABELS.get(field, ""))
 
     def made(self, visit: Visit) -> str:
         """Make the key and return its clear text, "" when it is refused."""

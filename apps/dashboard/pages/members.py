@@ -34,18 +34,16 @@ def member_list(visit: Visit) -> HttpResponseBase:
 class MemberForm(PageForm):
     """Who is to be added, in which role."""
 
+    labels = {"name": gettext_lazy("User name or e-mail"), "role": gettext_lazy("Role")}
+
     def __init__(self, given: QueryDict) -> None:
         super().__init__()
         self.name = given.get("name", "")
         self.role = given.get("role", str(Role.VIEWER))
 
     def field_of(self, pointer: str) -> str:
-        """Return the field that a pointer of the API means: a user name may have been given as an e-mail address."""
-        return {"/username": "name", "/role": "role"}.get(pointer, "")
-
-    def label_of(self, field: str) -> str:
-        """Return what a field is called on the page."""
-        return {"name": _("User name or e-mail"), "role": _("Role")}.get(field, "")
+        """Return the field that a pointer means: a user name may have been given as an e-mail address."""
+        return super().field_of(pointer.replace("/username", "/name"))
 
 
 def _show(visit: Visit, status: int = 200, form: MemberForm | None = None) -> HttpResponseBase:

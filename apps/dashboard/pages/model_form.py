@@ -22,20 +22,20 @@ from apps.registry.selectors import models_of
 from apps.training.actions import check_campaign
 from apps.training.models import TrainingCampaign
 
-LABELS = {
-    "dataset": gettext_lazy("Data set"),
-    "task": gettext_lazy("What is asked?"),
-    "target": gettext_lazy("Target"),
-    "labels": gettext_lazy("Judge by labels"),
-    "algorithm": gettext_lazy("Algorithm"),
-    "name": gettext_lazy("Name of the model"),
-    "description": gettext_lazy("Description"),
-    "left_out": gettext_lazy("Columns to leave out"),
-}
-
 
 class ModelForm(PageForm):
     """The form that makes a model, or changes one that has no version yet."""
+
+    labels = {
+        "dataset": gettext_lazy("Data set"),
+        "task": gettext_lazy("What is asked?"),
+        "target": gettext_lazy("Target"),
+        "labels": gettext_lazy("Judge by labels"),
+        "algorithm": gettext_lazy("Algorithm"),
+        "name": gettext_lazy("Name of the model"),
+        "description": gettext_lazy("Description"),
+        "left_out": gettext_lazy("Columns to leave out"),
+    }
 
     def __init__(
         self, *, workspace_id: UUID, given: QueryDict, datasets: Sequence[Dataset], model: RegisteredModel | None = None
@@ -155,11 +155,11 @@ class ModelForm(PageForm):
             return "left_out"
         if pointer.lstrip("/") == "target":
             return "labels" if self.task == Task.ANOMALY else "target"
-        return pointer.lstrip("/") if pointer.lstrip("/") in LABELS else ""
+        return super().field_of(pointer)
 
     def label_of(self, field: str) -> str:
         """Return what a field is called on the page."""
-        return str(LABELS.get(field, "")) or parameter_title(self.service, field)
+        return super().label_of(field) or parameter_title(self.service, field)
 
     @property
     def shows_advanced(self) -> bool:

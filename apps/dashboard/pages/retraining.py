@@ -24,11 +24,11 @@ from apps.training.api.serializers import TrainSerializer
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of, version_to_train_on
 
-LABELS = {"dataset": gettext_lazy("Data set"), "seed": gettext_lazy("Seed")}
-
 
 class TrainForm(PageForm):
     """What a training is to be made with; it begins as the model stands, beside its live version."""
+
+    labels = {"dataset": gettext_lazy("Data set"), "seed": gettext_lazy("Seed")}
 
     def __init__(self, *, model: RegisteredModel, given: QueryDict) -> None:
         super().__init__()
@@ -71,11 +71,11 @@ class TrainForm(PageForm):
         """Return the field that a pointer of the API means."""
         if pointer.startswith("/parameters/"):
             return field_name(self.service, pointer.removeprefix("/parameters/"))
-        return pointer.lstrip("/") if pointer.lstrip("/") in LABELS else ""
+        return super().field_of(pointer)
 
     def label_of(self, field: str) -> str:
         """Return what a field is called on the page."""
-        return str(LABELS.get(field, "")) or parameter_title(self.service, field)
+        return super().label_of(field) or parameter_title(self.service, field)
 
     def is_valid(self) -> bool:
         """Check all that can be known before anything is written, and whether anything differs from the live version."""
