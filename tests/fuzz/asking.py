@@ -55,7 +55,7 @@ class Findings:
         for (_, status), count in self.answered.items():
             statuses[status] += count
         let_in = {label for label, status in self.answered if status < 300}
-        shut = sorted({label for label, _ in self.answered} - let_in)
+        shut = sorted({label for label, status in self.answered if status != 405} - let_in)
         parts = [", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))]
         parts += [f"never a success: {', '.join(shut)}"] if shut else []
         parts += [f"{count} x {fault}\n    {self._first[fault]}" for fault, count in self.faults.most_common()]
@@ -151,7 +151,7 @@ class Asking:
         except requests.RequestException as error:
             self.findings.add(f"{label}: no answer", f"{_how(case, caller)} -> {error!r}")
             return
-        self.findings.answered[label, answer.status_code] += 1
+        self.findings.answered[f"{case.method} {case.operation.path}", answer.status_code] += 1
         for fault in self._faults(case, caller, answer):
             self.findings.add(f"{label}: {answer.status_code}{fault}", f"{_how(case, caller)} -> {answer.text[:300]}")
 
