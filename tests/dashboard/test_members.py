@@ -77,6 +77,8 @@ def test_who_cannot_be_added_is_said_in_words_and_the_form_is_kept(cast, browser
     assert answer.status_code in {409, 422}
     assert words in page.one("div", role="alert").text
     assert page.one("input", name_="name").get("value") == given["name"]
+    beside = page.all("span", class_="fault")
+    assert len(beside) == (answer.status_code == 422)  # that somebody is a member already is about no field
     assert Membership.objects.count() == before
 
 
