@@ -187,3 +187,18 @@ def test_a_key_reaches_no_further_than_its_scope(route, method, scope, ask, worl
     assert answer.status != 401
     assert (answer.status == 403) != is_covered
     assert is_covered or not answer.writes
+
+
+def test_a_narrow_key_of_an_owner_sees_the_keys_of_nobody_else(ask, world, keys_of_acme):
+    address = reverse("key-list", args=[world.acme.workspace.pk])
+
+    listed = {
+        scope: {
+            row["id"] for row in ask("anonymous", "GET", address, by_key=True, Authorization=f"Bearer {key}").json["results"]
+        }
+        for scope, key in keys_of_acme.items()
+    }
+
+    seen_by = {scope for scope, ids in listed.items() if str(world.acme.key.pk) in ids}
+    assert seen_by == {Scope.ADMIN}
+    assert all(len(ids) >= len(Scope.values) for ids in listed.values())
