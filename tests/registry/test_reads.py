@@ -83,6 +83,17 @@ def test_a_champion_s_id_is_found_without_the_version(model, other, store):
     assert open_span(model.pk, Alias.Name.CHALLENGER) is None
 
 
+def test_the_open_span_is_the_present_also_where_a_clock_was_set_back(model, store, monkeypatch):
+    _first, second = (file_version(model, store) for _ in range(2))
+    early = clock.now() - timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: early)
+
+    actions.promote_version(version=second, actor=SYSTEM)
+
+    assert champion_id_of(model.pk) == second.pk
+    assert open_span(model.pk, Alias.Name.CHAMPION).version == champion_of(model) == second
+
+
 def test_a_live_model_is_one_of_the_workspace_that_is_not_archived(model, other):
     mine, theirs = [model.workspace_id], [make_workspace().pk]
 
