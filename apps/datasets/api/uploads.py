@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from rest_framework.parsers import MultiPartParser
 
 from apps.core.artifacts import storage_guard
 from apps.core.errors import PlatformError
@@ -20,6 +21,20 @@ class FileOnItsWay(TemporaryUploadedFile):
     def __init__(self, name: str | None, content_type: str | None, charset: str | None) -> None:
         file = NamedTemporaryFile(suffix=".upload", dir=incoming_folder())  # noqa: SIM115  (closed with the request)
         UploadedFile.__init__(self, file, name, content_type, 0, charset)
+
+
+class UploadParser(MultiPartParser):
+    """Reads multipart bodies; of one that breaks off, the file is gone at once, not when memory is next tidied."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Return fields and files."""
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except BaseException:
+            for handler in parser_context["request"].upload_handlers:
+                if (file := getattr(handler, "file", None)) is not None:
+                    file.close()
+            raise
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):

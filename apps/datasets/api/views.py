@@ -11,7 +11,6 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,6 +27,7 @@ from apps.datasets.api.serializers import (
     PreviewSerializer,
     UploadSerializer,
 )
+from apps.datasets.api.uploads import UploadParser
 from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.datasets.selectors import datasets_of, latest_version, table_file, upload_file
 from apps.workspaces.api.viewsets import ScopedViewSet
@@ -71,7 +71,7 @@ class DatasetViewSet(ScopedViewSet):
 
     def get_parsers(self) -> list[Any]:
         """Return the parser of uploads; nothing else here has a body."""
-        return [MultiPartParser()]
+        return [UploadParser()]
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the caller's live datasets with their versions."""
