@@ -116,8 +116,8 @@ def test_markup_stays_text_in_the_admin(kind, hostile):
     User.objects.filter(pk=hostile.cast.owner.pk).update(is_staff=True, is_superuser=True)
     browser, seen = browser_of(hostile.cast.owner), 0
     for model in admin.site._registry:
-        row = model._default_manager.first()
-        if row is not None:
+        rows = sorted(model._default_manager.all(), key=lambda row: MARK not in str(vars(row)))
+        for row in rows[:1]:
             named = [] if kind == "changelist" else [row.pk]
             answer = browser.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{kind}", args=named))
             assert answer.status_code == 200
