@@ -190,7 +190,8 @@ def test_a_signed_in_browser_uploads_without_announcing_a_length(server, people,
 
     assert answer.status_code == 302, answer.text
     assert DatasetVersion.objects.get().upload_bytes == 400_004
-    assert list((store / "incoming").iterdir()) == []
+    # The server closes its temporary file once the answer is out.
+    wait_for(lambda: list((store / "incoming").iterdir()) == [], seconds=10, what="an empty folder")
 
 
 @pytest.fixture
