@@ -74,17 +74,22 @@ class Asking:
         self._client = Client(raise_request_exception=False)  # one: each loads the middleware anew
         self._sessions = {caller: _signed_in(user) for caller, user in people.items()}
 
+    def browser(self, caller: str) -> Client:
+        """Return the browser as this caller has it, for what takes more than one request; there is but one."""
+        self._client.cookies = SimpleCookie(self._sessions.get(caller, ""))
+        return self._client
+
     def __call__(
         self, caller: str, method: str, address: str, sends: dict[str, Any] | None = None, *, by_key: bool, **headers: str
     ) -> Asked:
         """Ask with the caller's key, or from the caller's browser; nothing that this writes stays."""
-        self._client.cookies = SimpleCookie("" if by_key else self._sessions.get(caller, ""))
+        client = self.browser("" if by_key else caller)
         headers.setdefault("Origin", "https://evil.example")
         if caller in self._keys and (by_key or caller in UNKNOWN):
             headers["Authorization"] = f"Bearer {self._keys[caller]}"
         body, kind = encoded(sends)
         with undone(), noted_writes() as writes:
-            answer = self._client.generic(method, address, body, kind, headers=headers)
+            answer = client.generic(method, address, body, kind, headers=headers)
             content = _content(answer)
         return Asked(answer.status_code, dict(answer.items()), content, writes)
 

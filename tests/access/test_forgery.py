@@ -18,27 +18,30 @@ def first_of(route: Route, world: World) -> tuple[str, str]:
     return next(iter(rule_of(route).doors)), address_of(route, world.acme)
 
 
-@pytest.mark.parametrize(("route", "method"), doors(writing=True), ids=str)
-def test_a_browser_writes_nothing_without_the_token_of_a_page(route, method, world):
+@pytest.fixture(scope="module")
+def strict(_world: World) -> Client:
+    """Return a browser of the owner whose forms are looked at as in production."""
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(world.cast.owner)
+    browser.force_login(_world.cast.owner)
+    return browser
+
+
+@pytest.mark.parametrize(("route", "method"), doors(writing=True), ids=str)
+def test_a_browser_writes_nothing_without_the_token_of_a_page(route, method, world, strict):
     body, kind = encoded(sent_to(route, method, world.acme))
 
     with noted_writes() as writes:
-        answer = browser.generic(method, address_of(route, world.acme), body, kind)
+        answer = strict.generic(method, address_of(route, world.acme), body, kind)
 
     assert (answer.status_code, writes) == (403, [])
 
 
 @pytest.mark.parametrize("name", ["dashboard:sign_in", "dashboard:sign_out", "set_language"])
-def test_nor_does_another_site_sign_anybody_in_or_out(name, world):
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(world.cast.owner)
-
-    answer = browser.post(reverse(name), {"username": "owner-of-rival", "password": "correct horse", "language": "fr"})
+def test_nor_does_another_site_sign_anybody_in_or_out(name, world, strict):
+    answer = strict.post(reverse(name), {"username": "owner-of-rival", "password": "correct horse", "language": "fr"})
 
     assert answer.status_code == 403
-    assert browser.session["_auth_user_id"] == str(world.cast.owner.pk)
+    assert strict.session["_auth_user_id"] == str(world.cast.owner.pk)
     assert "django_language" not in answer.cookies
 
 
