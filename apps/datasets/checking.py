@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Set the limits, then check."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # its own takes a GiB at once, most of what the limit allows
     import django
 
     django.setup()

@@ -19,6 +19,7 @@ from tests.journeys.running import RunningPlatform
 from tests.journeys.tables import as_csv, invoices, without_answer
 from tests.journeys.visitor import Visitor
 
+ENOUGH_FOR_A_CHECK = 500 * 1024**2
 _WAITING_AT_ONCE = 3
 
 
@@ -100,7 +101,7 @@ class Busy:
 
 def busy(folder: Path, seconds: float) -> Busy:
     """Run a platform for a while, with everybody at work."""
-    running = RunningPlatform(folder)
+    running = RunningPlatform(folder, UPLOAD_CHECK_MEMORY_BYTES=str(ENOUGH_FOR_A_CHECK))
     running.environment.pop("DATABASE_URL", None)
     try:
         found = Busy(running.start())

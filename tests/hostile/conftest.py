@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
+from apps.core.instance import adopt, stores
 from apps.predictions.cache import champions, predictors
 from apps.predictions.recorder import recorder
 from apps.workspaces.api.authentication import recent_keys
@@ -32,6 +33,12 @@ def store(tmp_path: Path, settings: Any) -> Iterator[Path]:
     forget()
 
 
+def adopt_stores() -> None:
+    """Mark both stores as this database's, as the first `migrate` does."""
+    for place in stores():
+        adopt(place)
+
+
 def forget() -> None:
     """Have this process load its predictors again, as one that has just been started."""
     predictors.clear()
@@ -44,9 +51,10 @@ class Forks:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.hostile.dying", str(connection.settings_dict["NAME"])]
-        few_threads = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        few_threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        environment = {**os.environ, **few_threads, "ARROW_DEFAULT_MEMORY_POOL": "system"}
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=few_threads, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def do(self, what: str, **job: Any) -> dict[str, Any]:

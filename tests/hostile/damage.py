@@ -1,7 +1,9 @@
 """What happens to files on a disk: each damage is named, seeded, and undone afterwards."""
 
+import os
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +70,13 @@ def become_link(file: Path, chance: random.Random) -> None:
     outside = elsewhere.parents[4] / f"{chance.randrange(10**9)}-{file.name}"
     shutil.move(file, outside)
     file.symlink_to(outside)
+
+
+def age(*paths: Path) -> None:
+    """Make files or folders three days old."""
+    then = time.time() - 3 * 24 * 3600
+    for path in paths:
+        os.utime(path, (then, then))
 
 
 OF_FILES: dict[str, OfFile] = {

@@ -1,6 +1,5 @@
 """What people and the platform do at once to one model: promote, predict, download, sweep, archive its data."""
 
-import os
 import threading
 import time
 from collections import Counter
@@ -17,7 +16,6 @@ from django.db import connection
 from django.db.models import ProtectedError
 from django.urls import reverse
 
-from apps.core.instance import adopt
 from apps.datasets import supervision
 from apps.datasets.models import DatasetVersion
 from apps.predictions.cache import predictors
@@ -27,12 +25,12 @@ from apps.registry.selectors import version_folder
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import issue_key
 from tests.cast import Cast, make_cast
-from tests.hostile.conftest import forget
+from tests.hostile.conftest import adopt_stores, forget
+from tests.hostile.damage import age
 from tests.hostile.trained import file_trained, model_of, trained
 from tests.journeys.running import free_port, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-LONG_AGO = time.time() - 3 * 24 * 3600
 ROUNDS = 100
 
 
@@ -60,8 +58,7 @@ def at_once(*jobs: Callable[[], None]) -> None:
 
 @pytest.fixture
 def people(store: Path) -> Cast:
-    for place in (settings.ML_MODELS_DIR, settings.DATASETS_DIR):
-        adopt(Path(place))
+    adopt_stores()
     return make_cast()
 
 
@@ -177,8 +174,7 @@ def test_the_sweep_takes_no_file_that_is_promoted_asked_for_or_downloaded(
 
     def sweep() -> None:
         (folders / f".staging-{len(swept)}" / "native").mkdir(parents=True)
-        for folder in folders.iterdir():
-            os.utime(folder, (LONG_AGO, LONG_AGO))
+        age(*folders.iterdir())
         swept.extend(files.sweep_orphans())
 
     def ask() -> None:
@@ -207,7 +203,7 @@ def test_data_that_a_version_was_made_from_can_be_archived_but_not_lost(people: 
     kept.parent.mkdir(parents=True)
     for file in (kept, orphan):
         file.write_bytes(b"PAR1")
-        os.utime(file, (LONG_AGO, LONG_AGO))
+        age(file)
     DatasetVersion.objects.filter(pk=data.pk).update(table_path="tables/aa/kept.parquet")
     owner = api(people.owner)
 

@@ -16,7 +16,6 @@ from rest_framework.test import APIClient
 
 from apps.core import health
 from apps.core.api.errors import describe
-from apps.core.instance import adopt
 from apps.datasets.models import DatasetVersion
 from apps.predictions.models import PredictionLog
 from apps.predictions.recorder import Recorder
@@ -24,7 +23,7 @@ from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
 from apps.workspaces.models import AuditEntry
 from tests.cast import Cast, make_cast
-from tests.hostile.conftest import forget
+from tests.hostile.conftest import adopt_stores, forget
 from tests.hostile.disks import MIB, SmallDisk
 from tests.hostile.trained import file_trained, model_of, trained
 from tests.journeys.running import wait_for
@@ -113,8 +112,7 @@ def files_on_small_disk(small_disk: SmallDisk, store: Path, settings: Any) -> Sm
     """Keep data sets on a small disk, marked as this database's, and models beside it."""
     settings.DATASETS_DIR = small_disk.path / "datasets"
     settings.UPLOAD_WAIT_SECONDS = 0.0
-    for place in (settings.ML_MODELS_DIR, settings.DATASETS_DIR):
-        adopt(Path(place))
+    adopt_stores()
     return small_disk
 
 
@@ -168,8 +166,7 @@ def test_a_store_that_became_read_only_is_said_by_readiness_and_refuses_uploads_
 def test_a_store_that_went_away_is_said_by_readiness(store: Path, settings: Any, monkeypatch, client, which: str, how: str):
     monkeypatch.setattr(health, "PROBES", (health.check_database, health.check_storage))
     monkeypatch.setattr(health, "_recent", health._Recent())
-    for name in ("ML_MODELS_DIR", "DATASETS_DIR"):
-        adopt(Path(getattr(settings, name)))
+    adopt_stores()
     assert client.get("/readyz").status_code == 200
     place = Path(getattr(settings, which))
 

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.urls import reverse
 
-from apps.core.instance import adopt
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import upload_file
 from apps.registry.actions import promote_version
@@ -21,7 +19,7 @@ from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.actions import issue_key
 from tests.cast import Cast, make_cast
 from tests.factories import make_campaign, make_dataset_version, make_user
-from tests.hostile.conftest import Forks
+from tests.hostile.conftest import Forks, adopt_stores
 from tests.hostile.trained import file_trained, model_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -120,8 +118,7 @@ WRITES: dict[str, Callable[[World], Write]] = {
 @pytest.fixture
 def world(store: Path) -> World:
     cast = make_cast()
-    for place in (settings.ML_MODELS_DIR, settings.DATASETS_DIR):
-        adopt(Path(place))
+    adopt_stores()
     model = model_of(cast.acme, "random_forest")
     live, newer = file_trained(model, seed=0), file_trained(model, seed=1)
     columns = [{"name": column["name"], "dtype": column["kind"]} for column in live.schema["columns"]]

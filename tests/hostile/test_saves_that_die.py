@@ -1,9 +1,7 @@
 """A process that is killed at any step of filing a version, or runs out of disk there."""
 
-import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,20 +10,19 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from apps.core.instance import adopt
 from apps.registry import files
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import champion_of, version_folder
 from apps.training import lifecycle
 from apps.training.models import TrainingCampaign
 from tests.factories import make_member
-from tests.hostile.conftest import Forks, forget
+from tests.hostile.conftest import Forks, adopt_stores, forget
+from tests.hostile.damage import age
 from tests.hostile.disks import SmallDisk
 from tests.hostile.dying import POINTS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 ROW = {"amount": 1.5, "days": 3, "city": "Lyon"}
-LONG_AGO = time.time() - 3 * 24 * 3600
 Work = Callable[..., int]
 
 
@@ -48,7 +45,7 @@ def work(forks: Forks) -> Work:
 @pytest.fixture
 def first(campaign_on_table, work: Work) -> TrainingCampaign:
     """Return a campaign that ended well; its version is live."""
-    adopt(Path(settings.ML_MODELS_DIR))
+    adopt_stores()
     campaign = campaign_on_table()
     assert work(campaign) == 0
     assert campaign.status == "completed"
@@ -89,11 +86,6 @@ def assert_rows_are_whole() -> None:
         files.verify_version(version)
 
 
-def age_everything() -> None:
-    for path in Path(settings.ML_MODELS_DIR).glob("*/*/*"):
-        os.utime(path, (LONG_AGO, LONG_AGO))
-
-
 @pytest.mark.parametrize("point", POINTS)
 def test_a_save_killed_at_any_step_leaves_all_or_nothing(
     first: TrainingCampaign, work: Work, ask: Callable[[], Any], campaign_on_table, point: str
@@ -112,7 +104,7 @@ def test_a_save_killed_at_any_step_leaves_all_or_nothing(
     assert len(orphans) == (0 if is_committed or point == "before anything is staged" else 1)
 
     assert files.sweep_orphans() == []
-    age_everything()
+    age(*Path(settings.ML_MODELS_DIR).glob("*/*/*"))
     assert set(files.sweep_orphans()) == orphans
     assert folders() == named() >= before
     assert_rows_are_whole()
