@@ -61,6 +61,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     monkeypatch.setattr(app, "_pool", None)
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
     with app.connection_for_write() as connection:
+        connection.default_channel.queue_purge("celery")  # what another test sent to this process's memory
         yield connection
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -195,18 +196,21 @@ def test_a_signed_in_browser_uploads_without_announcing_a_length(server, people,
 
 
 @pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond 2 MiB: the write that would is refused, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
-    yield
+def too_many_rows(settings) -> Iterator[bytes]:
+    """Let no file of this process grow far beyond the database's; give rows that would: their write is refused, as on a full disk."""
+    name = str(connection.settings_dict["NAME"])
+    held = max((path.stat().st_size for path in Path(name).parent.glob(f"{Path(name).name}*")), default=0)
+    settings.UPLOAD_MAX_BYTES = 10**9
+    room, before = held + 2 * MIB, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    yield b"1,2\n" * (room // 4 + MIB // 4)
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("length", ["announced", "unknown"])
-def test_a_disk_that_fills_up_is_said_in_words_and_nothing_stays(server, people, key, store, length, full_disk):
+def test_a_disk_that_fills_up_is_said_in_words_and_nothing_stays(server, people, key, store, length, too_many_rows):
     head, kind = multipart(people.acme)
-    body = head + b"a,b\n" + b"1,2\n" * 800_000 + b"\r\n--b--\r\n"
+    body = head + b"a,b\n" + too_many_rows + b"\r\n--b--\r\n"
     content = body if length == "announced" else iter([body[i : i + MIB] for i in range(0, len(body), MIB)])
 
     answer = httpx.post(f"{server}{DATASETS}", content=content, headers={**key, **kind}, timeout=60)
@@ -216,10 +220,10 @@ def test_a_disk_that_fills_up_is_said_in_words_and_nothing_stays(server, people,
 
 
 @pytest.mark.parametrize("address", [DATASETS, "/datasets/upload/"])
-def test_a_disk_that_fills_up_behind_wsgi_is_said_in_words_too(people, store, address, full_disk):
+def test_a_disk_that_fills_up_behind_wsgi_is_said_in_words_too(people, store, address, too_many_rows):
     browser = Client()
     browser.force_login(people.trainer)
-    file = SimpleUploadedFile("a.csv", b"a,b\n" + b"1,2\n" * 800_000)
+    file = SimpleUploadedFile("a.csv", b"a,b\n" + too_many_rows)
 
     answer = browser.post(address, {"workspace": str(people.acme.pk), "file": file})
 
