@@ -108,6 +108,7 @@ def test_an_address_that_is_not_ours_is_refused(name, ask):
 
     assert answer.status == 400
     assert b"<a " not in answer.body
+    assert b"ALLOWED_HOSTS" not in answer.body
     assert "Location" not in answer.headers
 
 

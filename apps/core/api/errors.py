@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import (
     BadRequest,
+    DisallowedHost,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "/api/v1/docs/#problem-"
 _BUSY_SECONDS = 5
+_WRONG_HOST = "The Host header names no address of this platform."  # Django's own words are for who sets it up
 _PG_DISK_FULL = "53100"
 
 
@@ -127,7 +129,8 @@ def _of_django(error: Exception) -> Described | None:
         problems = [Problem("", "invalid", text) for text in error.messages]
         return 422, "invalid", "The request is understood but invalid", _summary(problems), problems, None
     if isinstance(error, TooManyFieldsSent | TooManyFilesSent | SuspiciousOperation | BadRequest):
-        return 400, "unreadable_request", "The request cannot be read", str(error) or "The request cannot be read.", [], None
+        detail = _WRONG_HOST if isinstance(error, DisallowedHost) else str(error) or "The request cannot be read."
+        return 400, "unreadable_request", "The request cannot be read", detail, [], None
     return None
 
 
