@@ -30,11 +30,12 @@ class Killer:
     done: Counter[str] = field(default_factory=Counter)
 
     def run(self, kills: int) -> None:
-        """Strike until so many kills are done."""
+        """Strike each part once, then any, until so many kills are done."""
         chance = random.Random(self.seed)
         names = [name for name in WEIGHTS if name != "postgres" or self.postgres is not None]
+        first = chance.sample(names, len(names))
         while sum(self.done.values()) < kills and not self.stopping.is_set():
-            name = chance.choices(names, [WEIGHTS[each] for each in names])[0]
+            name = first.pop() if first else chance.choices(names, [WEIGHTS[each] for each in names])[0]
             frozen = chance.uniform(*_FROZEN_SECONDS) if chance.random() < 0.15 else 0.0
             with contextlib.suppress(psutil.Error, IndexError, KeyError, FileNotFoundError):
                 self._strike(name, frozen, chance)
