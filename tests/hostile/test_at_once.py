@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from django.conf import settings
 from django.db import connection
 from django.db.models import ProtectedError
@@ -28,7 +27,7 @@ from tests.cast import Cast, make_cast
 from tests.hostile.conftest import adopt_stores, forget
 from tests.hostile.damage import age
 from tests.hostile.trained import file_trained, model_of, trained
-from tests.journeys.running import free_port, wait_for
+from tests.serving import served
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 ROUNDS = 100
@@ -98,17 +97,8 @@ def test_eight_promoters_leave_one_champion_after_each_of_a_hundred_rounds(peopl
 
 @pytest.fixture
 def server(people: Cast) -> Any:
-    """Serve this process's own application on a real port."""
-    from mlplatform.asgi import application
-
-    port = free_port()
-    running = uvicorn.Server(uvicorn.Config(application, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    wait_for(lambda: running.started, seconds=20, what="the server")
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    thread.join(20)
+    with served() as address:
+        yield address
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 import resource
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -21,7 +19,8 @@ from apps.workspaces.access import Actor
 from apps.workspaces.actions import issue_key
 from mlplatform.bodies import UPLOADS
 from tests.cast import Cast, make_cast
-from tests.journeys.running import free_port, wait_for
+from tests.journeys.running import wait_for
+from tests.serving import served
 
 MIB = 1024**2
 DATASETS = "/api/v1/datasets/"
@@ -48,17 +47,8 @@ def people(store: Path) -> Cast:
 
 @pytest.fixture
 def server(people: Cast) -> Iterator[str]:
-    """Serve this process's own application on a real port."""
-    from mlplatform.asgi import application
-
-    port = free_port()
-    running = uvicorn.Server(uvicorn.Config(application, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    wait_for(lambda: running.started, seconds=20, what="the server")
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    thread.join(20)
+    with served() as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What every page begins with: a signed-in user, their reach, the workspace they look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
@@ -17,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from apps.core.errors import Forbidden, NotFound
+from apps.core.errors import Forbidden, NotFound, PlatformError
 from apps.core.permissions import Act
 from apps.workspaces.access import Access
 from apps.workspaces.models import Workspace
@@ -71,6 +72,14 @@ class Visit:
             raise Http404 from error
         except Forbidden as error:
             raise PermissionDenied(error.detail) from error
+
+    @contextmanager
+    def showing_refusals(self) -> Iterator[None]:
+        """Show what a verb refuses on the next page, in its own words."""
+        try:
+            yield
+        except PlatformError as error:
+            messages.error(self.request, error.detail)
 
     def render(self, template: str, status: int = 200, **context: Any) -> HttpResponseBase:
         """Render a page with what the frame around it needs."""

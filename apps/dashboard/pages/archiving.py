@@ -8,7 +8,6 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.datasets import find_dataset
@@ -24,11 +23,9 @@ def archive_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Archive a model and show what stays of it."""
     model = find_model(visit, pk)
     visit.require(Act.ADMINISTER, model.workspace_id)
-    try:
+    with visit.showing_refusals():
         registry.archive_model(model=model, actor=visit.access.actor)
         messages.success(visit.request, _("{name} is archived.").format(name=model.name))
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
     return redirect("dashboard:model", pk=pk)
 
 
@@ -38,11 +35,9 @@ def archive_dataset(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Archive a data set."""
     dataset = find_dataset(visit, pk)
     visit.require(Act.ADMINISTER, dataset.workspace_id)
-    try:
+    with visit.showing_refusals():
         datasets.archive_dataset(dataset=dataset, actor=visit.access.actor)
         messages.success(visit.request, _("{name} is archived.").format(name=dataset.name))
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
     return redirect("dashboard:datasets")
 
 
@@ -55,10 +50,8 @@ def discard_upload(visit: Visit, pk: UUID) -> HttpResponseBase:
     version = latest_version(dataset)
     if version is None:
         raise Http404
-    try:
+    is_left = True
+    with visit.showing_refusals():
         is_left = datasets.discard_refused(version=version, actor=visit.access.actor)
         messages.success(visit.request, _("The refused upload is removed."))
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
-        is_left = True
     return redirect("dashboard:dataset", pk=pk) if is_left else redirect("dashboard:datasets")

@@ -4,14 +4,12 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.core.api.renderers import dump_json
-from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import page_of
@@ -90,10 +88,8 @@ def cancel(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Cancel a campaign."""
     campaign = _find(visit, pk)
     visit.require(Act.TRAIN, campaign.model.workspace_id)
-    try:
+    with visit.showing_refusals():
         cancel_campaign(campaign=campaign, actor=visit.access.actor)
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
     return redirect("dashboard:campaign", pk=pk)
 
 

@@ -95,13 +95,11 @@ def _user_name(text: str) -> str:
 def set_role(visit: Visit, pk: int) -> HttpResponseBase:
     """Give a member another role."""
     member = _find(visit, pk)
-    try:
+    with visit.showing_refusals():
         role = checked(RoleSerializer(data=visit.request.POST))["role"]
         changed = change_role(member=member, role=role, actor=visit.access.actor)
         text = _("{name} is now: {role}.")
         messages.success(visit.request, text.format(name=changed.user.get_username(), role=changed.get_role_display()))
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
     return redirect("dashboard:members")
 
 
@@ -110,16 +108,14 @@ def set_role(visit: Visit, pk: int) -> HttpResponseBase:
 def remove(visit: Visit, pk: int) -> HttpResponseBase:
     """Take a member out of the workspace, with the keys they hold for it."""
     member = _find(visit, pk)
-    name, is_oneself = member.user.get_username(), member.user_id == visit.user.pk
-    try:
+    name, has_left = member.user.get_username(), False
+    with visit.showing_refusals():
         remove_member(member=member, actor=visit.access.actor)
         messages.success(
             visit.request, _("{name} is no longer a member; their keys for this workspace are revoked.").format(name=name)
         )
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
-        return redirect("dashboard:members")
-    return redirect("dashboard:home" if is_oneself else "dashboard:members")
+        has_left = member.user_id == visit.user.pk
+    return redirect("dashboard:home" if has_left else "dashboard:members")
 
 
 def _find(visit: Visit, pk: int) -> Membership:

@@ -227,11 +227,9 @@ def promote(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
     version = model.versions.filter(number=number).first()
     if version is None:
         raise Http404
-    try:
+    with visit.showing_refusals():
         promote_version(version=version, actor=visit.access.actor, **checked(ReasonSerializer(data=visit.request.POST)))
         messages.success(visit.request, _("Version {number} is live now.").format(number=number))
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
     return redirect("dashboard:model", pk=pk)
 
 
@@ -241,12 +239,10 @@ def rollback(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Go back to the champion before."""
     model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
-    try:
+    with visit.showing_refusals():
         reason = checked(ReasonSerializer(data=visit.request.POST))
         alias = rollback_model(model=model, actor=visit.access.actor, **reason)
         messages.success(visit.request, _("Version {number} is live again.").format(number=alias.version.number))
-    except PlatformError as error:
-        messages.error(visit.request, error.detail)
     return redirect("dashboard:model", pk=pk)
 
 
