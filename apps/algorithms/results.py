@@ -122,7 +122,7 @@ class Explanation:
     base: float
     contributions: dict[str, float]
     quantity: Quantity
-    of: Any
+    of: str | None
     method: str
 
     @property

@@ -1,5 +1,6 @@
 """The vocabulary of tables: kinds of columns and the schema that a dataset shows, a model needs and a row must fit."""
 
+import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -49,6 +50,11 @@ class TableSchema:
     target_kind: ColumnKind | None = None
     classes: tuple[Any, ...] = field(default=())
     unused: tuple[Column, ...] = field(default=())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes as keys of a JSON object: true and false in JSON's own words."""
+        return tuple(json.dumps(label) if isinstance(label, bool) else str(label) for label in self.classes)
 
     def as_json(self) -> dict[str, Any]:
         """Return the schema as plain JSON."""

@@ -116,7 +116,7 @@ class TableService(BaseMLService):
                 )
             truth, chances = codes[seen], chances[seen]
             found = metrics.classification_metrics(truth, chances)
-            curves = metrics.classification_curves(truth, chances, [str(c) for c in self.schema.classes])
+            curves = metrics.classification_curves(truth, chances, list(self.schema.class_names))
             return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
         if self.task == Task.REGRESSION:
             assert table.target is not None

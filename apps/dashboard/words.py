@@ -172,14 +172,14 @@ def translated(text: str) -> str:
 
 def class_word(label: str) -> str:
     """Name a class; those of a column of true and false in words, others as they stand in the data."""
-    return {"True": gettext("true"), "False": gettext("false")}.get(label, label)
+    return {"true": gettext("true"), "false": gettext("false")}.get(label, label)
 
 
 def adds_up_to(explained: Explanation) -> str:
     """Say what the contributions of a row add up to; the class or target in it is somebody's data and stays."""
     template = QUANTITIES[explained.quantity]
     said = template if explained.quantity == Quantity.VALUE else gettext(template)
-    return said % {"label": class_word(explained.of)}
+    return said % {"label": class_word(explained.of or "")}
 
 
 def _value(name: str, value: str) -> str:

@@ -1,5 +1,7 @@
 """The schema that is stored with a version."""
 
+import json
+
 from apps.algorithms.schema import Column, ColumnKind, TableSchema
 
 
@@ -17,3 +19,9 @@ def test_a_schema_stored_before_there_were_unused_columns_is_read():
     schema = TableSchema.from_json(stored)
 
     assert (schema.columns, schema.unused) == ((Column("x", ColumnKind.NUMBER),), ())
+
+
+def test_classes_are_named_as_keys_of_json_are():
+    labels = (True, False, 3, "Yes")
+
+    assert TableSchema((), "y", classes=labels).class_names == tuple(json.loads(json.dumps(dict.fromkeys(labels))))

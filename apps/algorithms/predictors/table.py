@@ -127,7 +127,7 @@ class TablePredictor(ABC):
 
     def _labels(self, probability: Doubles) -> Answers:
         classes = self.schema.classes
-        names = [str(label) for label in classes]
+        names = self.schema.class_names
         best = probability.argmax(axis=1).tolist()
         details = [{"probabilities": dict(zip(names, row, strict=True))} for row in probability.tolist()]
         return Answers([classes[i] for i in best], details)
@@ -165,13 +165,13 @@ class TablePredictor(ABC):
             base += 1.0
         return Explanation(base=base, contributions=contributions, quantity=quantity, of=of, method=self.method)
 
-    def _explained_output(self, raw: Doubles) -> tuple[int, float, Quantity, Any]:
+    def _explained_output(self, raw: Doubles) -> tuple[int, float, Quantity, str | None]:
         if self.task == Task.ANOMALY:
             return 0, -1.0, Quantity.MINUS_PATH_LENGTH, None
         if self.task == Task.REGRESSION:
             return 0, 1.0, Quantity.VALUE, self.schema.target
         best = int(probabilities(self.finish.link, raw[None, :])[0].argmax())
-        of, alone = self.schema.classes[best], len(raw) == 1
+        of, alone = self.schema.class_names[best], len(raw) == 1
         sums = Quantity.LOG_ODDS if alone else Quantity.SCORE
         quantity = Quantity.PROBABILITY if self.finish.link == "probability" else sums
         return (0, 1.0 if best == 1 else -1.0, quantity, of) if alone else (best, 1.0, quantity, of)
