@@ -9,7 +9,7 @@ from celery.signals import worker_init
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
 
 app = Celery("mlplatform")
-app.config_from_object("django.conf:settings", namespace="CELERY")
+app.config_from_object("mlplatform.celeryconfig:ONLY_CELERYS")
 app.autodiscover_tasks()
 
 

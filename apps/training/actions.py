@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from apps.algorithms import catalog
 from apps.algorithms.base import LEAST_ROWS_IN_ALL
@@ -201,15 +201,15 @@ def dispatch_pending() -> int:
 
 def next_pending() -> UUID | None:
     """Return the campaign whose turn it is: the oldest of the workspace that has waited longest since its last start."""
-    waiting = TrainingCampaign.objects.filter(status=Status.PENDING).order_by("created_at")
-    rows = list(waiting.values_list("pk", "model__workspace_id")[:_LOOKED_AT])
-    if not rows:
-        return None
+    waiting = TrainingCampaign.objects.filter(status=Status.PENDING)
+    oldest = waiting.order_by().values_list("model__workspace_id").annotate(Min("created_at"))
     running = TrainingCampaign.objects.exclude(started_at=None).order_by("-started_at")
     recent = list(running.values_list("model__workspace_id", flat=True)[:_STARTS_KEPT_IN_MIND])
     rank = {workspace: -place for place, workspace in reversed(list(enumerate(recent)))}
-    first: UUID = min(rows, key=lambda row: rank.get(row[1], -len(recent)))[0]  # the oldest of equals
-    return first
+    turns = sorted((rank.get(workspace, -len(recent)), since, workspace) for workspace, since in oldest)
+    if not turns:
+        return None
+    return waiting.filter(model__workspace_id=turns[0][2]).order_by("created_at").values_list("pk", flat=True).first()
 
 
 def in_turn(rows: list[tuple[UUID, UUID]]) -> list[UUID]:

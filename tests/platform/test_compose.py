@@ -115,6 +115,11 @@ class Composed:
         self.database, self.broker = database, f"127.0.0.1:{broker_port}"
         self.started: list[subprocess.Popen[bytes]] = []
 
+    def secrets(self) -> list[str]:
+        """Return what nobody should read anywhere."""
+        own = [self.given[name] for name in ("SECRET_KEY", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH")]
+        return [*own, self.database.split(":")[2].split("@")[0]]
+
     def environment(self, service: str) -> dict[str, str]:
         told = {name: filled(value, self.given) for name, value in SERVICES[service]["environment"].items()}
         told["DATABASE_URL"] = self.database
@@ -222,12 +227,27 @@ def test_it_passes_djangos_own_check_for_deployment(composed: Composed):
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_no_secret_is_in_a_log(composed: Composed):
-    hidden = [composed.given["SECRET_KEY"], composed.given["REDIS_PASSWORD"], composed.given["FLOWER_BASIC_AUTH"]]
-    hidden.append(composed.database.split(":")[2].split("@")[0])
     logs = {path.name: path.read_text(errors="replace") for path in composed.folder.glob("*.log")}
 
     assert set(logs) >= {f"{name}.log" for name in OURS}
-    assert not [name for name, text in logs.items() if any(secret in text for secret in hidden)]
+    assert not [name for name, text in logs.items() if any(secret in text for secret in composed.secrets())]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_flower_shows_no_secret(composed: Composed):
+    user, _, password = composed.given["FLOWER_BASIC_AUTH"].partition(":")
+    with httpx.Client(base_url=f"http://127.0.0.1:{composed.port['5555']}", auth=(user, password), timeout=30) as flower:
+        workers = flower.get("/api/workers", params={"refresh": 1}).json()
+        pages = {name: flower.get(name) for name in ("/workers", "/tasks", "/broker", "/api/tasks", "/api/queues/length")}
+        pages |= {f"/worker/{name}": flower.get(f"/worker/{name}") for name in workers}
+
+    assert len(workers) == 3
+    assert {page.status_code for page in pages.values()} == {200}
+    assert all(":********@" in worker["conf"]["broker_url"] for worker in workers.values())
+    assert not [name for worker in workers.values() for name in worker["conf"] if name.isupper()]  # Django's own
+    shown = json.dumps(workers) + "".join(page.text for page in pages.values())
+    assert not [shown[max(0, shown.find(s) - 200) :][:300] for s in (*composed.secrets(), password) if s in shown]
 
 
 @pytest.mark.parametrize(

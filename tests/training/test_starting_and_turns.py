@@ -276,6 +276,16 @@ def test_of_workspaces_that_never_ran_the_oldest_campaign_is_next():
         lifecycle.request_cancel(campaign.pk)
 
 
+def test_no_length_of_a_queue_hides_another_workspace():
+    first = queued()
+    ran(first, 5)
+    fields = {"model": first.model, "dataset_version": first.dataset_version}
+    TrainingCampaign.objects.bulk_create(TrainingCampaign(**fields) for _ in range(1_500))
+    other = queued()
+
+    assert actions.next_pending() == other.pk
+
+
 def test_what_runs_or_has_ended_has_no_turn():
     queued(status=Status.TRAINING)
     queued(status=Status.FAILED)
