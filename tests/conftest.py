@@ -39,6 +39,11 @@ def _write_the_prediction_log_only_when_told() -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """Leave the database's name as the settings have it: each of several runners has a folder of its own."""
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
     """Let tests empty their tables; `test_audit_lock` brings the lock back for itself."""
     with django_db_blocker.unblock():

@@ -4,8 +4,12 @@ import os
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("MLPLATFORM_VAR", tempfile.mkdtemp(prefix="mlplatform-test-"))
-os.environ.setdefault("ML_MODELS_DIR", str(Path(os.environ["MLPLATFORM_VAR"]) / "ml_models"))
+if "MLPLATFORM_VAR" not in os.environ:
+    os.environ["MLPLATFORM_VAR"] = tempfile.mkdtemp(prefix="mlplatform-test-")
+_one_of_many = os.environ.get("PYTEST_XDIST_WORKER")
+if _one_of_many and Path(os.environ["MLPLATFORM_VAR"]).name != _one_of_many:
+    os.environ["MLPLATFORM_VAR"] += f"/{_one_of_many}"  # a folder and a database of its own
+    Path(os.environ["MLPLATFORM_VAR"]).mkdir(parents=True, exist_ok=True)
 
 from mlplatform.settings.base import *
 
@@ -17,7 +21,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["NAME"] = (
     str(VAR_DIR / "test.sqlite3")
     if DATABASES["default"]["ENGINE"].endswith("sqlite3")
-    else f"test_mlplatform_{VAR_DIR.name[-8:]}"
+    else "test_mlplatform_" + "_".join(VAR_DIR.parts[-2:])[-16:]
 )
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 TRAINING_KEEP_SPARE = False
