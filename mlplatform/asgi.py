@@ -9,7 +9,7 @@ if os.environ.get("MLPLATFORM_SUPERVISED"):
     # The server's own processes do not notice the death of their parent; the port would stay taken.
     from apps.core.children import die_with_parent
 
-    die_with_parent()
+    die_with_parent(os.getppid())
 
 import django
 

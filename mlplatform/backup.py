@@ -1,9 +1,10 @@
 """A whole installation in one folder, and back: the database, the models, the data sets, each file with its checksum.
 
-The database is dumped first. Files are only ever added, so that every file which the dump names is still there to be
-copied after it, while the platform goes on working.
+The database is dumped first. A file that a row names is never removed, so that every file which the dump names is still
+there to be copied after it, while the platform goes on working; what a sweep takes away meanwhile is named by none.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -28,7 +29,7 @@ FORMAT = 1
 MANIFEST = "backup.json"
 DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 _KEY_FILE = "secret_key"
-_PASSING = (".staging-", ".probe-", "incoming")  # what is on its way: no row names it
+_PASSING, _UNFINISHED = (".staging-", ".probe-", "incoming"), ".part"  # what is on its way: no row names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,25 @@ def _stores() -> dict[str, Path]:
 
 
 def _copy_store(store: Path, target: Path) -> None:
+    """Copy a store that is at work: what vanishes meanwhile is left out."""
     target.mkdir()
-    if store.is_dir():
-        shutil.copytree(store, target, dirs_exist_ok=True, ignore=_passing)
+    for folder, inner, names in os.walk(store, onerror=_refuse_unless_gone):
+        inner[:] = [name for name in inner if not _is_passing(name)]
+        there = target / Path(folder).relative_to(store)
+        there.mkdir(exist_ok=True)
+        for name in names:
+            if not _is_passing(name):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy2(Path(folder) / name, there / name)
 
 
-def _passing(_folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name.startswith(_PASSING)]
+def _refuse_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _is_passing(name: str) -> bool:
+    return name.startswith(_PASSING) or name.endswith(_UNFINISHED)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -11,9 +11,12 @@ _PR_SET_PDEATHSIG = 1
 _WATCH_SECONDS = 1.0
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies; elsewhere than Linux a thread watches for it."""
-    parent = os.getppid()
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies; elsewhere than Linux a thread watches for it.
+
+    `parent` is the pid of whoever started this process, as it was told: asked for here, it could be that of the process
+    which took over an orphan.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

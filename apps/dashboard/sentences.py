@@ -50,6 +50,7 @@ SENTENCES = (
     gettext_noop("minus the mean path length (higher: more unusual)"),
     gettext_noop("exact tree Shapley values"),
     gettext_noop("mean absolute contribution (exact tree Shapley values, %(rows)s rows)"),
+    gettext_noop("mean absolute contribution (exact tree Shapley values of %(used)s of %(known)s trees, %(rows)s rows)"),
     gettext_noop("groups are kept whole on one side"),
     gettext_noop("rows are kept apart at random, each class in its share"),
     gettext_noop("rows are kept apart at random"),
@@ -180,7 +181,10 @@ SENTENCES = (
     gettext_noop(
         "The platform cannot write its files (%(reason)s). Nothing was changed; its operator must look at the disk."
     ),
-    gettext_noop("The dataset is archived already."),
+    gettext_noop("The data set is archived."),
+    gettext_noop("The data set was removed meanwhile."),
+    gettext_noop("The upload was removed while it was checked."),
+    gettext_noop("The file was stored, but the data set was archived or removed meanwhile."),
     gettext_noop("The file is larger than the %(limit)s MiB this platform accepts. Split it, or ask its operator."),
     gettext_noop("The file is empty."),
     gettext_noop("The file holds no byte."),

@@ -42,6 +42,7 @@ CURVES = {
     "train_loss": _("On the rows it learns from"),
     "validation_loss": _("On rows held back"),
     "out_of_bag_score": _("On rows that a tree has not seen"),
+    "score_agreement": _("Order of the scores, beside that of fewer trees"),
 }
 # What a curve measures, by task: the title of its axis.
 MEASURES = {

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.core import clock
-from apps.core.errors import Conflict
+from apps.core.errors import Conflict, NotFound
 from apps.datasets.incoming import IncomingFile, store_upload
 from apps.datasets.lifecycle import PATIENCE
 from apps.datasets.models import Dataset, DatasetVersion, Kind
@@ -38,7 +38,7 @@ def register_upload(
                 actor=actor, workspace_id=workspace.pk, verb="dataset.create", target=dataset, details={"name": shown}
             )
         else:
-            Dataset.objects.select_for_update().get(pk=dataset.pk)
+            _hold(dataset.pk)
         last = DatasetVersion.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
         version: DatasetVersion = DatasetVersion.objects.create(
             dataset=dataset,
@@ -56,6 +56,16 @@ def register_upload(
     return version
 
 
+def _hold(dataset_id: UUID) -> Dataset:
+    """Lock a data set; somebody may have removed or archived it since it was found."""
+    found: Dataset | None = Dataset.objects.select_for_update().filter(pk=dataset_id).first()
+    if found is None:
+        raise NotFound("The data set was removed meanwhile.")
+    if found.archived_at is not None:
+        raise Conflict("The data set is archived.")
+    return found
+
+
 def send_check(version_id: UUID) -> None:
     """Tell the broker that a version waits; when it is down, or nobody takes it in time, the dispatcher tells it again."""
     from kombu.exceptions import OperationalError
@@ -71,9 +81,7 @@ def send_check(version_id: UUID) -> None:
 @transaction.atomic
 def archive_dataset(*, dataset: Dataset, actor: Actor) -> None:
     """Take a dataset out of sight; its versions stay, since models may be made from them."""
-    found = Dataset.objects.select_for_update().get(pk=dataset.pk)
-    if found.archived_at is not None:
-        raise Conflict("The dataset is archived already.")
+    found = _hold(dataset.pk)
     found.archived_at = clock.now()
     found.save(update_fields=["archived_at"])
     record_audit(actor=actor, workspace_id=found.workspace_id, verb="dataset.archive", target=found)
@@ -85,7 +93,7 @@ def discard_refused(*, version: DatasetVersion, actor: Actor) -> bool:
 
     Nothing can have been made of such a version; its file goes with the daily sweep.
     """
-    dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+    dataset = _hold(version.dataset_id)
     if version.status != DatasetVersion.Status.REFUSED:
         raise Conflict("Only an upload that was refused can be removed. Archive the data set instead.")
     details = {"number": version.number, "file": version.original_name}

@@ -1,4 +1,4 @@
-"""The child process that reads one upload: `python -m apps.datasets.checking VERSION TOKEN`."""
+"""The child process that reads one upload: `python -m apps.datasets.checking PARENT VERSION TOKEN`."""
 
 import logging
 import os
@@ -11,6 +11,10 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Set the limits, then check."""
+    from apps.core.children import die_with_parent
+
+    parent, version, token = sys.argv[1:]
+    die_with_parent(int(parent))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # its own takes a GiB at once, most of what the limit allows
     import django
@@ -18,9 +22,6 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
-    from apps.core.children import die_with_parent
-
-    die_with_parent()
     limit = settings.UPLOAD_CHECK_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     from django.db import InterfaceError, OperationalError
@@ -28,7 +29,7 @@ def main() -> None:
     from apps.datasets.engine import check
 
     try:
-        check(UUID(sys.argv[1]), UUID(sys.argv[2]))
+        check(UUID(version), UUID(token))
     except (InterfaceError, OperationalError):
         logger.exception("The database did not answer.")
         sys.exit(os.EX_TEMPFAIL)

@@ -1,5 +1,6 @@
 """Reads of datasets and their versions."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.db.models import Func, IntegerField, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 from apps.core.artifacts import safe_join
+from apps.core.errors import NotFound
 from apps.datasets.models import Dataset, DatasetVersion
 
 
@@ -25,6 +27,7 @@ class _Length(Func):
         return self.as_sql(compiler, connection, function="json_array_length", **more)
 
 
+_POLL_SECONDS = 0.05
 _BULKY = ("columns", "preview", "problems", "warnings", "reading")
 
 
@@ -74,3 +77,21 @@ def table_file(version: DatasetVersion) -> Path:
 def upload_file(version: DatasetVersion) -> Path:
     """Return the path of the file as it was sent."""
     return safe_join(Path(settings.DATASETS_DIR), version.upload_path)
+
+
+def wait_for_check(version: DatasetVersion) -> DatasetVersion:
+    """Return the version once it is checked, or as it stands after `UPLOAD_WAIT_SECONDS`.
+
+    Raises
+    ------
+    NotFound : somebody removed it meanwhile.
+
+    """
+    deadline = time.monotonic() + settings.UPLOAD_WAIT_SECONDS
+    while True:
+        found: DatasetVersion | None = DatasetVersion.objects.filter(pk=version.pk).first()
+        if found is None:
+            raise NotFound("The upload was removed while it was checked.")
+        if found.status != DatasetVersion.Status.CHECKING or time.monotonic() > deadline:
+            return found
+        time.sleep(_POLL_SECONDS)

@@ -28,7 +28,7 @@ _GRACE_SECONDS = 24 * 3600
 
 def check_in_child(version_id: UUID, token: UUID) -> None:
     """Check a claimed version; a child that dies gives it back with words, and none outlives this call."""
-    command = [sys.executable, "-m", "apps.datasets.checking", str(version_id), str(token)]
+    command = [sys.executable, "-m", "apps.datasets.checking", str(os.getpid()), str(version_id), str(token)]
     child = subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         _tell(_wait(child, version_id, token), version_id, token)

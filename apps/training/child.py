@@ -1,4 +1,4 @@
-"""The process that trains: `python -m apps.training.child` reads one job from its standard input, does it and ends."""
+"""The process that trains: `python -m apps.training.child PARENT` reads one job from its standard input, does it and ends."""
 
 import json
 import os
@@ -13,7 +13,7 @@ def main() -> None:
     """Take the limits, import the libraries, wait for the job; no job (end of input) is an honourable end."""
     from apps.core.children import die_with_parent
 
-    die_with_parent()
+    die_with_parent(int(sys.argv[1]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings.local")
     import django
 

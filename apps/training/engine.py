@@ -43,7 +43,7 @@ PARITY = 1e-5
 _REPORT_SECONDS = 0.5
 _POINTS_AT_ONCE = 20
 _FIT_FROM, _FIT_TO = 0.05, 0.85
-_PACKAGES = ("numpy", "scikit-learn", "xgboost-cpu", "xgboost", "pyarrow", "pandas")
+_MODULES = ("numpy", "sklearn", "pyarrow")  # what every training works with, besides its own library
 
 
 class Parity(PlatformError):
@@ -174,7 +174,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         baseline=baseline,
         importance=importance,
         evaluation=_evaluation(evaluation, split, service, better=better),
-        packages=_packages(),
+        packages=_packages(service.library),
         trained_seconds=time.monotonic() - began,
     )
     _wait_for_database()
@@ -271,14 +271,11 @@ def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, *,
     }
 
 
-def _packages() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def _packages(library: str) -> dict[str, str]:
+    """Return the installed packages that the modules come from, with their versions."""
+    shipped = importlib.metadata.packages_distributions()
+    names = {name for module in (*_MODULES, library) for name in shipped.get(module.partition(".")[0], ())}
+    return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
 def _register(campaign: TrainingCampaign, token: UUID, folder: Path, facts: VersionFacts) -> None:

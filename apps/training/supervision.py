@@ -99,7 +99,7 @@ def start_child() -> "subprocess.Popen[bytes]":
         "OMP_WAIT_POLICY": "PASSIVE",
         "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own takes a GiB at once, a quarter of what the limit allows
     }
-    command = [sys.executable, "-m", "apps.training.child"]
+    command = [sys.executable, "-m", "apps.training.child", str(os.getpid())]
     return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=settings.BASE_DIR, start_new_session=True)
 
 

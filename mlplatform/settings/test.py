@@ -11,7 +11,7 @@ if _one_of_many and Path(os.environ["MLPLATFORM_VAR"]).name != _one_of_many:
     os.environ["MLPLATFORM_VAR"] += f"/{_one_of_many}"  # a folder and a database of its own
     Path(os.environ["MLPLATFORM_VAR"]).mkdir(parents=True, exist_ok=True)
 
-from mlplatform.settings.base import *
+from mlplatform.settings.base import *  # noqa: E402  (it reads the environment)
 
 SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"  # noqa: S105
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]

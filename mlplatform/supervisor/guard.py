@@ -3,23 +3,20 @@
 On Linux the kernel sees to it, across exec. Elsewhere this process stays, watches, and passes signals on.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
 
-_PR_SET_PDEATHSIG = 1
+from apps.core.children import die_with_parent
 
 
 def main() -> int:
     """Become the command, or stay and watch."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            return 1
+        die_with_parent(parent)
         os.execvp(command[0], command)  # noqa: S606  (a fixed list, no shell)
     child = subprocess.Popen(command)  # type: ignore[unreachable]  # not where mypy runs
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):

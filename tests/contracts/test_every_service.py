@@ -66,6 +66,16 @@ def largest_difference(one: Answers, other: Answers) -> float:
     return worst
 
 
+@each_service
+def test_the_menu_says_what_it_is(service):
+    from apps.algorithms.api.views import entry_as_json
+
+    entry = entry_as_json(service)
+
+    assert all(entry[name].strip() for name in ("name", "title", "summary"))
+    assert entry["tasks"]
+
+
 @each_case
 def test_it_learns_more_than_the_trivial_baseline(service, task):
     model, split = fitted(service, task)

@@ -17,9 +17,8 @@ from apps.dashboard.pages.forms import checked, page_of, turn_to_the_form_s_work
 from apps.dashboard.selectors import dataset_rows
 from apps.datasets.actions import register_upload
 from apps.datasets.api.serializers import NewVersionSerializer, UploadSerializer
-from apps.datasets.api.views import wait_for_check
 from apps.datasets.models import Dataset, DatasetVersion
-from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version, versions_of
+from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version, versions_of, wait_for_check
 from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
 from apps.workspaces.models import Workspace

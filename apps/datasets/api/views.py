@@ -1,6 +1,5 @@
 """HTTP doors of datasets."""
 
-import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +16,7 @@ from rest_framework.response import Response
 from apps.core.api.errors import MEDIA_TYPE, problem_body
 from apps.core.api.pagination import PAGES
 from apps.core.api.queries import chosen
-from apps.core.errors import NotFound, Problem
+from apps.core.errors import Conflict, NotFound, Problem
 from apps.core.permissions import Act
 from apps.datasets.actions import archive_dataset, register_upload
 from apps.datasets.api.serializers import (
@@ -29,11 +28,10 @@ from apps.datasets.api.serializers import (
 )
 from apps.datasets.api.uploads import UploadParser
 from apps.datasets.models import Dataset, DatasetVersion, Kind
-from apps.datasets.selectors import datasets_of, latest_version, table_file, upload_file
+from apps.datasets.selectors import datasets_of, latest_version, table_file, upload_file, wait_for_check
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import Workspace
 
-_POLL_SECONDS = 0.05
 _FORMS = ("original", "parquet")
 
 
@@ -124,7 +122,9 @@ class DatasetViewSet(ScopedViewSet):
     def _answer(self, version: DatasetVersion) -> Response:
         if version.upload_bytes <= settings.UPLOAD_WAIT_BYTES:
             version = wait_for_check(version)
-        dataset = datasets_of(self.access.workspace_ids, whole=True).get(pk=version.dataset_id)
+        dataset = datasets_of(self.access.workspace_ids, whole=True).filter(pk=version.dataset_id).first()
+        if dataset is None:
+            raise Conflict("The file was stored, but the data set was archived or removed meanwhile.")
         body = self.get_serializer(dataset).data
         location = {"Location": f"/api/v1/datasets/{dataset.pk}/"}
         if version.status == DatasetVersion.Status.REFUSED:
@@ -171,16 +171,6 @@ def _attachment(path: Path, name: str) -> FileResponse:
     if not path.exists():
         raise NotFound("The file is no longer there.")
     return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="application/octet-stream")
-
-
-def wait_for_check(version: DatasetVersion) -> DatasetVersion:
-    """Return the version once it is checked, or as it stands after `UPLOAD_WAIT_SECONDS`."""
-    deadline = time.monotonic() + settings.UPLOAD_WAIT_SECONDS
-    while True:
-        found: DatasetVersion = DatasetVersion.objects.get(pk=version.pk)
-        if found.status != DatasetVersion.Status.CHECKING or time.monotonic() > deadline:
-            return found
-        time.sleep(_POLL_SECONDS)
 
 
 def refusal(version: DatasetVersion, instance: str) -> dict[str, Any]:

@@ -1,0 +1,35 @@
+"""What the algorithms say of themselves while they learn and explain, on a French page."""
+
+import pytest
+from django.utils import translation
+
+from apps.algorithms import catalog
+from apps.algorithms.base import BaseMLService
+from apps.algorithms.schema import Task
+from apps.dashboard.words import CURVES, METRICS, translated
+from tests.contracts.tables import mixed_table
+
+pytestmark = pytest.mark.slow
+CASES = [(service, task) for service in catalog.entries() for task in service.tasks]
+
+
+@pytest.mark.parametrize(("service", "task"), CASES, ids=[f"{service.slug}-{task}" for service, task in CASES])
+def test_curves_metrics_and_methods_have_their_french(service: type[BaseMLService], task: Task):
+    curves: set[str] = set()
+    table = mixed_table(task)
+    model = service(task=task, parameters=dict(service.fast_parameters), seed=5)
+    model.fit(table, lambda *_said, metrics=None, **_more: curves.update(metrics or ()))
+    explained = model.explain(table.records(1))[0]
+
+    assert curves <= {*CURVES, *METRICS}
+    assert set(model.evaluate(table).metrics) <= set(METRICS)
+    with translation.override("fr"):
+        for method in (explained.method, model.importance(table).method):
+            assert translated(method) != method
+
+
+def test_the_importance_of_a_forest_too_large_for_its_rows_has_its_french():
+    with translation.override("fr"):
+        said = translated("mean absolute contribution (exact tree Shapley values of 20 of 300 trees, 100 rows)")
+
+    assert "20 des 300 arbres" in said
