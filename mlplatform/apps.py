@@ -22,7 +22,7 @@ class PlatformConfig(AppConfig):
 def _after_migrate(using: str, **_extra: Any) -> None:
     from django.db import DEFAULT_DB_ALIAS, connections
 
-    from apps.core.instance import owns, stores
+    from apps.core.instance import stores, take_if_empty
     from mlplatform.schedule import upsert_schedule
 
     if using != DEFAULT_DB_ALIAS:
@@ -30,4 +30,4 @@ def _after_migrate(using: str, **_extra: Any) -> None:
     if {"core_instance", "django_celery_beat_periodictask"} <= set(connections[using].introspection.table_names()):
         upsert_schedule()
         for store in stores():
-            owns(store)
+            take_if_empty(store)

@@ -19,15 +19,14 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
-from django.db import OperationalError
 from django.http import HttpRequest, parse_cookie
 
 from apps.core.api.errors import MEDIA_TYPE, describe, problem_body
 from apps.core.api.renderers import dump_json
 from apps.core.artifacts import storage_guard
-from apps.core.errors import PlatformError, StorageFull, TooLarge, Unauthenticated
+from apps.core.errors import DATABASE_AWAY, PlatformError, StorageFull, TooLarge, Unauthenticated
 from apps.datasets.incoming import ROOM_FOR_FIELDS, incoming_folder, too_large
-from apps.workspaces.api.authentication import access_with_key
+from apps.workspaces.api.authentication import access_with_key, key_in
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -37,7 +36,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 OF_ANYBODY = 64 * 1024
 _ID = r"[0-9a-f-]{36}"
 UPLOADS = re.compile(rf"/api/v1/datasets(?:/{_ID}/versions)?/?|/datasets/(?:upload|{_ID}/upload)/")
-_SCHEMES = ("bearer", "token")
 _COPIES = 3  # the body, the file in it, and the file in its place, for a moment all at once
 _LINGER_SECONDS = 5.0
 
@@ -66,7 +64,7 @@ class BoundedBodies:
         try:
             await body.admit(announced or 0)
             await self.inner(scope, body.receive, answer)
-        except (PlatformError, OperationalError) as refusal:
+        except (PlatformError, *DATABASE_AWAY) as refusal:
             if started:
                 raise
             await _refuse(scope, receive, send, refusal)
@@ -116,9 +114,9 @@ def _announced(headers: dict[bytes, bytes]) -> int | None:
 
 def _is_known(headers: dict[bytes, bytes]) -> bool:
     """Tell whether a key or a session that opens something comes with the request."""
-    scheme, _, clear = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if scheme.lower() in _SCHEMES:
-        return access_with_key(clear.strip()) is not None
+    clear = key_in(headers.get(b"authorization", b"").decode("latin-1"))
+    if clear is not None:
+        return access_with_key(clear) is not None
     session = parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
     if not session:
         return False

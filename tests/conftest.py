@@ -1,12 +1,13 @@
 """Fixtures that every folder of tests shares."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import pytest_django
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from apps.predictions.recorder import recorder
@@ -36,6 +37,13 @@ def api() -> Callable[[User | None], APIClient]:
 def _write_the_prediction_log_only_when_told() -> None:
     """Keep the log's thread from writing into a test's transaction; tests call `recorder.flush()`."""
     recorder._pid = os.getpid()
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_language_behind() -> Iterator[None]:
+    """Undo what a page in another language has switched on in this thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
-"""Every error the platform raises on purpose: one base, a code, a status, and whether trying again can help."""
+"""Every error the platform raises on purpose: one base, a code, a status, and when to try again where that can help."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+from django.db import InterfaceError, OperationalError
+
+DATABASE_AWAY = (OperationalError, InterfaceError)  # it restarts, is busy, or the line to it broke: another try may do
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,6 @@ class PlatformError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "error"
     title: ClassVar[str] = "The platform could not do this"
-    permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return self.detail
@@ -87,16 +90,16 @@ class InvalidInput(PlatformError):
 class Throttled(PlatformError):
     """Too many requests or too much queued work."""
 
-    status, code, title, permanent = 429, "throttled", "Too many requests", False
+    status, code, title = 429, "throttled", "Too many requests"
 
 
 class Unavailable(PlatformError):
     """A part of the platform is down or a file is damaged; the caller may come back later."""
 
-    status, code, title, permanent = 503, "unavailable", "A part of the platform is not available", False
+    status, code, title = 503, "unavailable", "A part of the platform is not available"
 
 
 class StorageFull(PlatformError):
     """No space left for what must be written."""
 
-    status, code, title, permanent = 507, "storage_full", "No space left", False
+    status, code, title = 507, "storage_full", "No space left"

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from celery import current_app
+from django import db
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from apps.core import clock
@@ -42,7 +43,7 @@ def check_database() -> Finding:
             cursor.execute("SELECT 1")
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError as error:
+    except db.Error as error:
         return Finding("database", is_well=False, detail=type(error).__name__, advice="Start it, or check DATABASE_URL.")
     if waiting:
         return Finding("database", is_well=False, detail=f"{len(waiting)} migrations wait", advice="Run manage.py migrate.")
@@ -102,7 +103,7 @@ def check_schedule() -> Finding:
 
     try:
         rows = list(PeriodicTask.objects.filter(name__in=settings.PERIODIC_TASKS).values_list("enabled", "last_run_at"))
-    except DatabaseError as error:
+    except db.Error as error:
         return Finding("schedule", is_well=False, detail=type(error).__name__, advice="Start the database first.")
     if len(rows) < len(settings.PERIODIC_TASKS):
         missing = f"{len(settings.PERIODIC_TASKS) - len(rows)} of its tasks are missing"

@@ -22,14 +22,19 @@ def stores() -> tuple[Path, ...]:
 
 
 def owns(store: Path) -> bool:
-    """Say whether the files of a store belong to this database; a store of nobody that is empty is taken."""
+    """Say whether the files of a store belong to this database."""
     mark, own = store / MARK, _own_id()
-    if is_away(store):
-        adopt(store)
     owner = mark.read_text().strip() if mark.exists() else "nobody"
     if owner != own:
         logger.warning("%s belongs to %s, not to this database (%s): nothing in it is removed.", store, owner, own)
     return owner == own
+
+
+def take_if_empty(store: Path) -> None:
+    """Mark a store of nobody that is empty; warn of one that is another database's."""
+    if is_away(store):
+        adopt(store)
+    owns(store)
 
 
 def may_sweep(store: Path) -> bool:

@@ -182,6 +182,7 @@ SENTENCES = (
         "The platform cannot write its files (%(reason)s). Nothing was changed; its operator must look at the disk."
     ),
     gettext_noop("The data set is archived."),
+    gettext_noop("The model was archived while it was trained, so this version is not kept."),
     gettext_noop("The data set was removed meanwhile."),
     gettext_noop("The upload was removed while it was checked."),
     gettext_noop("The file was stored, but the data set was archived or removed meanwhile."),

@@ -24,13 +24,12 @@ def main() -> None:
 
     limit = settings.UPLOAD_CHECK_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    from django.db import InterfaceError, OperationalError
-
+    from apps.core.errors import DATABASE_AWAY
     from apps.datasets.engine import check
 
     try:
         check(UUID(version), UUID(token))
-    except (InterfaceError, OperationalError):
+    except DATABASE_AWAY:
         logger.exception("The database did not answer.")
         sys.exit(os.EX_TEMPFAIL)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
+from apps.core.errors import DATABASE_AWAY
 from apps.core.instance import may_sweep
 from apps.datasets import lifecycle
 from apps.datasets.actions import send_check
@@ -50,7 +51,7 @@ def _wait(child: "subprocess.Popen[bytes]", version_id: UUID, token: UUID) -> in
             if not lifecycle.renew(version_id, token):
                 return None
             renewed = time.monotonic()
-        except (InterfaceError, OperationalError) as error:
+        except DATABASE_AWAY as error:
             logger.warning("The lease of dataset version %s is not renewed: %s", version_id, error)
             connection.close()
     return None
@@ -71,7 +72,7 @@ def _insist(write: Callable[[], object]) -> None:
     while True:
         try:
             write()
-        except (InterfaceError, OperationalError):
+        except DATABASE_AWAY:
             if time.monotonic() > until:
                 raise
             connection.close()

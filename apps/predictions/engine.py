@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Answers, Predictor
 from apps.core.artifacts import publish_folder, remove_folder, seal_folder, storage_guard
-from apps.core.errors import PlatformError
+from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.datasets.selectors import table_file
 from apps.predictions import lifecycle
 from apps.predictions.models import BatchPrediction
@@ -53,7 +53,7 @@ def score(batch_id: UUID, token: UUID) -> None:
         logger.info("Batch %s is held by another run", batch_id)
     except PlatformError as error:
         lifecycle.fail(batch_id, token, reason=error.detail)
-    except (OperationalError, InterfaceError):
+    except DATABASE_AWAY:
         raise  # the lease runs out, and the batch is scored again
     except Exception as error:
         lifecycle.fail(

@@ -147,6 +147,8 @@ def _next_number(model_id: UUID) -> int:
 
 
 def _refuse_changed(model: RegisteredModel, trained: RegisteredModel) -> None:
+    if model.archived_at is not None:
+        raise Conflict("The model was archived while it was trained, so this version is not kept.")
     changed = [name for name in _FIXED_ONCE_TRAINED if getattr(model, name) != getattr(trained, name)]
     if changed:
         raise Conflict(

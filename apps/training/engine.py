@@ -14,7 +14,7 @@ import pyarrow.parquet  # noqa: F401  (a warm child has it)
 import sklearn.ensemble  # noqa: F401  (a warm child has it)
 import xgboost  # noqa: F401  (a warm child has it)
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import close_old_connections, connection, transaction
 
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
@@ -24,7 +24,7 @@ from apps.algorithms.results import Answers, Cancelled, Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import Split, TrainingTable
 from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard
-from apps.core.errors import InvalidInput, PlatformError
+from apps.core.errors import DATABASE_AWAY, InvalidInput, PlatformError
 from apps.datasets.selectors import table_file
 from apps.registry import actions as registry
 from apps.registry.files import PreparedVersion
@@ -132,7 +132,7 @@ class _Reporter:
             with transaction.atomic():
                 for point in self._kept:
                     lifecycle.report(self.campaign_id, self.token, **point)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             logger.warning("The progress of campaign %s is kept for later: %s", self.campaign_id, error)
             connection.close()
             return
@@ -245,7 +245,7 @@ def _wait_for_database() -> None:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-        except (OperationalError, InterfaceError):
+        except DATABASE_AWAY:
             connection.close()
             if time.monotonic() > until:
                 raise
@@ -287,7 +287,7 @@ def _register(campaign: TrainingCampaign, token: UUID, folder: Path, facts: Vers
                 model=campaign.model, campaign_id=campaign.pk, staging=folder, facts=facts
             )
             _file_and_complete(campaign, token, prepared)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             if pause is None:
                 raise
             logger.warning("The version of campaign %s is filed in %s s: %s", campaign.pk, pause, error)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from types import FrameType
 from uuid import UUID
 
+from django import db
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 
 from apps.core.processes import identity
 from apps.training import lifecycle
@@ -163,7 +164,7 @@ class _Watch:
             return "time"
         try:
             return self._cancelled(now) or self._lost(now)
-        except DatabaseError:
+        except db.Error:
             close_old_connections()
             # After that long somebody else may run it: two must never go on.
             return "lost" if now - self.renewed > settings.TRAINING_LEASE_SECONDS else None

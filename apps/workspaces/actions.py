@@ -14,7 +14,7 @@ from apps.core import clock
 from apps.core.constraints import words_of_unique_violation
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Role, Scope
-from apps.workspaces.access import SYSTEM, Access, Actor
+from apps.workspaces.access import Access, Actor
 from apps.workspaces.attempts import KEPT_FOR as ANSWERS_KEPT_FOR
 from apps.workspaces.attempts import note_work
 from apps.workspaces.models import (
@@ -31,7 +31,6 @@ from apps.workspaces.selectors import key_digest
 from apps.workspaces.throttling import KEPT_FOR as FAILURES_KEPT_FOR
 from apps.workspaces.throttling import KNOWN_FOR as ADDRESSES_KEPT_FOR
 
-__all__ = ["SYSTEM", "Actor"]
 KEY_PREFIX_LENGTH = 8
 _SWEPT_AT_ONCE = 1_000
 

@@ -1,11 +1,20 @@
 """The test suite: a folder of its own, fast hashing, a broker only where a test starts one."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
+
+def _remove(folder: str, maker: int) -> None:
+    if os.getpid() == maker:  # a fork ends too
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 if "MLPLATFORM_VAR" not in os.environ:
     os.environ["MLPLATFORM_VAR"] = tempfile.mkdtemp(prefix="mlplatform-test-")
+    atexit.register(_remove, os.environ["MLPLATFORM_VAR"], os.getpid())
 _one_of_many = os.environ.get("PYTEST_XDIST_WORKER")
 if _one_of_many and Path(os.environ["MLPLATFORM_VAR"]).name != _one_of_many:
     os.environ["MLPLATFORM_VAR"] += f"/{_one_of_many}"  # a folder and a database of its own

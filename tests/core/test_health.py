@@ -101,3 +101,14 @@ def test_those_who_ask_often_get_what_was_found_a_moment_ago(monkeypatch):
         assert health.recent_findings()[0].is_well
 
     assert len(looks) == 1
+
+
+@pytest.mark.parametrize(("part", "status"), [("database", 503), ("storage", 503), ("workers", 200), ("broker", 200)])
+def test_the_inference_protocol_is_ready_while_predictions_can_be_made(part: str, status: int, client, monkeypatch):
+    findings = tuple(health.Finding(name, name != part, "") for name in ("database", "broker", "storage", "workers"))
+    monkeypatch.setattr("apps.predictions.api.v2_views.recent_findings", lambda: findings)
+
+    answer = client.get("/v2/health/ready")
+
+    assert (answer.status_code, answer.json()) == (status, {"ready": status == 200})
+    assert client.get("/v2/health/live").json() == {"live": True}

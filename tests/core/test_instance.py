@@ -19,12 +19,14 @@ def put_file(store: Path) -> Path:
 
 
 def test_an_empty_store_is_taken_and_stays_so_once_it_holds_files(tmp_path: Path):
-    assert instance.owns(tmp_path / "store")
+    assert not instance.owns(tmp_path / "store")
+    instance.take_if_empty(tmp_path / "store")
     put_file(tmp_path / "store")
     assert instance.owns(tmp_path / "store")
 
 
 def test_a_store_of_another_database_is_not_owned(tmp_path: Path):
+    instance.take_if_empty(tmp_path)
     assert instance.owns(tmp_path)
     Instance.objects.all().delete()  # a new database pointed at the old store
 
@@ -46,4 +48,5 @@ def test_files_of_nobody_are_not_owned_until_they_are_adopted(tmp_path: Path, se
 
 def test_a_file_beside_the_folders_is_nobodys_work(tmp_path: Path):
     (tmp_path / "README.md").write_text("What lies here.")
+    instance.take_if_empty(tmp_path)
     assert instance.owns(tmp_path)

@@ -29,10 +29,11 @@ def test_a_store_is_marked_with_the_one_id_of_its_database(tmp_path):
     assert (store / instance.MARK).read_text() == f"{Instance.objects.get().pk}\n"
 
 
-def test_an_empty_store_is_marked_by_who_asks_first(tmp_path):
-    assert instance.owns(tmp_path) is True
+def test_an_empty_store_is_marked_by_who_takes_it_first(tmp_path):
+    assert instance.owns(tmp_path) is False  # asking takes nothing
+    instance.take_if_empty(tmp_path)
 
-    assert (tmp_path / instance.MARK).exists()
+    assert instance.owns(tmp_path) is True
 
 
 @pytest.mark.parametrize("mark", ["another\n", None])

@@ -166,7 +166,7 @@ def test_plain_http_goes_to_django_where_that_is_redirected(client):
     assert (private.status, private.was_short) == (200, True)
 
 
-@pytest.mark.parametrize("odd", ["-" * 36, "a" * 36, "0" * 35 + "-", str(uuid.uuid4()).replace("-", "a", 1)])
+@pytest.mark.parametrize("odd", ["-" * 36, "a" * 36, "0" * 35 + "-", "3d170715a8d35-44b6-8f01-81bc7ef84638"])
 def test_an_id_that_is_none_is_not_found(odd, client):
     assert client.post(path=f"/api/v1/models/{odd}/predict/").status == 404
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.urls import reverse
 
+from apps.core import clock
 from apps.core.errors import Conflict
 from apps.registry import actions, files
 from apps.registry.models import ModelVersion
@@ -125,6 +126,16 @@ def test_a_version_of_what_the_model_no_longer_is_is_refused(name, value, model,
     type(model).objects.filter(pk=model.pk).update(**{name: value})
 
     with pytest.raises(Conflict, match=f"{name} changed while it was trained"), transaction.atomic():
+        actions.register_version(prepared, actor=SYSTEM)
+
+    assert not ModelVersion.objects.exists()
+
+
+def test_a_model_that_was_archived_meanwhile_gets_no_version(model, store):
+    prepared = prepare(model, store)
+    type(model).objects.filter(pk=model.pk).update(archived_at=clock.now())
+
+    with pytest.raises(Conflict, match="archived while it was trained"), transaction.atomic():
         actions.register_version(prepared, actor=SYSTEM)
 
     assert not ModelVersion.objects.exists()

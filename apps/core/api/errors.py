@@ -16,7 +16,7 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
@@ -25,7 +25,7 @@ from rest_framework.views import set_rollback
 
 from apps.core.api.renderers import dump_json
 from apps.core.constraints import words_of_unique_violation
-from apps.core.errors import Conflict, PlatformError, Problem, StorageFull
+from apps.core.errors import DATABASE_AWAY, Conflict, PlatformError, Problem, StorageFull
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -80,7 +80,7 @@ def describe(error: Exception) -> Described | None:
         return 422, "invalid", "The request is understood but invalid", _summary(problems), problems, None
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
-    if isinstance(error, OperationalError):
+    if isinstance(error, DATABASE_AWAY):
         logger.warning("The database did not answer: %s", error)
         if _is_full_disk(error):
             return describe(StorageFull("The disk is full. Free some space and try again; nothing was changed."))
@@ -97,7 +97,7 @@ def describe(error: Exception) -> Described | None:
     return _of_django(error)
 
 
-def _is_full_disk(error: OperationalError) -> bool:
+def _is_full_disk(error: Exception) -> bool:
     cause = error.__cause__
     return (
         getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == _PG_DISK_FULL

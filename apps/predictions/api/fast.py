@@ -5,7 +5,6 @@ checks it again and words the refusal; so there is one place for rules and one f
 key's reach, the champion) is remembered for fractions of a second.
 """
 
-import hashlib
 import io
 import logging
 import re
@@ -28,7 +27,9 @@ from apps.core.middleware import PageMiddleware
 from apps.core.permissions import Act
 from apps.predictions import actions
 from apps.predictions.cache import champions, predictors
-from apps.workspaces.api.authentication import recent_keys
+from apps.workspaces.api.authentication import key_in
+from apps.workspaces.recent_keys import recent_keys
+from apps.workspaces.selectors import key_digest
 
 logger = logging.getLogger(__name__)
 Scope = dict[str, Any]
@@ -40,7 +41,6 @@ Headers = tuple[tuple[bytes, bytes], ...]
 _PATH = re.compile(r"/api/v1/models/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/predict/")
 _LENGTH = re.compile(rb"[0-9]{1,7}")
 _LONGEST = 1024**2  # a longer body would hold up the loop: threads are for those
-_SCHEMES = (b"bearer ", b"token ")
 _TYPES = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 _ACCEPTED = {b"*/*", b"application/*", b"application/json"}
 _WHERE = {b"host", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto"}
@@ -137,11 +137,10 @@ def _again(body: bytes | None, receive: Receive) -> Receive:
 
 def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
     """Return the answer's bytes, or None when the long way must decide."""
-    given = headers.get(b"authorization", b"")
-    if not given.lower().startswith(_SCHEMES):
+    clear = key_in(headers.get(b"authorization", b"").decode("latin-1"))
+    if clear is None:
         return None
-    clear = given.partition(b" ")[2].strip()
-    access = recent_keys.get(hashlib.sha256(clear).hexdigest())
+    access = recent_keys.get(key_digest(clear))
     champion = champions.get(model_id)
     if access is None or champion is None or not access.may(Act.PREDICT, champion.workspace_id):
         return None

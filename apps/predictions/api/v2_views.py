@@ -12,11 +12,13 @@ from rest_framework.views import APIView
 
 from apps.algorithms.results import Answers
 from apps.algorithms.schema import Task
+from apps.core.health import recent_findings
 from apps.core.permissions import Act
 from apps.predictions import actions
 from apps.predictions.api import scoring
 from apps.predictions.api.views import ModelPredictionViewSet
 
+_NEEDED = ("database", "storage")
 _TENSORS = [
     {"name": "amount", "datatype": "FP64", "shape": [1], "data": [1200.5]},
     {"name": "city", "datatype": "BYTES", "shape": [1], "data": ["Lyon"]},
@@ -36,12 +38,22 @@ class ServerView(APIView):
 
 
 class LiveView(ServerView):
-    """Alive, or ready, to answer."""
+    """Whether the process answers."""
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """Return 200 while the process answers."""
-        return Response({"live": True, "ready": True})
+        return Response({"live": True})
+
+
+class ServerReadyView(ServerView):
+    """Whether predictions can be made: that takes a database and the stored models, no worker."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Return 200 when both are there, else 503."""
+        is_ready = all(finding.is_well for finding in recent_findings() if finding.part in _NEEDED)
+        return Response({"ready": is_ready}, status=200 if is_ready else 503)
 
 
 class InferenceViewSet(ModelPredictionViewSet):

@@ -132,8 +132,10 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     """How the live version does."""
 
     model = serializers.DictField()
+    version = serializers.IntegerField(allow_null=True, help_text="Null: none is live.")
     metrics = serializers.DictField()
     baseline = serializers.DictField()
+    main_metric = serializers.CharField(allow_null=True, help_text="The one that versions are compared by.")
     history = serializers.ListField(child=serializers.DictField())
     needs_retraining = serializers.BooleanField()
     reasons = serializers.ListField(child=serializers.CharField())
@@ -144,3 +146,5 @@ class ImportanceSerializer(serializers.Serializer[Any]):
 
     method = serializers.CharField()
     features = serializers.ListField(child=serializers.DictField())
+    rows = serializers.IntegerField(help_text="How many rows it was measured on.")
+    version = serializers.IntegerField()

@@ -13,7 +13,7 @@ from apps.core.permissions import Act
 from apps.training.api.live import follow
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import Access
-from apps.workspaces.api.authentication import access_with_key
+from apps.workspaces.api.authentication import access_with_key, key_in
 from apps.workspaces.selectors import access_of
 
 CLOSE_ANONYMOUS, CLOSE_STRANGER = 4401, 4404
@@ -48,9 +48,9 @@ class CampaignConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
 
     def _access(self) -> Access | None:
         headers = dict(self.scope["headers"])
-        scheme, _, clear = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() in {"token", "bearer"}:
-            return access_with_key(clear.strip())
+        clear = key_in(headers.get(b"authorization", b"").decode("latin-1"))
+        if clear is not None:
+            return access_with_key(clear)
         user = self.scope.get("user")
         return access_of(user) if user is not None and user.is_authenticated else None
 

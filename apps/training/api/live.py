@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from django.db import Error as DatabaseError
+from django import db
 
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaign_as_json, last_seq
@@ -87,7 +87,7 @@ async def _poll(campaign_id: UUID, watch: _Watch) -> None:
             watch.is_gone = True
             watch.changed.set()
             return
-        except DatabaseError as error:
+        except db.Error as error:
             logger.warning("The database does not answer; watchers of campaign %s wait: %s", campaign_id, error)
             found = None
         if found is not None:

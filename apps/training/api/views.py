@@ -11,7 +11,6 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers, status
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -70,14 +69,6 @@ class CampaignFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
         fields: ClassVar[list[str]] = ["model", "workspace", "status"]
 
 
-class _AnyType(DefaultContentNegotiation):
-    """Let `Accept: text/event-stream` through to a view that answers it by itself."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """Take the first renderer, whatever was asked for."""
-        return renderers[0], renderers[0].media_type
-
-
 class CampaignViewSet(ScopedViewSet):
     """Watch and cancel trainings."""
 
@@ -85,7 +76,6 @@ class CampaignViewSet(ScopedViewSet):
     serializer_class = CampaignSerializer
     filterset_class = CampaignFilter
     ordering_fields: ClassVar[list[str]] = ["created_at", "finished_at"]
-    content_negotiation_class = _AnyType
     queries: ClassVar[dict[str, tuple[str, ...]]] = {"events": ("after",)}
     acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "events": Act.READ, "cancel": Act.TRAIN}
 
@@ -94,6 +84,10 @@ class CampaignViewSet(ScopedViewSet):
         if getattr(self, "swagger_fake_view", False):
             return TrainingCampaign.objects.none()
         return campaigns_of(self.access.workspace_ids)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Let `Accept: text/event-stream` through to the events, which answer it by themselves."""
+        return super().perform_content_negotiation(request, force=force or self.action == "events")
 
     def list(self, request: Request) -> Response:
         """List campaigns, newest first, without their curves."""

@@ -10,7 +10,6 @@ from apps.workspaces.access import Access
 from apps.workspaces.recent_keys import recent_keys
 from apps.workspaces.selectors import access_of, key_digest, live_key
 
-__all__ = ["recent_keys"]
 _SCHEMES = {"token", "bearer"}
 
 
@@ -19,10 +18,10 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Access] | None:
         """Return the key's holder and reach; None when the request carries no such header."""
-        scheme, _, clear = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() not in _SCHEMES:
+        clear = key_in(request.META.get("HTTP_AUTHORIZATION", ""))
+        if clear is None:
             return None
-        access = access_with_key(clear.strip())
+        access = access_with_key(clear)
         if access is None:
             raise AuthenticationFailed("This API key is unknown, revoked or expired. Ask for a new one.")
         return access.user, access
@@ -30,6 +29,12 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme in the 401 answer."""
         return "Bearer"
+
+
+def key_in(header: str) -> str | None:
+    """Return the clear key that an `Authorization` header brings, in either of its two forms; None when it brings none."""
+    scheme, _, clear = header.partition(" ")
+    return clear.strip() if scheme.lower() in _SCHEMES else None
 
 
 def access_with_key(clear: str) -> Access | None:

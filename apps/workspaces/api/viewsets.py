@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from django.db import DatabaseError
+from django import db
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -71,7 +71,7 @@ class ScopedViewSet(KnownQueriesOnly):
             return self._again(exc.record) if isinstance(exc, idempotency.Replay) else self._refused(exc)
         except idempotency.Replay as replay:
             return self.handle_exception(replay)
-        except (PlatformError, DatabaseError) as error:
+        except (PlatformError, db.Error) as error:
             return super().handle_exception(error)
 
     def _refused(self, exc: Exception) -> Response:
