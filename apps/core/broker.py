@@ -1,12 +1,25 @@
-"""What waits at the broker, and whether it may forget."""
+"""Telling the broker of a row that waits; what waits there, and whether it may forget."""
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
 
 import redis
-from celery import current_app
+from celery import Task, current_app
 from kombu.exceptions import ChannelError, OperationalError
 
+logger = logging.getLogger(__name__)
 _SECONDS = 2
+_Found = TypeVar("_Found")
+
+
+def tell(task: "Task[..., Any]", row_id: UUID, **options: Any) -> None:
+    """Send a message that names a row; where the broker is down or full, the row's dispatcher sends it later."""
+    try:
+        task.apply_async(args=(str(row_id),), retry=False, **options)
+    except (OperationalError, ChannelError) as error:
+        logger.warning("The broker does not take %s of %s, which is sent later: %s", task.name, row_id, error)
 
 
 def messages_in(queue: str) -> int | None:
@@ -27,11 +40,26 @@ def eviction_policy() -> str | None:
 
     Every policy but `noeviction` removes keys that somebody relies on, a queue's binding among them.
     """
+    return _ask(lambda server: str(server.config_get("maxmemory-policy").get("maxmemory-policy") or "") or None)
+
+
+def memory_share() -> float | None:
+    """Return the share of its memory limit that a Redis uses; None when it has none, or does not say."""
+
+    def look(server: "redis.Redis") -> float | None:
+        found = server.info("memory")
+        limit = int(found.get("maxmemory") or 0)
+        return int(found["used_memory"]) / limit if limit else None
+
+    return _ask(look)
+
+
+def _ask(question: "Callable[[redis.Redis], _Found | None]") -> "_Found | None":
     url = str(current_app.conf.broker_url or "")
     if not url.startswith(("redis://", "rediss://", "unix://")):
         return None
     try:
         with redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS) as server:
-            return str(server.config_get("maxmemory-policy").get("maxmemory-policy") or "") or None
+            return question(server)
     except redis.RedisError:  # down, or a managed one that keeps its configuration to itself
         return None

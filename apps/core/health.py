@@ -15,10 +15,11 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 
 from apps.core import clock
-from apps.core.broker import eviction_policy
+from apps.core.broker import eviction_policy, memory_share
 from apps.core.instance import is_away, stores
 
 _LEAST_FREE_BYTES = 500 * 1024**2
+_MOST_BROKER_MEMORY = 0.9
 _PATIENCE_SECONDS = 1.0
 _BEAT_PATIENCE = timedelta(minutes=2)
 _RECENT_SECONDS = 3.0
@@ -61,6 +62,9 @@ def check_broker() -> Finding:
     if policy not in {None, "noeviction"}:
         advice = "Set maxmemory-policy noeviction: any other one removes waiting work when memory is short."
         return Finding("broker", is_well=False, detail=f"it may evict ({policy})", advice=advice)
+    if (share := memory_share() or 0.0) > _MOST_BROKER_MEMORY:
+        advice = "Raise its maxmemory, or remove what else it holds: it soon takes no message, and jobs start late."
+        return Finding("broker", is_well=False, detail=f"{share:.0%} of its memory is used", advice=advice)
     return Finding("broker", is_well=True, detail="it answers")
 
 

@@ -1,6 +1,5 @@
 """Verbs on datasets: take an upload, check it again, archive, remove what was refused."""
 
-import logging
 from pathlib import PurePath
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from apps.core import clock
+from apps.core.broker import tell
 from apps.core.errors import Conflict, NotFound
 from apps.datasets.incoming import IncomingFile, store_upload
 from apps.datasets.lifecycle import PATIENCE
@@ -15,8 +15,6 @@ from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
-
-logger = logging.getLogger(__name__)
 
 
 def register_upload(
@@ -68,14 +66,9 @@ def _hold(dataset_id: UUID) -> Dataset:
 
 def send_check(version_id: UUID) -> None:
     """Tell the broker that a version waits; when it is down, or nobody takes it in time, the dispatcher tells it again."""
-    from kombu.exceptions import OperationalError
-
     from apps.datasets.tasks import check_version
 
-    try:
-        check_version.apply_async(args=(str(version_id),), retry=False, expires=PATIENCE.total_seconds())
-    except OperationalError:
-        logger.warning("The broker is down; the check of dataset version %s is sent later.", version_id)
+    tell(check_version, version_id, expires=PATIENCE.total_seconds())
 
 
 @transaction.atomic

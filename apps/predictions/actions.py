@@ -15,6 +15,7 @@ from apps.algorithms.results import Explanation
 from apps.algorithms.schema import ColumnKind, TableSchema
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, remove_folder
+from apps.core.broker import tell
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarge
 from apps.core.instance import may_sweep
 from apps.datasets.models import DatasetVersion
@@ -196,14 +197,9 @@ def _check_columns(version: ModelVersion, data: DatasetVersion) -> None:
 
 def send_batch(batch_id: UUID) -> None:
     """Tell the broker that a batch waits; when it is down, the dispatcher tells it later."""
-    from kombu.exceptions import OperationalError
-
     from apps.predictions.tasks import run_batch
 
-    try:
-        run_batch.apply_async(args=(str(batch_id),), retry=False)
-    except OperationalError:
-        logger.warning("The broker is down; batch %s is sent later.", batch_id)
+    tell(run_batch, batch_id)
 
 
 def sweep_results() -> list[str]:

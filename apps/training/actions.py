@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import logging
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from apps.algorithms.predictors.rows import NUMERIC
 from apps.algorithms.schema import ColumnKind, Task
 from apps.algorithms.targets import Target, check_target
 from apps.core import clock
-from apps.core.broker import messages_in
+from apps.core.broker import messages_in, tell
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled
 from apps.core.processes import is_gone
 from apps.datasets.models import DatasetVersion
@@ -29,7 +28,6 @@ from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
 
-logger = logging.getLogger(__name__)
 Status = TrainingCampaign.Status
 _SENT_PATIENCE = timedelta(seconds=30)
 _SENT_AT_ONCE = 100
@@ -136,14 +134,9 @@ def _unknown(pointer: str, name: str, columns: list[str]) -> Problem:
 
 def send(campaign_id: UUID) -> None:
     """Tell the broker that a campaign waits; when it is down, the dispatcher tells it later."""
-    from kombu.exceptions import OperationalError
-
     from apps.training.tasks import run_campaign
 
-    try:
-        run_campaign.apply_async(args=(str(campaign_id),), retry=False)
-    except OperationalError:
-        logger.warning("The broker is down; campaign %s is sent later.", campaign_id)
+    tell(run_campaign, campaign_id)
 
 
 def cancel_campaign(*, campaign: TrainingCampaign, actor: Actor) -> TrainingCampaign:

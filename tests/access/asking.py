@@ -18,17 +18,19 @@ from tests.access.world import World
 
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _TOKEN = re.compile(rb'(csrfmiddlewaretoken" value="|csrftoken=)[^";]*')
+_SAVEPOINT = re.compile(r"(?<=SAVEPOINT ).*")  # each has a name of its own
 _CHANGING = {"Content-Length", "Set-Cookie"}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An answer, and the statements that wrote to the database (a session's own row does not count)."""
+    """An answer, the statements that wrote to the database (a session's own row does not count), and which it ran at all."""
 
     status: int
     headers: dict[str, str]
     body: bytes
     writes: list[tuple[str, Any]]
+    statements: list[str]
 
     @property
     def json(self) -> Any:
@@ -44,17 +46,30 @@ class Asked:
 
 
 @contextmanager
-def noted_writes() -> Iterator[list[tuple[str, Any]]]:
-    """Note what is written to the database."""
+def noted() -> Iterator[list[tuple[str, Any]]]:
+    """Note what is asked of the database."""
     found: list[tuple[str, Any]] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if _WRITES.match(sql) and "django_session" not in sql:
-            found.append((sql, params))
+        found.append((sql, params))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
         yield found
+
+
+@contextmanager
+def noted_writes() -> Iterator[list[tuple[str, Any]]]:
+    """Note what is written to the database; it is there when the block has ended."""
+    writes: list[tuple[str, Any]] = []
+    with noted() as ran:
+        yield writes
+    writes += writes_of(ran)
+
+
+def writes_of(ran: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the statements that write, but for a session's own."""
+    return [(sql, params) for sql, params in ran if _WRITES.match(sql) and "django_session" not in sql]
 
 
 @contextmanager
@@ -88,10 +103,12 @@ class Asking:
         if caller in self._keys and (by_key or caller in UNKNOWN):
             headers["Authorization"] = f"Bearer {self._keys[caller]}"
         body, kind = encoded(sends)
-        with undone(), noted_writes() as writes:
+        with undone(), noted() as ran:
             answer = client.generic(method, address, body, kind, headers=headers)
             content = _content(answer)
-        return Asked(answer.status_code, dict(answer.items()), content, writes)
+        return Asked(
+            answer.status_code, dict(answer.items()), content, writes_of(ran), [_SAVEPOINT.sub("", sql) for sql, _ in ran]
+        )
 
 
 def _signed_in(user: User) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from apps.core.middleware import POLICY, page_above
+from apps.workspaces.recent_keys import recent_keys
 from tests.access.asking import Asked, Asking
 from tests.access.routes import ROUTES, Route
 from tests.access.rules import (
@@ -67,6 +68,7 @@ def faults(route: Route, method: str, caller: str, ask: Asking, world: World) ->
 
     def asked(things: Any) -> tuple[Asked, str]:
         address = address_of(route, things)
+        recent_keys.forget_all()
         return ask(caller, method, address, sent_to(route, method, things), by_key=not route.is_page), address
 
     (answer, address), wanted, found = asked(world.acme), expected(route, rule, method, caller), []
@@ -84,6 +86,8 @@ def faults(route: Route, method: str, caller: str, ask: Asking, world: World) ->
         other, elsewhere = asked(nobody_s)
         if answer.without(address, *ids_of(world.acme)) != other.without(elsewhere, *ids_of(nobody_s)):
             found.append("is told apart from an id that nobody has")
+        if answer.statements != other.statements:  # the same work takes the same time
+            found.append(f"takes other work than an id that nobody has: {len(answer.statements)}, {len(other.statements)}")
     return [f"{method} by {caller}: {fault}" for fault in [*found, *unguarded(answer)]]
 
 

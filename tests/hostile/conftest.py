@@ -15,7 +15,7 @@ from django.db import connection
 from apps.core.instance import adopt, stores
 from apps.predictions.cache import champions, predictors
 from apps.predictions.recorder import recorder
-from apps.workspaces.api.authentication import recent_keys
+from apps.workspaces.recent_keys import recent_keys
 from tests.hostile.disks import NoDisk, SmallDisk
 from tests.journeys.running import ROOT
 from tests.training.conftest import campaign_on_table

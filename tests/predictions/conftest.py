@@ -17,7 +17,7 @@ from apps.registry import actions
 from apps.registry.manifest import VersionFacts
 from apps.registry.models import ModelVersion
 from apps.workspaces.access import SYSTEM
-from apps.workspaces.api.authentication import recent_keys
+from apps.workspaces.recent_keys import recent_keys
 from tests.contracts.tables import mixed_table, silent
 from tests.factories import make_dataset_version, make_model
 

@@ -21,7 +21,7 @@ from apps.predictions.recorder import Recorder
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.actions import issue_key
-from apps.workspaces.api.authentication import recent_keys
+from apps.workspaces.recent_keys import recent_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = "testserver"

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 from django.conf import settings as django_settings
 
+from apps.core import health
 from apps.core.broker import messages_in
 from apps.registry.models import ModelVersion
 from apps.training import actions
@@ -158,3 +160,25 @@ def test_messages_sent_twice_for_unknown_campaigns_and_with_nonsense_do_no_harm(
     assert worker.poll() is None
     assert ModelVersion.objects.count() == 2
     assert TrainingEvent.objects.filter(campaign=campaign, status="completed").count() == 1
+
+
+def test_a_broker_whose_memory_is_full_is_an_alarm_and_costs_no_job(broker, start_worker, campaign_on_table):
+    campaign = campaign_on_table(algorithm="poison_slow")
+    server = redis.Redis.from_url(broker)
+    wait_for(lambda: health.check_broker().is_well)
+    server.config_set("maxmemory", 1)
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        server.set("x", 1)
+
+    actions.send(campaign.pk)  # no error: it is sent later
+    finding = health.check_broker()
+    assert (finding.is_well, "of its memory is used" in finding.detail) == (False, True)
+    worker = start_worker()
+    worker.wait(timeout=30)  # Celery ends where its broker takes no write; who keeps workers starts it again
+
+    server.config_set("maxmemory", 0)
+    assert health.check_broker().is_well
+    start_worker()
+    wait_for(lambda: actions.dispatch_pending() == 1)
+    wait_for(lambda: TrainingCampaign.objects.get(pk=campaign.pk).status == "completed")
+    assert ModelVersion.objects.count() == 1

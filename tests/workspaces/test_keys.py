@@ -14,8 +14,8 @@ from apps.core.errors import Conflict
 from apps.core.permissions import ACTS_OF_ROLE, ACTS_OF_SCOPE, Act, Role, Scope, allows
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.actions import add_member, change_role, issue_key, remove_member, revoke_key
-from apps.workspaces.api.authentication import recent_keys
 from apps.workspaces.models import ApiKey, AuditEntry, Membership
+from apps.workspaces.recent_keys import recent_keys
 from tests.factories import make_model, make_user
 
 
