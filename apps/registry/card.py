@@ -6,6 +6,7 @@ from apps.registry.manifest import VersionFacts
 from apps.registry.models import ModelVersion, RegisteredModel
 
 _SHOWN_FEATURES = 10
+_MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*[]<>"})
 
 
 def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> str:
@@ -17,20 +18,22 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
         for name, value in facts.metrics.items()
     ]
     ranked = facts.importance.features[:_SHOWN_FEATURES]
-    predicts = f"It predicts `{facts.schema.target}`." if facts.schema.target else "It scores how unusual a row is."
+    predicts = f"It predicts `{_code(facts.schema.target)}`." if facts.schema.target else "It scores how unusual a row is."
     parts = [
-        f"# {model.name}, version {number}",
+        f"# {_line(model.name)}, version {number}",
         model.description or "No description was given.",
         f"**Task**: {model.task}, by `{facts.algorithm}`. {predicts}",
-        f"**Data**: {facts.dataset_version}, {facts.dataset_version.rows} rows, content hash `{facts.dataset_version.content_hash}`.",
+        f"**Data**: {_line(facts.dataset_version)}, {facts.dataset_version.rows} rows, content hash `{facts.dataset_version.content_hash}`.",
         f"**Split**: {split.get('train_rows')} rows to learn from, {split.get('test_rows')} kept apart ({split.get('reason', '')}).",
         "## Quality on the rows kept apart",
         f"| metric | this version | baseline: {facts.baseline.name} |\n|---|---|---|\n" + "\n".join(rows),
         "## What it looks at",
-        "\n".join(f"{place}. {name} ({importance:.4g})" for place, (name, importance, _) in enumerate(ranked, start=1)),
+        "\n".join(
+            f"{place}. {_line(name)} ({importance:.4g})" for place, (name, importance, _) in enumerate(ranked, start=1)
+        ),
         f"Method: {facts.importance.method}.",
         "## To know before use",
-        "\n".join(f"- {text}" for text in warnings) or "- No warning was raised in training.",
+        "\n".join(f"- {_line(text)}" for text in warnings) or "- No warning was raised in training.",
         "- It answers for data like that it learned from; categories never seen are flagged in each answer.",
         "## How it was made",
         f"Parameters `{facts.parameters}`, seed {facts.seed}. The same data, parameters and seed give the same model.",
@@ -51,6 +54,15 @@ def card_json(version: ModelVersion) -> dict[str, Any]:
         "manifest": version.manifest,
         "signature": version.signature,
     }
+
+
+def _line(text: object) -> str:
+    """Return somebody's words as one line of text that brings no markup and no line of its own."""
+    return " ".join(str(text).split()).translate(_MARKUP)
+
+
+def _code(text: object) -> str:
+    return " ".join(str(text).split()).replace("`", "'")
 
 
 def _number(value: float | None) -> str:
