@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST, NEWEST = (3, 11), (3, 12)
+# Tests of one file share what it starts, a platform or a browser: they stay together.
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 BEGAN = time.monotonic()
 
 
@@ -62,7 +64,7 @@ def run_tests(options: list[str]) -> int:
     chosen = [option for option in options if option != "--fast"]
     fast = ["-m", "not slow"] if "--fast" in options else []
     say("Running the tests" + (" (fast part)" if fast else ""))
-    return subprocess.run([PYTHON, "-m", "pytest", *fast, *chosen], check=False).returncode
+    return subprocess.run([PYTHON, "-m", "pytest", *SIDE_BY_SIDE, *fast, *chosen], check=False).returncode
 
 
 @contextlib.contextmanager
