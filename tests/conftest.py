@@ -40,10 +40,12 @@ def _write_the_prediction_log_only_when_told() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _leave_no_language_behind() -> Iterator[None]:
-    """Undo what a page in another language has switched on in this thread."""
+def _leave_nothing_behind_in_this_process() -> Iterator[None]:
+    """Undo what a page in another language has switched on, and drop predictions that no test has asked to be written."""
     yield
     translation.deactivate()
+    while left := recorder._take():
+        recorder._forget(left)
 
 
 @pytest.fixture(scope="session")

@@ -115,8 +115,9 @@ class TableService(BaseMLService):
                     "Choose another way to keep rows apart, or upload more rows."
                 )
             truth, chances = codes[seen], chances[seen]
-            found = metrics.classification_metrics(truth, chances)
-            curves = metrics.classification_curves(truth, chances, list(self.schema.class_names))
+            found = metrics.classification_metrics(truth, chances, positive=self._positive)
+            names = list(self.schema.class_names)
+            curves = metrics.classification_curves(truth, chances, names, positive=self._positive)
             return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
         if self.task == Task.REGRESSION:
             assert table.target is not None
@@ -135,7 +136,10 @@ class TableService(BaseMLService):
         if self.task == Task.CLASSIFICATION:
             codes, seen = self._codes(table)
             chances = np.tile(np.array(self.trivial["shares"]), (int(seen.sum()), 1))
-            return Baseline("always the share of each class", metrics.classification_metrics(codes[seen], chances))
+            return Baseline(
+                "always the share of each class",
+                metrics.classification_metrics(codes[seen], chances, positive=self._positive),
+            )
         if self.task == Task.REGRESSION:
             assert table.target is not None
             truth = table.target.astype(np.float64)
@@ -187,6 +191,12 @@ class TableService(BaseMLService):
 
     def _predictor(self, folder: Path) -> None:
         self.light.save(folder)
+
+    @property
+    def _positive(self) -> int:
+        """Which of two classes is to be found: the rarer one of the training rows; the second when they are even."""
+        shares = self.trivial["shares"]
+        return 0 if shares[0] < shares[1] else 1
 
     def _matrix(self, table: "TrainingTable") -> Matrix:
         return self.light.encoder.encode(table.columns, table.rows)[0]

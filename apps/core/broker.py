@@ -19,7 +19,7 @@ def tell(task: "Task[..., Any]", row_id: UUID, **options: Any) -> None:
     try:
         task.apply_async(args=(str(row_id),), retry=False, **options)
     except (OperationalError, ChannelError) as error:
-        logger.warning("The broker does not take %s of %s, which is sent later: %s", task.name, row_id, error)
+        logger.warning("The broker does not take %s; %s is sent later: %s", task.name, row_id, error)
 
 
 def messages_in(queue: str) -> int | None:

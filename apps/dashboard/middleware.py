@@ -1,14 +1,28 @@
-"""Forms whose body cannot be taken in: it is read before any page's code runs, so the words are said here."""
+"""The language of pages, and forms whose body cannot be taken in: it is read before any page's code runs."""
 
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import render
+from django.utils import translation
 
 from apps.core.errors import PlatformError
 
-_MACHINES = ("/api/v1/", "/v2/")
+_MACHINES, _DOCS = ("/api/v1/", "/v2/"), "/api/v1/docs/"
+
+
+class PagesInTheirLanguage(LocaleMiddleware):
+    """Speak to a browser in its language; programs are answered in the one language of the API's description."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Choose the language of this request."""
+        super().process_request(request)
+        if request.path.startswith(_MACHINES) and request.path != _DOCS:
+            translation.activate(settings.LANGUAGE_CODE)
+            request.LANGUAGE_CODE = settings.LANGUAGE_CODE
 
 
 class FormMiddleware:

@@ -122,7 +122,6 @@ SENTENCES = (
     gettext_noop("Name the column to predict."),
     gettext_noop("There is a model named %(name)s in this workspace already. Choose another name."),
     gettext_noop("The model's %(names)s changed while it was trained, so this version is not of it. Train it again."),
-    gettext_noop("There is no earlier champion to go back to."),
     gettext_noop("Version %(number)s is the champion already."),
     gettext_noop("The champion changed at this moment. Look who is live now, then decide again."),
     gettext_noop("Version %(number)s cannot go live: %(detail)s The champion stays as it was."),
@@ -155,6 +154,12 @@ SENTENCES = (
     gettext_noop("Send at least one row."),
     gettext_noop(
         "%(rows)s rows were sent; at most %(most)s are answered at once. Send them in portions, or as a batch prediction."
+    ),
+    gettext_noop("%(rows)s rows were sent; at most %(most)s are explained at once. Send them in portions."),
+    gettext_noop("The data set's last upload was refused, so there is nothing to train on. Upload a corrected file."),
+    gettext_noop("Every value looks like a date with a year of two digits, yet it is read as text: write four."),
+    gettext_noop(
+        "There is no earlier champion to go back to; one that was rolled back from does not count. Promote the version you want."
     ),
     gettext_noop("The data set has no column %(column)s, which the model needs."),
     gettext_noop("Scoring stopped with %(error)s; the worker's log has the details."),

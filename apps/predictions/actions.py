@@ -114,6 +114,10 @@ def _answer(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> tuple
 
 def explain_with(loaded: Loaded, rows: Any) -> tuple[list[Explanation], list[Any]]:
     """Return one version's explanations and answers."""
+    if isinstance(rows, list) and len(rows) > EXPLAIN_MAX_ROWS:
+        raise TooLarge(
+            f"{len(rows)} rows were sent; at most {EXPLAIN_MAX_ROWS} are explained at once. Send them in portions."
+        )
     checked = checked_rows(rows, most=EXPLAIN_MAX_ROWS)
     return loaded.predictor.explain(checked), loaded.predictor.predict(checked).values
 

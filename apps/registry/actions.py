@@ -207,7 +207,9 @@ def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "") ->
     """Bring back the champion before the present one, which is marked: rolling back again goes further back."""
     before = champion_before(model.pk)
     if before is None:
-        raise Conflict("There is no earlier champion to go back to.")
+        raise Conflict(
+            "There is no earlier champion to go back to; one that was rolled back from does not count. Promote the version you want."
+        )
     _refuse_damaged(before)
     with transaction.atomic():
         _locked(model.pk)

@@ -31,6 +31,10 @@ def version_to_train_on(model: RegisteredModel, dataset_id: UUID) -> DatasetVers
         if ready is not None:
             return ready
         newest = latest_version(dataset)
+        if newest is not None and newest.status == DatasetVersion.Status.REFUSED:
+            raise Conflict(
+                "The data set's last upload was refused, so there is nothing to train on. Upload a corrected file."
+            )
         raise Conflict(f"The data set is {newest.status if newest else 'empty'}; it can be trained on once it is ready.")
     versions = DatasetVersion.objects.in_workspaces([model.workspace_id]).select_related("dataset")
     version: DatasetVersion | None = versions.filter(pk=dataset_id, dataset__archived_at__isnull=True).first()

@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "apps.dashboard.middleware.PagesInTheirLanguage",
     "apps.core.middleware.ClosingSlashMiddleware",  # before the next, which redirects
     "django.middleware.common.CommonMiddleware",
     "apps.dashboard.middleware.FormMiddleware",  # before the CSRF check, which is the first to read a form

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def local_secret(folder: Path) -> str:
     """Return the machine's secret key, making it on the first call; two processes at once agree on one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "secret_key"
     if not path.exists():
         fresh = folder / f"secret_key.{os.getpid()}"

@@ -43,11 +43,14 @@ def expectation(trees, row, known: set[int]) -> float:
 
 
 @pytest.mark.parametrize("kernel", ["on", "off"])
-@pytest.mark.parametrize("slug", ["random_forest", "xgboost"])
-def test_attributions_are_the_shapley_values_of_the_definition(slug, kernel, monkeypatch):
+@pytest.mark.parametrize(
+    ("slug", "size"),
+    [("random_forest", {"max_depth": 4}), ("gradient_boosting", {"max_leaf_nodes": 8}), ("xgboost", {"max_depth": 4})],
+)
+def test_attributions_are_the_shapley_values_of_the_definition(slug, size, kernel, monkeypatch):
     monkeypatch.setenv("MLPLATFORM_KERNEL", kernel)
     table = number_table()
-    service = catalog.get(slug)(task=Task.REGRESSION, parameters={"n_estimators": 10, "max_depth": 4})
+    service = catalog.get(slug)(task=Task.REGRESSION, parameters={"n_estimators": 10, **size})
     service.fit(table, silent)
     trees = service.light.trees
 
@@ -56,9 +59,9 @@ def test_attributions_are_the_shapley_values_of_the_definition(slug, kernel, mon
         for player in range(PLAYERS):
             others = [p for p in range(PLAYERS) if p != player]
             exact = 0.0
-            for size in range(PLAYERS):
-                share = factorial(size) * factorial(PLAYERS - size - 1) / factorial(PLAYERS)
-                for group in combinations(others, size):
+            for count in range(PLAYERS):
+                share = factorial(count) * factorial(PLAYERS - count - 1) / factorial(PLAYERS)
+                for group in combinations(others, count):
                     gain = expectation(trees, row, {*group, player}) - expectation(trees, row, set(group))
                     exact += share * gain
             assert found[player] == pytest.approx(exact, abs=1e-5)

@@ -19,6 +19,8 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CASES = [
     ("random_forest", Task.CLASSIFICATION, "tabular/adult_train.csv.gz", "income"),
     ("xgboost", Task.CLASSIFICATION, "tabular/adult_train.csv.gz", "income"),
+    ("gradient_boosting", Task.CLASSIFICATION, "tabular/adult_train.csv.gz", "income"),
+    ("gradient_boosting", Task.REGRESSION, "tabular/abalone_regression_train.csv.gz", "rings"),
     ("random_forest", Task.REGRESSION, "tabular/abalone_regression_train.csv.gz", "rings"),
     ("xgboost", Task.REGRESSION, "tabular/abalone_regression_train.csv.gz", "rings"),
     ("isolation_forest", Task.ANOMALY, "tabular/bank_marketing_train.csv.gz", None),

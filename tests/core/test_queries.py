@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.algorithms import catalog
 from tests.factories import make_campaign, make_dataset_version, make_model
 
 DESCRIBED = json.loads((Path(__file__).resolve().parents[2] / "docs" / "openapi.json").read_text())["paths"]
@@ -108,7 +109,7 @@ def test_a_page_is_never_longer_than_two_hundred_rows(cast, api):
 def test_the_menu_comes_in_pages_too(cast, api):
     first = api(cast.viewer).get("/api/v1/algorithms/?page_size=1").json()
 
-    assert (first["count"], len(first["results"])) == (3, 1)
+    assert (first["count"], len(first["results"])) == (len(catalog.entries()), 1)
     assert "page=2" in first["next"]
 
 

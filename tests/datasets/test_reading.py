@@ -235,6 +235,11 @@ def test_warnings_of_a_careful_colleague(tmp_path):
         (["0,5 %"] * 20 + ["peu"], "20 of 21 values are numbers, yet it is read as text because of others: row 22 (peu)."),
         (["1 036"] * 20 + ["peu"], "row 22 (peu)."),
         (["12 %"] * 20 + ["12"], "20 of 21 values carry a percent sign"),
+        (["1234,56"] * 20 + ["12.5"], "20 of 21 values are numbers, yet it is read as text because of others: row 22 (12.5)."),
+        (["12.5"] * 20 + ["12,5"], "row 22 (12,5)."),
+        (["1 234,5"] * 20 + ["1,234.50"], "row 22 (1,234.50)."),
+        (["5"] * 20 + ["9" * 23], f"row 22 ({'9' * 23})."),
+        (["25/12/24"] * 20, "a year of two digits"),
     ],
 )  # fmt: skip
 def test_a_column_that_is_nearly_of_a_type_is_told_with_the_rows_at_fault(cells, words, tmp_path):
@@ -242,6 +247,13 @@ def test_a_column_that_is_nearly_of_a_type_is_told_with_the_rows_at_fault(cells,
 
     assert [(w["column"], w["code"]) for w in copied.warnings] == [("v", "mixed")]
     assert words in copied.warnings[0]["detail"]
+
+
+@pytest.mark.parametrize("cells", [["01234", "69001"] * 10, ["012 345 678", "552 100 554"] * 10, ["0612345678"] * 20])
+def test_codes_are_texts_without_a_word(cells, tmp_path):
+    copied, _profile, _reading = read(tmp_path, "".join(f"{cell};k\n" for cell in ["v", *cells]).encode())
+
+    assert copied.warnings == []
 
 
 def test_only_a_plausible_label_is_called_imbalanced(tmp_path):

@@ -37,6 +37,9 @@ def test_uploads_trainings_and_predictions_do_not_need_room_for_logs(platform: R
     dataset = visitor.upload(as_csv(rows))
     model = visitor.model("While the logs are full", parameters={"n_estimators": 20})
     assert visitor.completed(visitor.train(model, dataset["id"]))["version"] == 1
-    assert len(visitor.post(f"models/{model}/predict/", {"data": [without_answer(row) for row in rows[:5]]})["predictions"]) == 5
+    assert (
+        len(visitor.post(f"models/{model}/predict/", {"data": [without_answer(row) for row in rows[:5]]})["predictions"])
+        == 5
+    )
     assert {name: pid for name, pid in platform.facts["processes"].items() if pid} == before
     assert_one_story(visitor, model)

@@ -24,6 +24,7 @@ from tests.factories import make_dataset_version, make_model
 TASKS = {
     "random_forest": Task.CLASSIFICATION,
     "xgboost": Task.REGRESSION,
+    "gradient_boosting": Task.CLASSIFICATION,
     "isolation_forest": Task.ANOMALY,
 }
 

@@ -38,6 +38,13 @@ def test_all_processes_are_up_and_written_down_for_the_owner_alone(running: Runn
     assert all(psutil.pid_exists(running.facts["processes"][role]) for role in ROLES)
 
 
+def test_nobody_else_on_this_machine_reads_what_it_keeps(running: RunningPlatform):
+    assert running.var.stat().st_mode & 0o077 == 0
+    made = [path for path in (running.var / "logs").iterdir() if path.is_file()]
+    assert made
+    assert not [path for path in made if path.stat().st_mode & 0o077]
+
+
 def test_the_box_says_where_to_go_and_how_to_sign_in(running: RunningPlatform):
     printed = wait_for(lambda: running.url in running.printed() and running.printed(), seconds=20, what="the box")
 

@@ -144,3 +144,23 @@ def flat_boosting(booster: Any, *, outputs: int) -> FlatTrees:
             group=group,
         )
     return builder.trees()
+
+
+def flat_histogram_boosting(model: Any) -> FlatTrees:
+    """Flatten scikit-learn's histogram gradient boosting; a tree a class in each round."""
+    builder = _Builder(outputs=model.n_trees_per_iteration_)
+    for trees in model._predictors:  # noqa: SLF001  (the library shows its trees nowhere else)
+        for group, tree in enumerate(trees):
+            nodes = tree.nodes
+            inner = nodes["is_leaf"] == 0
+            builder.add(
+                left=np.where(inner, nodes["left"].astype(np.int64), -1),
+                right=nodes["right"].astype(np.int64),
+                feature=nodes["feature_idx"],
+                threshold=_float32_at_most(nodes["num_threshold"]),
+                default_left=nodes["missing_go_to_left"],
+                cover=nodes["count"],
+                value=nodes["value"][:, None],
+                group=group,
+            )
+    return builder.trees()

@@ -17,8 +17,8 @@ _TINY = 1e-7
 ALERT_RATE = "alert_rate"
 
 
-def classification_metrics(truth: Codes, chances: Doubles) -> dict[str, float]:
-    """Score class probabilities (rows x classes); the first metric is the one versions are compared by."""
+def classification_metrics(truth: Codes, chances: Doubles, *, positive: int = 1) -> dict[str, float]:
+    """Score class probabilities (rows x classes); of two classes, `positive` is the one to be found."""
     classes = chances.shape[1]
     best = chances.argmax(axis=1)
     hit = np.zeros_like(chances)
@@ -34,7 +34,7 @@ def classification_metrics(truth: Codes, chances: Doubles) -> dict[str, float]:
     if len(np.unique(truth)) == classes:
         if classes == 2:
             found["roc_auc"] = float(sk.roc_auc_score(truth, chances[:, 1]))
-            found["average_precision"] = float(sk.average_precision_score(truth, chances[:, 1]))
+            found["average_precision"] = float(sk.average_precision_score(truth == positive, chances[:, positive]))
         else:
             found["roc_auc"] = float(sk.roc_auc_score(truth, chances, multi_class="ovr", average="macro"))
     return found
@@ -49,14 +49,14 @@ def calibration_error(right: npt.NDArray[np.bool_], confidence: Doubles) -> floa
     return float(np.abs(sure - good).sum() / max(1, counts.sum()))
 
 
-def classification_curves(truth: Codes, chances: Doubles, names: list[str]) -> dict[str, Any]:
-    """Return the confusion matrix, the calibration bins and, for two classes, points of the ROC curve."""
+def classification_curves(truth: Codes, chances: Doubles, names: list[str], *, positive: int = 1) -> dict[str, Any]:
+    """Return the confusion matrix, the calibration bins and, for two classes, the one to be found and points of its ROC curve."""
     curves: dict[str, Any] = {}
     if len(names) <= MOST_CLASSES_IN_MATRIX:
         matrix = sk.confusion_matrix(truth, chances.argmax(axis=1), labels=range(len(names)))
         curves["confusion"] = {"labels": names, "counts": matrix.tolist()}
-    shown = chances[:, 1] if len(names) == 2 else chances.max(axis=1)
-    right = truth == 1 if len(names) == 2 else chances.argmax(axis=1) == truth
+    shown = chances[:, positive] if len(names) == 2 else chances.max(axis=1)
+    right = truth == positive if len(names) == 2 else chances.argmax(axis=1) == truth
     bins = np.minimum((shown * 10).astype(int), 9)
     curves["calibration"] = [
         {
@@ -67,8 +67,10 @@ def classification_curves(truth: Codes, chances: Doubles, names: list[str]) -> d
         for b in range(10)
         if (bins == b).any()
     ]
+    if len(names) == 2:
+        curves["positive"] = names[positive]
     if len(names) == 2 and len(np.unique(truth)) == 2:
-        false, true, _ = sk.roc_curve(truth, chances[:, 1])
+        false, true, _ = sk.roc_curve(truth == positive, chances[:, positive])
         picked = np.unique(np.linspace(0, len(false) - 1, CURVE_POINTS).astype(int))
         curves["roc"] = np.column_stack([false[picked], true[picked]]).round(4).tolist()
     return curves

@@ -1,5 +1,6 @@
 """From posted rows to checked columns: every fault is named with its row and column."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from operator import itemgetter
@@ -103,7 +104,8 @@ def epoch_seconds(value: str | date | datetime) -> float:
 
 
 def _wrong(row: int, name: str, wanted: str, value: Any) -> Problem:
-    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
+    written = json.dumps(value, ensure_ascii=False, default=str)
+    shown = written if len(written) <= 60 else f"{written[:57]}…"
     return Problem(
         f"/data/{row}/{_escaped(name)}", "wrong_type", f"Row {row}: {name!r} takes {wanted} or null, not {shown}."
     )

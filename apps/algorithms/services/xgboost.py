@@ -41,6 +41,7 @@ class XGBoostService(TreeService):
 
     def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
         from apps.algorithms.engine.boosting import fit_boosting
+        from apps.algorithms.engine.boosting_xgboost import XGBoostRounds
         from apps.algorithms.engine.flatten import flat_boosting
 
         assert target is not None
@@ -58,9 +59,8 @@ class XGBoostService(TreeService):
             **_objective(classes),
         }
         boosted = fit_boosting(
-            matrix,
+            XGBoostRounds(matrix, target, settings),
             target,
-            settings=settings,
             rounds=self.parameters["n_estimators"],
             patience=self.parameters["early_stopping_rounds"],
             stratified=classes > 0,
@@ -68,12 +68,12 @@ class XGBoostService(TreeService):
             progress=progress,
         )
         outputs = classes if classes > 2 else 1
-        trees = flat_boosting(boosted.booster, outputs=outputs)
+        trees = flat_boosting(boosted.model, outputs=outputs)
         probe = np.zeros((1, matrix.shape[1]), dtype=np.float32)
-        base = _margins(boosted.booster, probe) - trees.sums(probe)
+        base = _margins(boosted.model, probe) - trees.sums(probe)
         link = "softmax" if classes > 2 else "sigmoid" if classes else "identity"
         intervals = None if classes else conformal_widths(boosted.held_out_predicted, boosted.held_out_truth)
-        return Fitted(boosted.booster, trees, Finish(link, tuple(base[0].tolist())), intervals=intervals)
+        return Fitted(boosted.model, trees, Finish(link, tuple(base[0].tolist())), intervals=intervals)
 
     def _native_raw(self, matrix: Matrix) -> Doubles:
         return _margins(self.native, matrix)

@@ -110,12 +110,20 @@ def _of_constraint(error: IntegrityError) -> Described | None:
     return None if words is None else (Conflict.status, Conflict.code, Conflict.title, words, [], None)
 
 
+_WHAT_TO_DO = {
+    exceptions.NotAuthenticated: " Send your key as `Authorization: Bearer KEY`.",
+    exceptions.UnsupportedMediaType: " Send JSON, with the header `Content-Type: application/json`; files as multipart/form-data.",
+    exceptions.NotAcceptable: " Accept application/json.",
+}
+
+
 def _of_framework(error: exceptions.APIException) -> Described:
     wait = getattr(error, "wait", None)
     retry_after = max(1, int(wait)) if wait is not None else None
     detail = error.detail if isinstance(error.detail, str) else str(error.default_detail)
     code = "unreadable_request" if isinstance(error, exceptions.ParseError) else str(error.default_code)
-    return error.status_code, code, HTTPStatus(error.status_code).phrase, str(detail), [], retry_after
+    title = HTTPStatus(error.status_code).phrase.capitalize()
+    return error.status_code, code, title, f"{detail}{_WHAT_TO_DO.get(type(error), '')}", [], retry_after
 
 
 def _of_django(error: Exception) -> Described | None:

@@ -25,6 +25,7 @@ _OTHER_PROBLEMS = (
     (403, "permission_denied", "Permission denied"),
     (405, "method_not_allowed", "Method not allowed"),
     (406, "not_acceptable", "Not acceptable"),
+    (422, "refused", "The file is refused; nothing of it was kept for training"),
     (500, "error", "Something went wrong on our side"),
     (503, "database_busy", "A part of the platform is not available"),
     (503, "not_ready", "A part of the platform is not available"),

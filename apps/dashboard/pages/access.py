@@ -101,6 +101,8 @@ def page(view: Callable[..., HttpResponseBase]) -> Page:
     @require_http_methods(["GET", "HEAD", "POST"])
     @wraps(view)
     def enter(request: HttpRequest, **named: Any) -> HttpResponseBase:
+        if request.method == "POST" and not request.user.is_authenticated:
+            messages.warning(request, why_not_taken(request))
         if "HX-Request" in request.headers and not request.user.is_authenticated:
             return _sign_in_from(place_of(request))
         return signed_in(request, **named)
@@ -116,6 +118,13 @@ def workspace_page(view: Callable[..., HttpResponseBase]) -> Page:
         return redirect("dashboard:home") if visit.workspace is None else view(visit, **named)
 
     return page(enter)
+
+
+def why_not_taken(request: HttpRequest) -> str:
+    """Say why what a page sent was not taken, whether its session has ended or another one has begun."""
+    if request.user.is_authenticated:
+        return _("You signed in again since this page was opened. It was loaded anew: send it again.")
+    return _("Your session has ended, and nothing was sent. Sign in, then send it again.")
 
 
 def place_of(request: HttpRequest) -> str:

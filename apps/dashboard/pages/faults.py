@@ -4,9 +4,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 
-from apps.dashboard.pages.access import place_of
+from apps.dashboard.pages.access import place_of, why_not_taken
 
 _OF_ANOTHER_HOST = ("Origin checking failed", "Referer checking failed")  # how Django begins its reasons
 
@@ -15,7 +14,7 @@ def forged_or_stale(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say why a form was not taken, and lead back to its page, where it can be sent again."""
     back = place_of(request)
     if "HX-Request" in request.headers:
-        messages.warning(request, _("You signed in again since this page was opened. It was loaded anew: send it again."))
+        messages.warning(request, why_not_taken(request))
         return HttpResponse(status=403, headers={"HX-Redirect": back})
     cause = "age" if settings.CSRF_COOKIE_NAME in request.COOKIES else "cookie"
     if reason.startswith(_OF_ANOTHER_HOST):

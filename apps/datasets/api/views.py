@@ -177,7 +177,10 @@ def refusal(version: DatasetVersion, instance: str) -> dict[str, Any]:
     """Return a refused version as the members of a problem document."""
     problems = [Problem(_pointer(p), p["code"], p["detail"]) for p in version.problems]
     title = "The file is refused; nothing of it was kept for training"
-    body = problem_body(422, "refused", title, version.problems[0]["detail"], instance, problems)
+    first = version.problems[0]
+    where = f"Row {first['row']}: " if first.get("row") else ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    body = problem_body(422, "refused", title, f"{where}{first['detail']}{more}", instance, problems)
     return {**body, "id": version.dataset_id, "problems": version.problems, "reading": version.reading}
 
 

@@ -21,6 +21,7 @@ _APOSTROPHES = "'\u2019"
 _SPACE_CLASS = f"[{_SPACES}{_APOSTROPHES}]"
 _INTEGER = r"^[+-]?(0|[1-9]\d{0,17})$"
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_TOO_LONG = r"^[+-]?\d{19,}$"
 _INFINITE = r"^[+-]?(inf|infinity|Inf|Infinity|INF)$"
 _COMMA = rf"^[+-]?(\d{{1,18}}|\d{{1,3}}({_SPACE_CLASS}\d{{3}})+|\d{{1,3}}(\.\d{{3}})+)(,\d+)?$"
 _POINT = rf"^[+-]?(\d{{1,18}}|\d{{1,3}}({_SPACE_CLASS}\d{{3}})+|\d{{1,3}}(,\d{{3}})+)(\.\d+)?$"
@@ -33,6 +34,7 @@ AMOUNT = (
 )
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _ANY_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}$"
+SHORT_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}$"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 _ANY_TIME = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4} \d{1,2}:\d{2}(:\d{2})?$"
 _STAMP = pa.timestamp("us")
@@ -65,7 +67,7 @@ def _fits(values: pa.Array, pattern: str) -> bool:
 
 
 def _integers(values: pa.Array) -> pa.Array | None:
-    if not _fits(values, _INTEGER) or _any_code(values):
+    if not _fits(values, _INTEGER) or any_code(values):
         return None
     return pc.cast(_unsigned(values), pa.int64())
 
@@ -75,7 +77,8 @@ def _unsigned(values: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(values, r"^\+", "")
 
 
-def _any_code(values: pa.Array) -> bool:
+def any_code(values: pa.Array) -> bool:
+    """Say whether digits stand there that are no amount: postcodes, phone numbers, the number of a company."""
     return bool(pc.any(pc.match_substring_regex(values, _CODE), min_count=0).as_py())
 
 
@@ -83,9 +86,9 @@ def _plain_numbers(values: pa.Array) -> pa.Array | None:
     infinite = pc.match_substring_regex(values, _INFINITE)
     if pc.any(infinite, min_count=0).as_py():
         values = pc.if_else(infinite, pa.scalar(None, pa.string()), values)
-    if not _fits(values, _PLAIN) or _any_code(values):
+    if not _fits(values, _PLAIN) or any_code(values):
         return None
-    if pc.any(pc.match_substring_regex(values, r"^[+-]?\d{19,}$"), min_count=0).as_py():
+    if pc.any(pc.match_substring_regex(values, _TOO_LONG), min_count=0).as_py():
         return None
     return _finite(pc.cast(_unsigned(values), pa.float64()))
 
@@ -96,7 +99,7 @@ def _finite(numbers: pa.Array) -> pa.Array:
 
 def _written(values: pa.Array, pattern: str, drop: str, decimal: str) -> pa.Array | None:
     values = pc.utf8_trim_whitespace(pc.replace_substring_regex(values, _CURRENCY, ""))
-    if not _fits(values, pattern) or _any_code(values):
+    if not _fits(values, pattern) or any_code(values):
         return None
     values = pc.replace_substring_regex(values, drop, "")
     if decimal == ",":
@@ -108,7 +111,7 @@ def _whole(groups: str, drop: str) -> Parse:
     pattern = _GROUPS.format(mark=groups)
 
     def parse(values: pa.Array) -> pa.Array | None:
-        if not _fits(values, pattern) or _any_code(values):
+        if not _fits(values, pattern) or any_code(values):
             return None
         return pc.cast(_unsigned(pc.replace_substring_regex(values, drop, "")), pa.int64())
 
@@ -200,6 +203,14 @@ def _stamps(values: pa.Array, order: str) -> pa.Array | None:
     days = pc.cast(pc.replace_substring_regex(slashed, r"^(\d{1,2})/(\d{1,2})/.*$", day), pa.int64())
     there = pc.all(pc.equal(pc.day(stamps), days), min_count=0).as_py()
     return stamps if there is not False else None  # Arrow reads 31 February as 3 March
+
+
+def decimal_masks(values: pa.Array) -> dict[str, pa.Array]:
+    """Return, for the decimal comma and the decimal point, which values are numbers that way."""
+    bare = pc.utf8_trim_whitespace(pc.replace_substring_regex(values, _CURRENCY, ""))
+    plain = pc.and_(pc.match_substring_regex(bare, _PLAIN), pc.invert(pc.match_substring_regex(bare, _TOO_LONG)))
+    ways = {",": pc.match_substring_regex(bare, _COMMA), ".": pc.or_(pc.match_substring_regex(bare, _POINT), plain)}
+    return {mark: pc.fill_null(fits, False) for mark, fits in ways.items()}
 
 
 def date_masks(values: pa.Array) -> dict[str, pa.Array]:

@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
@@ -28,6 +29,7 @@ from mlplatform.supervisor.processes import Part, Supervisor, rotate
 logger = logging.getLogger(__name__)
 _READY_SECONDS = 90.0
 _STOP_SECONDS = 8.5
+_OWNER_ALONE = 0o077
 _TICK_SECONDS = 0.5
 
 
@@ -49,6 +51,8 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         var = Path(settings.VAR_DIR)
+        os.umask(_OWNER_ALONE)  # sessions, logs and uploads are nobody else's on this machine
+        var.chmod(0o777 & ~_OWNER_ALONE)
         with _only_one(var):
             call_command("migrate", verbosity=0)
             self._run(var, options)
@@ -66,6 +70,8 @@ class Command(BaseCommand):
         parts, addresses = plan_parts(
             broker=broker, var=var, host=options["host"], port=options["port"], flower_password=account.flower_password
         )
+        if (found := urlsplit(addresses.web).port) != options["port"]:
+            self._say(f"Port {options['port']} is taken; the web server listens on {found}.")
         connections.close_all()
         supervisor = Supervisor(parts)
         self._say(f"Broker: {broker.kind}.")
