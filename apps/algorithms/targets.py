@@ -79,6 +79,19 @@ def check_target(task: Task, target: Target, *, keeps_class_shares: bool = False
             _check_shares(target)
 
 
+def possible_tasks(target: Target) -> list[Task]:
+    """Return the tasks that the column is not refused for, as far as it is known."""
+    return [task for task in (Task.CLASSIFICATION, Task.REGRESSION) if _is_possible(task, target)]
+
+
+def _is_possible(task: Task, target: Target) -> bool:
+    try:
+        check_target(task, target)
+    except InvalidInput:
+        return False
+    return True
+
+
 def _check_amount(target: Target) -> None:
     if target.kind in _TIMES:
         _refuse(f"The column {target.name!r} holds dates; a regression predicts a number. Choose a numeric column.")

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.algorithms import catalog
 from apps.core import clock
+from apps.dashboard.figures import figure
 from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER, translated
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_ready_version, latest_version
@@ -49,7 +50,7 @@ def scores_of(version: ModelVersion) -> list[Score]:
     for code, ours in version.metrics.items():
         trivial = baseline.get(code)
         verdict = ""
-        if trivial is not None and ours is not None and code not in NEUTRAL and ours != trivial:
+        if trivial is not None and ours is not None and code not in NEUTRAL and figure(ours) != figure(trivial):
             verdict = "better" if (ours > trivial) != (code in SMALLER_IS_BETTER) else "worse"
         label, remark = str(METRICS.get(code, code)), str(REMARKS.get(code, ""))
         scores.append(Score(code, label, ours, trivial, verdict, code == main, remark))
@@ -75,7 +76,7 @@ def compared_scores(first: ModelVersion, second: ModelVersion) -> list[Compared]
     for code in dict.fromkeys([*second.metrics, *first.metrics]):
         one, other = first.metrics.get(code), second.metrics.get(code)
         verdict = ""
-        if one is not None and other is not None and one != other and code not in _NEITHER_BETTER:
+        if one is not None and other is not None and code not in _NEITHER_BETTER and figure(one) != figure(other):
             verdict = "better" if (other > one) != (code in SMALLER_IS_BETTER) else "worse"
         found.append(Compared(code, str(METRICS.get(code, code)), one, other, verdict, code == main))
     return sorted(found, key=lambda score: not score.is_main)
@@ -181,7 +182,7 @@ def batch_rows(model: RegisteredModel) -> QuerySet[BatchPrediction]:
     """Return a model's batches, newest first, with no more than a list shows of them."""
     found = BatchPrediction.objects.filter(model=model)
     found = found.select_related("version", "dataset_version__dataset", "created_by")
-    data = ("dataset_version__number", "dataset_version__rows", "dataset_version__dataset__name")
+    data = ("dataset_version__number", "dataset_version__rows", "dataset_version__reading", "dataset_version__dataset__name")
     return found.only("status", "rows", "error", "created_at", "version__number", *data, "created_by__username")
 
 

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from apps.dashboard.pages import (
+    account,
     archiving,
     batches,
     campaigns,
@@ -25,6 +26,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
     path("sign-out/", LogoutView.as_view(next_page="dashboard:sign_in"), name="sign_out"),
+    path("account/", account.account, name="account"),
     path("datasets/", datasets.dataset_list, name="datasets"),
     path("datasets/upload/", datasets.upload, name="upload"),
     path("datasets/<uuid:pk>/", datasets.dataset_detail, name="dataset"),

@@ -9,6 +9,7 @@ from django.db.models import Max
 from apps.core import clock
 from apps.core.broker import tell
 from apps.core.errors import Conflict, NotFound
+from apps.core.plain_names import made_plain
 from apps.datasets.incoming import IncomingFile, store_upload
 from apps.datasets.lifecycle import PATIENCE
 from apps.datasets.models import Dataset, DatasetVersion, Kind
@@ -30,7 +31,7 @@ def register_upload(
     stored = store_upload(upload)
     with transaction.atomic():
         if dataset is None:
-            shown = (name or PurePath(stored.original_name).stem or "dataset")[:200]
+            shown = (name or made_plain(PurePath(stored.original_name).stem) or "dataset")[:200]
             dataset = Dataset.objects.create(workspace=workspace, name=shown, kind=kind, created_by_id=actor.user_id)
             record_audit(
                 actor=actor, workspace_id=workspace.pk, verb="dataset.create", target=dataset, details={"name": shown}

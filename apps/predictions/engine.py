@@ -26,14 +26,15 @@ from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.datasets.selectors import table_file
 from apps.predictions import lifecycle
 from apps.predictions.models import BatchPrediction
-from apps.predictions.selectors import results_folder
+from apps.predictions.selectors import RESULTS, is_for_office, results_folder
 from apps.registry.files import verify_version
 from apps.registry.selectors import version_folder
 
 logger = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 5_000
 _RISKY = r"^[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula
-PARQUET, CSV = "predictions.parquet", "predictions.csv"
+_COMMAS = pa_csv.WriteOptions(delimiter=";")
+_BOM = b"\xef\xbb\xbf"  # without it an office program reads UTF-8 as something else
 
 
 class LeaseLost(Exception):
@@ -72,15 +73,17 @@ def _hold(batch_id: UUID, token: UUID) -> None:
 def _write_result(batch: BatchPrediction, beside: Path, hold: Callable[[], None]) -> int:
     verify_version(batch.version, below="predictor/")
     predictor = load_predictor(version_folder(batch.version) / "predictor")
-    rows = _write_parquet(predictor, table_file(batch.dataset_version), beside / PARQUET, hold)
-    write_csv(beside / PARQUET, beside / CSV, hold)
+    rows = _write_parquet(predictor, table_file(batch.dataset_version), beside / RESULTS["parquet"], hold)
+    write_csv(beside / RESULTS["parquet"], beside / RESULTS["csv"], hold)
+    if is_for_office(batch.dataset_version):
+        write_csv(beside / RESULTS["parquet"], beside / RESULTS["office"], hold, office=True)
     seal_folder(beside)
     return rows
 
 
 def _publish(batch_id: UUID, token: UUID, beside: Path, rows: int) -> None:
     final = results_folder() / str(batch_id)
-    relative = (final / PARQUET).relative_to(settings.DATASETS_DIR).as_posix()
+    relative = (final / RESULTS["parquet"]).relative_to(settings.DATASETS_DIR).as_posix()
     with transaction.atomic():
         if not lifecycle.complete(batch_id, token, rows=rows, result_path=relative):
             raise LeaseLost
@@ -144,16 +147,30 @@ def _free_name(name: str, taken: list[str]) -> str:
     return name
 
 
-def write_csv(source: Path, target: Path, hold: Callable[[], None]) -> None:
-    """Write a result as CSV; a text that a spreadsheet would run as a formula is written with a leading apostrophe."""
+def write_csv(source: Path, target: Path, hold: Callable[[], None], *, office: bool = False) -> None:
+    """Write a result as CSV; a text that a spreadsheet would run as a formula is written with a leading apostrophe.
+
+    `office`: as French offices read it, with `;` between the cells and a comma in the numbers.
+    """
     file = pq.ParquetFile(source)
-    fields = [pa.field(_tamed(pa.array([field.name]))[0].as_py(), field.type) for field in file.schema_arrow]
-    schema = pa.schema(fields)
-    with pa_csv.CSVWriter(target, schema) as writer:
-        for part in file.iter_batches(batch_size=_ROWS_AT_ONCE):
-            hold()
-            columns = [_tamed(column) if pa.types.is_string(column.type) else column for column in part.columns]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+    empty = file.schema_arrow.empty_table().columns
+    names = _tamed(pa.array(file.schema_arrow.names)).to_pylist()
+    schema = pa.schema([pa.field(name, _cells(column, office).type) for name, column in zip(names, empty, strict=True)])
+    with target.open("wb") as out:
+        out.write(_BOM if office else b"")
+        with pa_csv.CSVWriter(out, schema, write_options=_COMMAS if office else None) as writer:
+            for part in file.iter_batches(batch_size=_ROWS_AT_ONCE):
+                hold()
+                columns = [_cells(column, office) for column in part.columns]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def _cells(column: pa.Array, office: bool) -> pa.Array:
+    if pa.types.is_string(column.type):
+        return _tamed(column)
+    if office and pa.types.is_floating(column.type):
+        return pc.replace_substring(pc.cast(column, pa.string()), ".", ",")
+    return column
 
 
 def _tamed(texts: pa.Array) -> pa.Array:

@@ -9,8 +9,17 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.core.errors import NotFound
+from apps.datasets.models import DatasetVersion
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
+
+# The files of a batch's result, by the form in which they are asked for.
+RESULTS = {"csv": "predictions.csv", "office": "predictions_office.csv", "parquet": "predictions.parquet"}
+
+
+def is_for_office(data: DatasetVersion) -> bool:
+    """Say whether a result is written with `;` and decimal commas too, as its data set was."""
+    return bool(data.reading.get("separator") == ";")
 
 
 def split_prediction_id(text: str) -> tuple[UUID, int]:

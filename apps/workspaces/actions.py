@@ -5,9 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.text import slugify
 
 from apps.core import clock
@@ -183,6 +187,22 @@ def _within(expires_at: datetime | None, maker: Access) -> datetime | None:
         text = f"The key in use expires at {end:%Y-%m-%dT%H:%M:%SZ}; a key made with it cannot live longer."
         raise InvalidInput(text, [Problem("/expires_at", "too_long", text)])
     return expires_at or end
+
+
+def change_password(*, user: User, old: str, new: str, request: HttpRequest, actor: Actor) -> None:
+    """Give a user who knows the `old` password a `new` one; raise `Throttled` to who guesses, like the sign-in."""
+    if authenticate(request, username=user.get_username(), password=old) != user:
+        raise InvalidInput(
+            "That is not the password in use.", [Problem("/old", "wrong", "That is not the password in use.")]
+        )
+    try:
+        validate_password(new, user)
+    except ValidationError as error:
+        raise InvalidInput(error.messages[0], [Problem("/new", "weak", text) for text in error.messages]) from error
+    with transaction.atomic():
+        user.set_password(new)
+        user.save(update_fields=["password"])
+        record_audit(actor=actor, workspace_id=None, verb="password.change", target=user)
 
 
 @transaction.atomic

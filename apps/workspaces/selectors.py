@@ -1,6 +1,7 @@
 """Reads of tenants and of what a caller may reach."""
 
 import hashlib
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from apps.core import clock
 from apps.core.permissions import Act, Scope
 from apps.workspaces.access import Access
-from apps.workspaces.models import ApiKey, Membership
+from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
 
 
 def key_digest(clear: str) -> str:
@@ -38,6 +39,13 @@ def access_of(user: User, api_key: ApiKey | None = None) -> Access:
         key_workspace_id=api_key.workspace_id if api_key else None,
         key_expires_at=api_key.expires_at if api_key else None,
     )
+
+
+def last_worked_in(user: User, workspaces: Iterable[Workspace]) -> UUID | None:
+    """Return that of these workspaces which the user changed something in last."""
+    written = AuditEntry.objects.filter(user=user, workspace__in=list(workspaces)).order_by("-pk")
+    found: UUID | None = written.values_list("workspace_id", flat=True).first()
+    return found
 
 
 def keys_of_holder(access: Access) -> QuerySet[ApiKey]:

@@ -46,3 +46,16 @@ def test_an_encoder_stored_before_ranges_were_kept_is_read_and_warns_of_none():
         del encoding["seen"], encoding["margin"]
 
     assert warned(Encoder.from_json(stored), 1e9) == []
+
+
+def test_a_date_beyond_those_seen_is_warned_of_as_a_date():
+    day = 86_400.0
+    encoder = fitted([at * day for at in range(1_000, 1_101)], ColumnKind.DATE)
+
+    told = encoder.encode({"x": np.array([1_050, 1_109, np.nan, 1_120, -400_000]) * day}, 5)[1]
+
+    assert told == {
+        3: ["x: 1973-01-25 lies outside what was seen in training, 1972-09-27 to 1973-01-05"],
+        4: ["x: 0874-11-03 lies outside what was seen in training, 1972-09-27 to 1973-01-05"],
+    }
+    assert Encoder.from_json(encoder.as_json()) == encoder

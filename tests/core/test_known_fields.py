@@ -34,6 +34,8 @@ def ids(cast):
         ("patch", "models/{model}/", {"description": "x"}),
         ("post", "models/{model}/train/", {"dataset": "{data}"}),
         ("post", "models/{model}/rollback/", {"reason": "x"}),
+        ("post", "models/{model}/predict/", {}),
+        ("post", "models/{model}/explain/", {}),
         ("post", "models/{model}/batch_predictions/", {"dataset": "{data}"}),
         ("post", "auth/token/", {"username": "owner-of-acme", "password": "correct horse"}),
     ],

@@ -104,7 +104,7 @@ def test_a_fault_is_said_beside_its_field_in_its_words(cast, invoices_of_acme, b
     assert "between 10 and 2000" in field.text
     assert page.one("input", name_="random_forest.n_estimators").get("aria-invalid") == "true"
     assert page.one("input", name_="random_forest.max_depth").get("aria-invalid") == ""
-    assert "open" in page.one("details").attributes
+    assert "open" in page.one("details", id="advanced").attributes
     said = page.one("div", role="alert").text
     assert "Trees" in said
     assert "n_estimators" not in said
@@ -114,7 +114,7 @@ def test_a_fault_is_said_beside_its_field_in_its_words(cast, invoices_of_acme, b
 def test_what_is_folded_away_stays_so_when_nothing_in_it_is_wrong(cast, invoices_of_acme, browser):
     page = Page(browser(cast.trainer).post(NEW, start(invoices_of_acme, target="")))
 
-    assert "open" not in page.one("details").attributes
+    assert "open" not in page.one("details", id="advanced").attributes
     assert "the column to predict" in page.one("label", id="field-target").text
 
 
@@ -269,3 +269,90 @@ def test_the_forms_are_whole_in_both_languages(cast, late_payers, invoices_of_ac
         page = Page(browser(cast.trainer, language).get(address))
         assert page.faults == []
         assert ("Change and try again" in page.text) == (language == "en" and address not in {NEW, edit(late_payers)})
+
+
+def test_which_rows_are_kept_apart_and_when_it_is_due_can_be_said(cast, invoices_of_acme, browser):
+    chosen = {"group_column": "city", "time_column": "since", "retrain_every_days": "30"}
+
+    assert browser(cast.trainer).post(NEW, start(invoices_of_acme, left_out=["amount"], **chosen)).status_code == 302
+
+    model = RegisteredModel.objects.get()
+    assert (model.group_column, model.time_column, model.retrain_every_days) == ("city", "since", 30)
+    assert model.features == ["days", "sector", "since"]
+    trained = run(TrainingCampaign.objects.get())
+    assert trained.version.evaluation["split"]["method"] == "time"
+    assert "city" not in {column["name"] for column in trained.version.schema["columns"]}
+
+
+def test_a_model_that_failed_shows_its_groups_and_leaves_no_more_columns_out_than_were(cast, invoices_of_acme, browser):
+    model = make_model(
+        cast.acme, target="late", group_column="city", features=["days", "since", "amount"], retrain_every_days=9
+    )
+    failed(model, invoices_of_acme)
+
+    page = Page(browser(cast.trainer).get(edit(model)))
+
+    assert (selected(page, "group_column"), selected(page, "time_column")) == ("city", "")
+    assert page.one("input", name_="retrain_every_days").get("value") == "9"
+    assert checked(page, "left_out") == ["sector"]
+    assert "open" in page.one("details", id="advanced").attributes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"group_column": "nobody"}, "There is no column"),
+        ({"time_column": "city"}, "holds text"),
+        ({"retrain_every_days": "0"}, "greater than or equal to 1"),
+        ({"retrain_every_days": "soon"}, "valid integer"),
+    ],
+)
+def test_what_cannot_keep_rows_apart_is_said_beside_its_field(wrong, said, cast, invoices_of_acme, browser):
+    answer = browser(cast.trainer).post(NEW, start(invoices_of_acme, **wrong))
+
+    assert answer.status_code == 422
+    assert said in Page(answer).one("label", id=f"field-{next(iter(wrong))}").text
+    assert not RegisteredModel.objects.exists()
+
+
+def test_a_reminder_can_be_changed_once_there_is_a_version(cast, late_payers, browser):
+    client, given = browser(cast.trainer), {"name": late_payers.name, "description": ""}
+
+    refused = client.post(edit(late_payers), {**given, "retrain_every_days": "0"})
+    assert client.post(edit(late_payers), {**given, "retrain_every_days": "14"}).status_code == 302
+
+    late_payers.refresh_from_db()
+    assert (refused.status_code, late_payers.retrain_every_days) == (422, 14)
+    client.post(edit(late_payers), {**given, "retrain_every_days": ""})
+    late_payers.refresh_from_db()
+    assert late_payers.retrain_every_days is None
+
+
+def test_a_column_is_offered_for_the_tasks_that_the_api_takes_it_for(cast, browser):
+    rows = [
+        {"who": f"p{i}", "paid": i % 2 == 0, "same": 1, "when": f"2024-01-{i % 28 + 1:02}", "n": i * 1.5}
+        for i in range(1_200)
+    ]
+    version = upload(cast.acme, as_csv(rows), name="Paid")
+
+    page = Page(browser(cast.trainer).get(NEW, {"dataset": str(version.dataset_id)}))
+
+    tasks = {o.get("value"): o.get("data-tasks") for o in page.all("option") if "data-tasks" in o.attributes}
+    assert tasks == {"who": "", "paid": "classification regression", "same": "", "when": "", "n": "regression"}
+    for column, offered in tasks.items():
+        for task in ("classification", "regression"):
+            given = start(version, name=f"{column} {task}", task=task, target=column)
+            answer = browser(cast.trainer).post(NEW, given)
+            assert (answer.status_code == 302) == (task in offered), (column, task)
+
+
+def test_data_sets_of_one_name_can_be_told_apart(cast, invoices_of_acme, browser):
+    other = upload(cast.acme, as_csv(invoices(60, seed=3)), name="Invoices")
+
+    page = Page(browser(cast.trainer).get(NEW))
+
+    shown = [
+        o.text for o in page.all("option") if o.get("value") in {str(other.dataset_id), str(invoices_of_acme.dataset_id)}
+    ]
+    assert len(set(shown)) == 2
+    assert "60 rows" in shown[0]

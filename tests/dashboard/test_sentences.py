@@ -18,7 +18,10 @@ APPS = Path(__file__).resolve().parents[2] / "apps"
 _NOT_ON_PAGES = ("api/", "management/", "migrations/", "admin.py", "core/health.py", "registry/card.py", "dashboard/")
 _NOT_SAID = {"logger", "ValueError", "RuntimeError", "TypeError", "AssertionError", "RuntimeWarning", "gettext_noop", "_"}
 _FOR_OTHERS = {"help_text", "reference", "extend_schema", "description", "verbose_name"}
-_PHRASES = ("algorithms/engine/encoding.py",)  # what is said here has no full stop: it ends another sentence
+_PHRASES = (
+    "algorithms/engine/encoding.py",
+    "algorithms/predictors/encoder.py",
+)  # what is said here has no full stop: it ends another sentence
 _NO_WORDS = re.compile(r"^(share of|target mean by| for class)\b|\(\d{4}\)\. |^Send \{")  # features, references, JSON
 
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from apps.dashboard.figures import figure
+from apps.dashboard.selectors import compared_scores, scores_of
 from apps.registry.actions import archive_model, create_model
 from apps.registry.models import Alias
 from apps.registry.selectors import champion_of
@@ -103,7 +105,7 @@ def test_two_versions_are_compared_metric_by_metric(cast, two_versions, browser,
     assert set(compared) == set(first.metrics) | set(second.metrics)
     for code, grows in (("roc_auc", True), ("log_loss", False), ("calibration_error", False)):
         one, other = first.metrics[code], second.metrics[code]
-        expected = "" if one == other else "better" if (other > one) == grows else "worse"
+        expected = "" if figure(one) == figure(other) else "better" if (other > one) == grows else "worse"
         assert (compared[code].first, compared[code].second, compared[code].verdict) == (one, other, expected)
     assert [row for row in answer.context["made_of"] if row["differs"]]
     assert answer.context["same_rows"]
@@ -189,3 +191,23 @@ def test_the_lists_mark_what_needs_training_again(cast, late_payers, browser):
     badge = page.one("span", class_="badge warned")
     assert badge.text == "To be retrained"
     assert "3 days old" in page.text
+
+
+def test_what_looks_equal_is_neither_better_nor_worse(two_versions):
+    first, second = two_versions.versions.order_by("number")
+    first.metrics = {"accuracy": 0.81234567, "log_loss": 0.5}
+    second.metrics = {"accuracy": 0.81234568, "log_loss": 0.25}
+    second.baseline = {"metrics": {"accuracy": 0.81234561, "log_loss": 0.5}}
+
+    assert {score.code: score.verdict for score in compared_scores(first, second)} == {"accuracy": "", "log_loss": "better"}
+    assert {score.code: score.verdict for score in scores_of(second)} == {"accuracy": "", "log_loss": "better"}
+
+
+def test_the_comparison_shows_what_each_took_for_what_and_can_promote(cast, two_versions, browser):
+    page = Page(browser(cast.approver).get(url("compare", two_versions.pk)))
+
+    assert len(page.all("table", class_="confusion")) == 2
+    assert [address for address in page.posts_to if "promote" in (address or "")] == [url("promote", two_versions.pk, 2)]
+    watching = Page(browser(cast.viewer).get(url("compare", two_versions.pk)))
+    assert not [address for address in watching.posts_to if "promote" in (address or "")]
+    assert browser(cast.viewer).get(url("compare", two_versions.pk), {"first": "one"}).status_code == 404

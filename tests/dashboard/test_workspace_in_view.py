@@ -41,3 +41,12 @@ def test_what_is_sent_to_another_workspace_s_object_switches_nothing(cast, clien
     client.get(reverse("dashboard:model", args=[model.pk]), headers={"HX-Request": "true"})
 
     assert in_view(Page(client.get(reverse("dashboard:home")))) == [cast.rival.name]
+
+
+def test_who_signs_in_anew_comes_where_they_last_changed_something(cast, browser):
+    Membership.objects.create(workspace=cast.rival, user=cast.owner, role="owner")
+    assert in_view(Page(browser(cast.owner).get(reverse("dashboard:home")))) == [cast.acme.name]
+
+    browser(cast.owner).post(reverse("dashboard:settings"), {"workspace": str(cast.rival.pk), "name": "k", "scope": "read"})
+
+    assert in_view(Page(browser(cast.owner).get(reverse("dashboard:home")))) == [cast.rival.name]

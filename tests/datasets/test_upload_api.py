@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
 
 from apps.datasets import lifecycle, supervision
-from apps.datasets.models import DatasetVersion
+from apps.datasets.models import Dataset, DatasetVersion
 from tests.factories import make_dataset_version
 
 URL = "/api/v1/datasets/"
@@ -130,3 +130,21 @@ def test_an_upload_is_on_the_disk_before_its_row_is_written(cast, api, store, mo
 
     place = store / DatasetVersion.objects.get().upload_path
     assert {path.stat().st_ino for path in (place, place.parent, place.parents[1], store)} <= synced
+
+
+def test_two_files_at_once_are_refused_and_leave_nothing(cast, api, store):
+    files = [SimpleUploadedFile(f"{name}.csv", b"a,b\n1,2\n") for name in ("one", "two")]
+
+    answer = api(cast.trainer).post(URL, {"workspace": str(cast.acme.pk), "file": files}, format="multipart")
+
+    assert answer.status_code == 422
+    assert [fault["code"] for fault in answer.json()["errors"]] == ["several_files"]
+    assert not Dataset.objects.exists()
+    assert [p for p in store.rglob("*") if p.is_file()] == []
+
+
+def test_a_name_is_one_line_and_a_file_s_name_is_made_so(cast, api, store):
+    named = {"workspace": str(cast.acme.pk), "name": "one\ntwo", "file": SimpleUploadedFile("d.csv", b"a,b\n1,2\n")}
+
+    assert api(cast.trainer).post(URL, named, format="multipart").status_code == 422
+    assert upload(api(cast.trainer), cast.acme, name="gpj\u202e fiche.csv").json()["name"] == "gpj fiche"

@@ -32,6 +32,7 @@ from apps.predictions.models import BatchPrediction
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import version_folder
 from apps.workspaces.access import SYSTEM
+from tests.journeys.tables import as_csv
 
 FORMULA = "=HYPERLINK(0)"
 
@@ -48,11 +49,12 @@ def places(settings: Any, tmp_path: Path) -> Path:
 
 def table_of(workspace: Any, rows: list[dict[str, Any]]) -> DatasetVersion:
     """Upload rows as CSV and have them read, as a worker does."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    upload = SimpleUploadedFile("rows.csv", text.getvalue().encode(), content_type="text/csv")
+    return read(workspace, as_csv(rows))
+
+
+def read(workspace: Any, content: bytes) -> DatasetVersion:
+    """Upload a file and have it read."""
+    upload = SimpleUploadedFile("rows.csv", content, content_type="text/csv")
     version = register_upload(workspace=workspace, dataset=None, name="rows", upload=upload, actor=SYSTEM)
     token = datasets_lifecycle.claim(version.pk)
     assert token is not None
@@ -328,3 +330,30 @@ def test_a_workspace_has_few_batches_at_once(trained, data, cast, api, settings)
 
     assert (answer.status_code, answer["Retry-After"]) == (429, "60")
     assert client.post(address, body).status_code == 202
+
+
+def test_a_data_set_with_semicolons_gets_its_result_so_too(trained, cast, places, api):
+    _model, rows = trained
+    text = as_csv([{**row, "few": f"é {row['few']}"} for row in rows]).decode().replace(",", ";").replace(".", ",")
+    version = read(cast.acme, text.encode("cp1252"))
+    done = run(actions.start_batch(model=trained[0], dataset_version=version, actor=SYSTEM))
+
+    def lines(form: str, separator: str) -> list[dict[str, str]]:
+        answer = api(cast.viewer).get(reverse("batch-download", args=[done.pk]), {"form": form})
+        assert answer["Content-Type"].startswith("text/csv")
+        content = b"".join(answer.streaming_content).decode("utf-8-sig" if form == "office" else "utf-8")
+        return list(csv.DictReader(io.StringIO(content), delimiter=separator))
+
+    office, plain = lines("office", ";"), lines("csv", ",")
+    assert len(office) == len(rows)
+    chance = next(name for name in plain[0] if name.startswith("probability"))
+    assert [line[chance].replace(",", ".") for line in office] == [line[chance] for line in plain]
+    assert "," in office[0][chance]
+    assert [line["few"] for line in office] == [line["few"] for line in plain]
+
+
+def test_a_data_set_with_commas_has_no_result_with_semicolons(trained, batch, cast, api):
+    answer = api(cast.viewer).get(reverse("batch-download", args=[run(batch).pk]), {"form": "office"})
+
+    assert answer.status_code == 404
+    assert "semicolons" in answer.json()["detail"]

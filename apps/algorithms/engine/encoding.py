@@ -51,7 +51,8 @@ def fit_encoder(table: TrainingTable, *, task: Task, target: npt.NDArray[Any] | 
                 own[len(encodings)] = block
         elif column.kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
             parts = (*DATE_FEATURES, "hour") if column.kind == ColumnKind.DATETIME else DATE_FEATURES
-            encoding = ColumnEncoding(column.name, "date", tuple(f"{column.name}.{part}" for part in parts))
+            names = tuple(f"{column.name}.{part}" for part in parts)
+            encoding = ColumnEncoding(column.name, "date", names, **_range(values))
         else:
             encoding = _number(column, values)
         encodings.append(encoding)
@@ -85,10 +86,14 @@ def _useless(values: Any, rows: int) -> str | None:
 def _number(column: Column, values: npt.NDArray[np.float64]) -> ColumnEncoding:
     if column.kind == ColumnKind.BOOLEAN:
         return ColumnEncoding(column.name, "number", (column.name,))
+    return ColumnEncoding(column.name, "number", (column.name,), **_range(values))
+
+
+def _range(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Return the least and largest value, and how far beyond them one is not yet warned of."""
     known = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
     low, high = np.quantile(known, [RARE_TAIL, 1 - RARE_TAIL])
-    seen = (float(known.min()), float(known.max()))
-    return ColumnEncoding(column.name, "number", (column.name,), seen=seen, margin=float(high - low) * MARGIN)
+    return {"seen": (float(known.min()), float(known.max())), "margin": float(high - low) * MARGIN}
 
 
 def _levels(

@@ -20,8 +20,8 @@ class ColumnEncoding:
     """How one source column becomes features.
 
     `how` is "number" (one feature), "date" (five, or six with the hour) or "levels" (`table` gives each level's
-    features; `missing` and `unseen` theirs). A number keeps the least and the largest value it was `seen` with; one that lies
-    beyond them by more than `margin` is warned of.
+    features; `missing` and `unseen` theirs). A number or a date (in seconds since 1970) keeps the least and the largest
+    value it was `seen` with; one that lies beyond them by more than `margin` is warned of.
     """
 
     column: str
@@ -81,8 +81,9 @@ class Encoder:
         low, high = np.full((2, len(self.features)), [[-np.inf], [np.inf]], dtype=np.float32)
         for at, encoding in zip(self._starts, self.encodings, strict=True):
             if encoding.seen:
-                low[at] = max(encoding.seen[0] - encoding.margin, -LARGEST)
-                high[at] = min(encoding.seen[1] + encoding.margin, LARGEST)
+                unit = _DAY if encoding.how == "date" else 1.0  # of its first feature
+                low[at] = max((encoding.seen[0] - encoding.margin) / unit, -LARGEST)
+                high[at] = min((encoding.seen[1] + encoding.margin) / unit, LARGEST)
         return low, high
 
     @cached_property
@@ -94,8 +95,9 @@ class Encoder:
         of_column = dict(zip(self._starts, self.encodings, strict=True))
         for row, at in np.argwhere(outside).tolist():
             encoding = of_column[at]
-            value, (least, largest) = columns[encoding.column][row], encoding.seen
-            text = f"{encoding.column}: {value:.10g} lies outside what was seen in training, {least:.10g} to {largest:.10g}"
+            shown = _shown_day if encoding.how == "date" else _shown_number
+            value, least, largest = (shown(known) for known in (columns[encoding.column][row], *encoding.seen))
+            text = f"{encoding.column}: {value} lies outside what was seen in training, {least} to {largest}"
             warnings.setdefault(row, []).append(text)
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -120,6 +122,14 @@ class Encoder:
                 for e in stored
             )
         )
+
+
+def _shown_number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def _shown_day(seconds: float) -> str:
+    return str(np.datetime64(int(seconds // _DAY), "D"))
 
 
 def _fill_levels(encoding: ColumnEncoding, values: list[str | None], block: Matrix, warnings: dict[int, list[str]]) -> None:

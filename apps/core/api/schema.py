@@ -52,11 +52,20 @@ def add_problems(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
     result["components"]["responses"] = {_name(status): _response(status) for status in _WORDS}
     for path, operations in result["paths"].items():
         for method in _METHODS & operations.keys():
+            summarize(operations[method])
             answers = operations[method]["responses"]
             declared = {status for status in answers if status in _WORDS}
             for status in sorted(declared | _refusals(path, method, operations[method])):
                 answers[status] = {"$ref": f"#/components/responses/{_name(status)}"}
     return result
+
+
+def summarize(operation: dict[str, Any]) -> None:
+    """Give an operation its first sentence as its summary, and keep as its description what says more."""
+    first, _, more = operation.get("description", "").partition("\n\n")
+    if first:
+        operation["summary"] = first.rstrip(".")
+        operation["description"] = more or first
 
 
 def _refusals(path: str, method: str, operation: dict[str, Any]) -> set[str]:

@@ -6,9 +6,25 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from apps.core.api.names import LONGEST, words_for_unknown
+from apps.core.plain_names import is_plain
 
 _OF_EVERY_FORM = frozenset({"csrfmiddlewaretoken"})
 _MOST = 20  # unknown fields that one answer names
+
+
+class NameField(serializers.CharField):
+    """What people call a thing: one line, read in the order in which it was written."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "not_plain": "A name is one line, without control characters or marks that turn the direction of writing."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the name, or refuse it."""
+        name: str = super().to_internal_value(data)
+        if not is_plain(name):
+            self.fail("not_plain")
+        return name
 
 
 class KnownFieldsOnly(serializers.Serializer[Any]):

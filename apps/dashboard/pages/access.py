@@ -22,7 +22,7 @@ from apps.core.errors import Forbidden, NotFound, PlatformError
 from apps.core.permissions import Act
 from apps.workspaces.access import Access
 from apps.workspaces.models import Workspace
-from apps.workspaces.selectors import access_of
+from apps.workspaces.selectors import access_of, last_worked_in
 
 SESSION_KEY = "workspace"
 Page = Callable[..., HttpResponseBase]
@@ -40,6 +40,8 @@ class Visit:
 
     def _chosen(self) -> Workspace | None:
         wanted = self.request.GET.get("workspace") or self.request.session.get(SESSION_KEY)
+        if wanted is None and len(self.workspaces) > 1:
+            wanted = last_worked_in(self.user, self.workspaces)
         found = next((w for w in self.workspaces if str(w.pk) == str(wanted)), None)
         chosen = found or (self.workspaces[0] if self.workspaces else None)
         if chosen is not None and self.request.session.get(SESSION_KEY) != str(chosen.pk):

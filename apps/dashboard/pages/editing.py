@@ -107,19 +107,24 @@ def _show(visit: Visit, form: ModelForm, last: TrainingCampaign | None = None) -
 
 
 class WordsForm(PageForm):
-    """The name and the description of a model that has versions."""
+    """What may still be changed of a model that has versions: its words, and when it is due."""
 
-    labels = {name: ModelForm.labels[name] for name in ("name", "description")}
+    labels = {name: ModelForm.labels[name] for name in ("name", "description", "retrain_every_days")}
 
     def __init__(self, model: RegisteredModel, given: QueryDict) -> None:
         super().__init__()
         self.model = model
         self.name = given.get("name", model.name)
         self.description = given.get("description", model.description)
+        self.retrain_every_days = given.get("retrain_every_days", model.retrain_every_days)
 
     def write(self, actor: Actor) -> bool:
         """Write the words, or say what is wrong with them."""
-        sent = {"name": self.name.strip(), "description": self.description}
+        sent = {
+            "name": self.name.strip(),
+            "description": self.description,
+            "retrain_every_days": self.retrain_every_days or None,
+        }
         try:
             words = checked(ModelUpdateSerializer(self.model, data=sent, partial=True))
             update_model(model=self.model, actor=actor, **words)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.algorithms import catalog
 from apps.algorithms.schema import Task
+from apps.algorithms.targets import Target, possible_tasks
 from apps.core.errors import PlatformError
 from apps.dashboard.pages.forms import PageForm, checked
 from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameter_title, parameters_given
@@ -21,6 +22,8 @@ from apps.registry.models import RegisteredModel
 from apps.registry.selectors import models_of
 from apps.training.actions import check_campaign
 from apps.training.models import TrainingCampaign
+
+_SPLIT_AND_AGE = ("group_column", "time_column", "retrain_every_days")
 
 
 class ModelForm(PageForm):
@@ -35,6 +38,9 @@ class ModelForm(PageForm):
         "name": gettext_lazy("Name of the model"),
         "description": gettext_lazy("Description"),
         "left_out": gettext_lazy("Columns to leave out"),
+        "group_column": gettext_lazy("Rows that belong together"),
+        "time_column": gettext_lazy("Rows in the order of time"),
+        "retrain_every_days": gettext_lazy("Remind to train again"),
     }
 
     def __init__(
@@ -77,13 +83,31 @@ class ModelForm(PageForm):
         return self.given.get("name", "").strip() or self.suggested_name
 
     @property
+    def datasets_ready(self) -> list[DatasetVersion]:
+        """What can be learned from: of each data set its newest version that is ready."""
+        return [version for dataset in self.datasets if (version := latest_ready_version(dataset))]
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """The columns of the chosen data, each with the tasks that it can be the target of."""
+        if self.version is None:
+            return []
+        rows = self.version.rows or 0
+        return [
+            {"name": column["name"], "kind": column["dtype"], "tasks": possible_tasks(Target.of_profile(column, rows))}
+            for column in self.version.columns
+        ]
+
+    @property
     def suggested_name(self) -> str:
         """What the model is called unless somebody names it."""
         return _("Model of {name}").format(name=self.dataset.name)[:200] if self.dataset else ""
 
     def _fields(self, service: Service, version: DatasetVersion) -> dict[str, Any]:
+        group, time = self.given.get("group_column", ""), self.given.get("time_column", "")
         left_out = {name for name in self.left_out if name != self.target}
-        features = [c["name"] for c in version.columns if c["name"] not in left_out and c["name"] != self.target]
+        never = {*left_out, self.target, group}
+        features = [c["name"] for c in version.columns if c["name"] not in never]
         return {
             "name": self.name,
             "description": self.given.get("description", ""),
@@ -91,6 +115,9 @@ class ModelForm(PageForm):
             "task": self.task,
             "target": self.target,
             "features": features if left_out else [],
+            "group_column": group,
+            "time_column": time,
+            "retrain_every_days": self.given.get("retrain_every_days") or None,
             "parameters": parameters_given(service, self.given),
         }
 
@@ -164,8 +191,9 @@ class ModelForm(PageForm):
     @property
     def shows_advanced(self) -> bool:
         """Whether what is folded away holds something that was chosen or is wrong."""
-        inside = {"left_out"} | {choice["service"].slug for choice in self.choices}
-        return bool(self.left_out) or any(field.split(".")[0] in inside for field in self.faults)
+        inside = {"left_out", *_SPLIT_AND_AGE} | {choice["service"].slug for choice in self.choices}
+        chosen = self.left_out or any(self.given.get(name) for name in _SPLIT_AND_AGE)
+        return bool(chosen) or any(field.split(".")[0] in inside for field in self.faults)
 
     @property
     def choices(self) -> list[dict[str, Any]]:
@@ -186,11 +214,13 @@ def as_it_stands(model: RegisteredModel, campaign: TrainingCampaign | None) -> Q
     is_judged = model.task == Task.ANOMALY
     given.update({"name": model.name, "description": model.description, "task": model.task, "algorithm": model.algorithm})
     given["labels" if is_judged else "target"] = model.target
+    given.update({name: str(getattr(model, name) or "") for name in _SPLIT_AND_AGE})
     if campaign is not None:
         version = campaign.dataset_version
         given["dataset"] = str(version.dataset_id)
         names = [column["name"] for column in version.columns]
-        given.setlist("left_out", [n for n in names if model.features and n not in {*model.features, model.target}])
+        known = {*model.features, model.target, model.group_column}
+        given.setlist("left_out", [n for n in names if model.features and n not in known])
     for name, value in {**model.parameters, **(campaign.parameters if campaign else {})}.items():
         given[f"{model.algorithm}.{name}"] = "" if value is None else str(value)
     return given

@@ -77,6 +77,8 @@ def compare_versions(visit: Visit, pk: UUID) -> HttpResponseBase:
         same_rows=kept_the_same_rows_apart(one, other),
         made_of=_made_of(one, other),
         overlays=overlays_of(one, other),
+        both=(one, other),
+        confusions=[{"of": f"v{v.number}", "table": table} for v in (one, other) if (table := confusion_of(v))],
     )
 
 
@@ -92,7 +94,9 @@ def _made_of(first: ModelVersion, second: ModelVersion) -> list[dict[str, Any]]:
 
 def _asked(visit: Visit, name: str) -> int | None:
     text = visit.request.GET.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 9 else None
+    if text and not (text.isdecimal() and len(text) < 9):
+        raise Http404
+    return int(text) if text else None
 
 
 def _version(model: RegisteredModel, number: int) -> ModelVersion:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from apps.core.api.serializers import KnownFieldsOnly
+from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.datasets.selectors import latest_version
 
@@ -120,7 +120,7 @@ class UploadSerializer(KnownFieldsOnly):
     """A multipart upload."""
 
     file = serializers.FileField(allow_empty_file=True, max_length=None)
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    name = NameField(max_length=200, required=False, allow_blank=True)
     workspace = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=Kind.choices, default=Kind.TABULAR)
 

@@ -10,8 +10,9 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from rest_framework.parsers import MultiPartParser
 
+from apps.core.api.names import LONGEST
 from apps.core.artifacts import storage_guard
-from apps.core.errors import PlatformError
+from apps.core.errors import InvalidInput, PlatformError, Problem
 from apps.datasets.incoming import incoming_folder, too_large
 
 
@@ -29,12 +30,19 @@ class UploadParser(MultiPartParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return fields and files."""
         try:
-            return super().parse(stream, media_type, parser_context)
+            read = super().parse(stream, media_type, parser_context)
         except BaseException:
             for handler in parser_context["request"].upload_handlers:
                 if (file := getattr(handler, "file", None)) is not None:
                     file.close()
             raise
+        for name, files in read.files.lists():
+            if len(files) > 1:
+                for file in files:
+                    file.close()
+                text = "Send one file at a time: each is a data set, or a version, of its own."
+                raise InvalidInput(text, [Problem(f"/{name[:LONGEST]}", "several_files", text)])
+        return read
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):

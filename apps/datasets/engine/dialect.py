@@ -35,12 +35,17 @@ _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "In Excel, use “Save as” and choose CSV, or send Parquet."),
     (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
     (b"%PDF", "a PDF document", "Export the table as CSV."),
+    (b"\x89PNG", "a picture", "Send the table as CSV or Parquet."),
+    (b"\xff\xd8\xff", "a picture", "Send the table as CSV or Parquet."),
     (b"\x89HDF", "an HDF5 file", "Send the table as CSV or Parquet; stored models are not accepted."),
     (b"\x80\x02", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
     (b"\x80\x03", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
     (b"\x80\x04", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
     (b"\x80\x05", "a Python pickle", "Send the table as CSV or Parquet; pickles are never opened."),
 )
+
+
+_JSON = re.compile(rb"\s*(\[\s*[\[{]|\{\s*\"[^\"]*\"\s*:)")
 
 
 class Refused(Exception):
@@ -103,6 +108,8 @@ def _refuse_foreign(head: bytes) -> None:
     for magic, what, instead in _FOREIGN:
         if head.startswith(magic):
             raise Refused.because("not_a_table", f"This is {what}, not a CSV file. {instead}")
+    if _JSON.match(head.removeprefix(codecs.BOM_UTF8)):
+        raise Refused.because("not_a_table", "This is JSON, not a CSV file. Write its rows as CSV or Parquet and send that.")
 
 
 def _encoding(source: Path, head: bytes) -> str:

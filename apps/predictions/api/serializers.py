@@ -39,7 +39,7 @@ INVOCATIONS = [
 
 
 @extend_schema_serializer(examples=[OpenApiExample("One row", {"data": [_ROW]}, request_only=True)])
-class RowsSerializer(serializers.Serializer[Any]):
+class RowsSerializer(KnownFieldsOnly):
     """Rows to answer."""
 
     data = serializers.ListField(child=serializers.DictField(), min_length=1)  # type: ignore[assignment]

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.algorithms.results import Explanation
+from apps.core.api.names import LONGEST, words_for_unknown
 from apps.core.api.queries import chosen
 from apps.core.artifacts import safe_join
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
@@ -32,11 +33,10 @@ from apps.predictions.api.serializers import (
 )
 from apps.predictions.cache import champions
 from apps.predictions.models import BatchPrediction
+from apps.predictions.selectors import RESULTS
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
-
-_FORMS = ("csv", "parquet")
 
 
 class ModelPredictionViewSet(ScopedViewSet):
@@ -110,6 +110,9 @@ def rows_of(request: Request) -> Any:
     """Return the body's `data`, or refuse a body that is not an object."""
     if not isinstance(request.data, dict):
         raise InvalidInput("Send an object.", [Problem("", "not_an_object", 'Send {"data": [{column: value, …}, …]}.')])
+    if unknown := [name for name in request.data if name != "data"]:
+        text = words_for_unknown(unknown[0], "field", ["data"])
+        raise InvalidInput(text, [Problem(f"/{unknown[0][:LONGEST]}", "unknown_field", text)])
     return request.data.get("data")
 
 
@@ -170,17 +173,24 @@ class BatchViewSet(ScopedViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(
-        parameters=[OpenApiParameter("form", str, enum=_FORMS)],
+        parameters=[OpenApiParameter("form", str, enum=[*RESULTS])],
         responses={(200, kind): OpenApiTypes.BINARY for kind in ("text/csv", "application/octet-stream")},
     )
     def download(self, request: Request, pk: UUID) -> FileResponse:
-        """Download the result: the data set's rows with their predictions."""
+        """Download the result: the data set's rows with their predictions.
+
+        `form=office` is CSV with `;` and decimal commas, for a data set that was sent with `;`.
+        """
         batch = self.get_object()
         if not batch.result_path:
             raise Conflict(f"The batch is {batch.status}; its result is there once it is completed.")
-        form = chosen(request, "form", _FORMS)
-        path = safe_join(Path(settings.DATASETS_DIR), batch.result_path).with_suffix(f".{form}")
+        form = chosen(request, "form", tuple(RESULTS))
+        path = safe_join(Path(settings.DATASETS_DIR), batch.result_path).with_name(RESULTS[form])
+        if not path.exists() and form == "office":
+            raise NotFound(
+                "The data set was not sent with semicolons, so its result is not written so. Take csv or parquet."
+            )
         if not path.exists():
             raise NotFound("The result is no longer there.")
-        kind = "text/csv; charset=utf-8" if form == "csv" else "application/octet-stream"
-        return FileResponse(path.open("rb"), as_attachment=True, filename=f"predictions.{form}", content_type=kind)
+        kind = "application/octet-stream" if form == "parquet" else "text/csv; charset=utf-8"
+        return FileResponse(path.open("rb"), as_attachment=True, filename=path.name, content_type=kind)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from apps.core.api.serializers import KnownFieldsOnly
+from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, version_now
 
@@ -26,6 +26,7 @@ class ModelSerializer(KnownFieldsOnly, serializers.ModelSerializer[RegisteredMod
     """A registered model."""
 
     workspace = serializers.UUIDField(source="workspace_id")
+    name = NameField(max_length=200)
     features = serializers.ListField(child=serializers.CharField(max_length=300), max_length=2_000, required=False)
     parameters = serializers.DictField(required=False)
     description = serializers.CharField(max_length=4_000, required=False, allow_blank=True)

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from apps.core.api.serializers import KnownFieldsOnly
+from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.training.models import TrainingCampaign
 
 _DATASET = "0b9a2c54-3f0e-4c39-8a55-6f6f1b0f7d21"
@@ -23,7 +23,7 @@ class TrainSerializer(KnownFieldsOnly):
 
     dataset = serializers.UUIDField(help_text="A data set (its newest ready version is taken) or a data set version.")
     parameters = serializers.DictField(required=False, default=dict)
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    name = NameField(max_length=200, required=False, allow_blank=True, default="")
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
 
 

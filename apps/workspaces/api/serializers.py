@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.core.api.serializers import KnownFieldsOnly
+from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.core.permissions import Role, Scope
 from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
 
@@ -24,6 +24,8 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 class WorkspaceSerializer(KnownFieldsOnly, serializers.ModelSerializer[Workspace]):
     """A workspace."""
+
+    name = NameField(max_length=120)
 
     class Meta:
         model = Workspace
@@ -53,7 +55,7 @@ class KeySerializer(KnownFieldsOnly, serializers.ModelSerializer[ApiKey]):
     """An API key; the clear text is never shown again."""
 
     scope = serializers.ChoiceField(choices=Scope.choices, default=Scope.READ)
-    name = serializers.CharField(max_length=80)
+    name = NameField(max_length=80)
     workspace = serializers.UUIDField(
         source="workspace_id", read_only=True, allow_null=True, help_text="Null: all of its holder's."
     )

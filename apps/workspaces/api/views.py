@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -141,6 +141,7 @@ class _InWorkspace(ScopedViewSet):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
+@extend_schema_view(list=extend_schema(description="List the members, by the time they came in."))
 class MemberViewSet(_InWorkspace):
     """Members of a workspace."""
 
@@ -179,6 +180,7 @@ class MemberViewSet(_InWorkspace):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+@extend_schema_view(list=extend_schema(description="List the keys, newest first."))
 class KeyViewSet(_InWorkspace):
     """API keys of a workspace; each member sees and makes their own, owners see all."""
 
@@ -251,6 +253,7 @@ def _revoked(key: ApiKey | None, access: Access) -> Response:
     return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+@extend_schema_view(list=extend_schema(description="List who did what, the latest first."))
 class AuditViewSet(_InWorkspace):
     """The audit trail of a workspace."""
 

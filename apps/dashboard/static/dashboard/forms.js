@@ -7,6 +7,15 @@
   for (const form of document.querySelectorAll("form[data-confirm]")) {
     form.addEventListener("submit", (event) => { if (!window.confirm(form.dataset.confirm)) event.preventDefault(); });
   }
+  const who = document.querySelector("details.who");
+  document.addEventListener("click", (event) => { if (who && !who.contains(event.target)) who.open = false; });
+  for (const name of ["input", "change"]) {
+    document.addEventListener(name, (event) => {
+      if (!event.target.matches("[aria-invalid]")) return;
+      event.target.removeAttribute("aria-invalid");
+      for (const fault of event.target.parentElement.querySelectorAll(".fault")) fault.remove();
+    });
+  }
   for (const place of document.querySelectorAll(".drop")) {
     const input = place.querySelector("input[type=file]");
     const chosen = place.querySelector("[data-chosen]");
@@ -54,7 +63,7 @@
     const fit = () => {
       const wanted = task.querySelector("[name=task]:checked")?.value;
       let first = null;
-      for (const choice of task.querySelectorAll("[data-tasks]")) {
+      for (const choice of task.querySelectorAll(".choice[data-tasks]")) {
         const fits = choice.dataset.tasks.split(" ").includes(wanted);
         choice.hidden = !fits;
         const radio = choice.querySelector("input[type=radio]");
@@ -71,9 +80,13 @@
         part.hidden = !part.dataset.for.split(" ").includes(wanted);
         for (const field of part.querySelectorAll("select")) field.disabled = part.hidden;
       }
-      for (const option of task.querySelectorAll("[name=target] option[data-kind]")) {
-        option.disabled = wanted === "regression" && !["integer", "number"].includes(option.dataset.kind);
-        if (option.disabled && option.selected) option.parentElement.value = "";
+      const target = task.querySelector("[name=target]");
+      for (const option of target?.querySelectorAll("option[data-tasks]") ?? []) {
+        option.disabled = wanted !== "anomaly" && !option.dataset.tasks.split(" ").includes(wanted);
+        if (option.disabled && option.selected) target.value = "";
+      }
+      for (const box of task.querySelectorAll("[name=left_out]")) {
+        box.parentElement.hidden = !target?.disabled && box.value === target?.value;
       }
     };
     task.addEventListener("change", fit);
