@@ -67,11 +67,21 @@ def lines(
     """Draw several lines in the unit square, each named in its own colour, with the diagonal to compare with."""
     plot = _Plot(0.0, 1.0)
     paths = (
-        (place, plot.path(points), f"{plot.x(0.62):.1f}", f"{plot.y(0.14 - 0.08 * place):.1f}", name)
+        (
+            place,
+            plot.path(points),
+            plot.path([(0.56, 0.16 - 0.08 * place), (0.64, 0.16 - 0.08 * place)]),
+            f"{plot.x(0.66):.1f}",
+            f"{plot.y(0.14 - 0.08 * place):.1f}",
+            name,
+        )
         for place, (points, name) in enumerate(zip(series, names, strict=True))
     )
     drawn = format_html_join(
-        "", '<polyline class="series-{0}" points="{1}"/><text class="series-{0}" x="{2}" y="{3}">— {4}</text>', paths
+        "",
+        '<polyline class="series-{0}" points="{1}"/><polyline class="series-{0}" points="{2}"/>'
+        '<text class="series-{0}" x="{3}" y="{4}">{5}</text>',
+        paths,
     )
     shares = [0.0, 0.25, 0.5, 0.75, 1.0]
     marks = list(zip(shares, map(percent, shares), strict=True))

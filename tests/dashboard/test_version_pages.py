@@ -109,7 +109,7 @@ def test_two_versions_are_compared_metric_by_metric(cast, two_versions, browser,
         assert (compared[code].first, compared[code].second, compared[code].verdict) == (one, other, expected)
     assert [row for row in answer.context["made_of"] if row["differs"]]
     assert answer.context["same_rows"]
-    assert len(page.all("polyline")) == 4
+    assert len(page.all("polyline")) == 8  # two charts of two lines, each with its key
     assert page.faults == []
 
 
