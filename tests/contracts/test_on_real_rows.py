@@ -12,8 +12,8 @@ from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
 from apps.datasets.engine.dialect import find_dialect
 from apps.datasets.engine.tables import write_table
+from tests.contracts.cases import largest_difference
 from tests.contracts.tables import silent
-from tests.contracts.test_every_service import largest_difference
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CASES = [

@@ -9,7 +9,7 @@ from apps.training.models import TrainingCampaign
 from apps.workspaces.models import Membership
 from tests.dashboard.conftest import run, upload
 from tests.dashboard.reading import Page
-from tests.dashboard.test_model_pages import NEW, start
+from tests.dashboard.test_new_model import NEW, start
 from tests.factories import make_campaign, make_model
 from tests.journeys.tables import as_csv, invoices
 
