@@ -79,14 +79,15 @@ def check_target(task: Task, target: Target, *, keeps_class_shares: bool = False
             _check_shares(target)
 
 
-def possible_tasks(target: Target) -> list[Task]:
-    """Return the tasks that the column is not refused for, as far as it is known."""
-    return [task for task in (Task.CLASSIFICATION, Task.REGRESSION) if _is_possible(task, target)]
+def possible_tasks(target: Target, *, keeps_class_shares: bool = False) -> list[Task]:
+    """Return the tasks that `check_target` does not refuse the column for."""
+    tasks = (Task.CLASSIFICATION, Task.REGRESSION)
+    return [task for task in tasks if _is_possible(task, target, keeps_class_shares)]
 
 
-def _is_possible(task: Task, target: Target) -> bool:
+def _is_possible(task: Task, target: Target, keeps_class_shares: bool) -> bool:
     try:
-        check_target(task, target)
+        check_target(task, target, keeps_class_shares=keeps_class_shares)
     except InvalidInput:
         return False
     return True

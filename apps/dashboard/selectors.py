@@ -182,8 +182,10 @@ def batch_rows(model: RegisteredModel) -> QuerySet[BatchPrediction]:
     """Return a model's batches, newest first, with no more than a list shows of them."""
     found = BatchPrediction.objects.filter(model=model)
     found = found.select_related("version", "dataset_version__dataset", "created_by")
-    data = ("dataset_version__number", "dataset_version__rows", "dataset_version__reading", "dataset_version__dataset__name")
-    return found.only("status", "rows", "error", "created_at", "version__number", *data, "created_by__username")
+    data = ("dataset_version__number", "dataset_version__rows", "dataset_version__dataset__name")
+    return found.only(
+        "status", "rows", "result_path", "error", "created_at", "version__number", *data, "created_by__username"
+    )
 
 
 def dataset_rows(datasets: Iterable[Dataset]) -> list[dict[str, Any]]:

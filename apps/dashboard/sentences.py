@@ -217,8 +217,12 @@ SENTENCES = (
     gettext_noop("Send the table as CSV or Parquet."),
     gettext_noop("This is JSON, not a CSV file. Write its rows as CSV or Parquet and send that."),
     gettext_noop("Send one file at a time: each is a data set, or a version, of its own."),
-    gettext_noop("A name is one line, without control characters or marks that turn the direction of writing."),
+    gettext_noop(
+        "A name is one line that can be seen, without control characters or marks that turn the direction of writing."
+    ),
     gettext_noop("That is not the password in use."),
+    gettext_noop("Rows are kept apart by groups or by time, not by both: leave one of them empty."),
+    gettext_noop("%(name)s is what is predicted: the rows to keep apart cannot be chosen by it. Choose another column."),
     gettext_noop("Send the table as CSV or Parquet; stored models are not accepted."),
     gettext_noop("Send the table as CSV or Parquet; pickles are never opened."),
     gettext_noop("Line %(line)s is longer than %(limit)s KiB. Is a quote left open?"),

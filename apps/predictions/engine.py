@@ -26,14 +26,14 @@ from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.datasets.selectors import table_file
 from apps.predictions import lifecycle
 from apps.predictions.models import BatchPrediction
-from apps.predictions.selectors import RESULTS, is_for_office, results_folder
+from apps.predictions.selectors import RESULTS, results_folder, wants_semicolons
 from apps.registry.files import verify_version
 from apps.registry.selectors import version_folder
 
 logger = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 5_000
 _RISKY = r"^[=+\-@\t\r\n]"  # what a spreadsheet takes for a formula
-_COMMAS = pa_csv.WriteOptions(delimiter=";")
+_SEMICOLONS = pa_csv.WriteOptions(delimiter=";")
 _BOM = b"\xef\xbb\xbf"  # without it an office program reads UTF-8 as something else
 
 
@@ -75,8 +75,8 @@ def _write_result(batch: BatchPrediction, beside: Path, hold: Callable[[], None]
     predictor = load_predictor(version_folder(batch.version) / "predictor")
     rows = _write_parquet(predictor, table_file(batch.dataset_version), beside / RESULTS["parquet"], hold)
     write_csv(beside / RESULTS["parquet"], beside / RESULTS["csv"], hold)
-    if is_for_office(batch.dataset_version):
-        write_csv(beside / RESULTS["parquet"], beside / RESULTS["office"], hold, office=True)
+    if wants_semicolons(batch.dataset_version):
+        write_csv(beside / RESULTS["parquet"], beside / RESULTS["semicolons"], hold, semicolons=True)
     seal_folder(beside)
     return rows
 
@@ -147,28 +147,28 @@ def _free_name(name: str, taken: list[str]) -> str:
     return name
 
 
-def write_csv(source: Path, target: Path, hold: Callable[[], None], *, office: bool = False) -> None:
+def write_csv(source: Path, target: Path, hold: Callable[[], None], *, semicolons: bool = False) -> None:
     """Write a result as CSV; a text that a spreadsheet would run as a formula is written with a leading apostrophe.
 
-    `office`: as French offices read it, with `;` between the cells and a comma in the numbers.
+    `semicolons`: as French offices read it, with `;` between the cells and a comma in the numbers.
     """
     file = pq.ParquetFile(source)
     empty = file.schema_arrow.empty_table().columns
     names = _tamed(pa.array(file.schema_arrow.names)).to_pylist()
-    schema = pa.schema([pa.field(name, _cells(column, office).type) for name, column in zip(names, empty, strict=True)])
+    schema = pa.schema([pa.field(name, _cells(column, semicolons).type) for name, column in zip(names, empty, strict=True)])
     with target.open("wb") as out:
-        out.write(_BOM if office else b"")
-        with pa_csv.CSVWriter(out, schema, write_options=_COMMAS if office else None) as writer:
+        out.write(_BOM if semicolons else b"")
+        with pa_csv.CSVWriter(out, schema, write_options=_SEMICOLONS if semicolons else None) as writer:
             for part in file.iter_batches(batch_size=_ROWS_AT_ONCE):
                 hold()
-                columns = [_cells(column, office) for column in part.columns]
+                columns = [_cells(column, semicolons) for column in part.columns]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
-def _cells(column: pa.Array, office: bool) -> pa.Array:
+def _cells(column: pa.Array, semicolons: bool) -> pa.Array:
     if pa.types.is_string(column.type):
         return _tamed(column)
-    if office and pa.types.is_floating(column.type):
+    if semicolons and pa.types.is_floating(column.type):
         return pc.replace_substring(pc.cast(column, pa.string()), ".", ",")
     return column
 

@@ -21,7 +21,9 @@ _Status = BatchPrediction.Status
 @transaction.atomic
 def claim(batch_id: UUID) -> UUID | None:
     """Take a batch that waits; None when it is not to be had, or enough are at work: uploads are checked beside them."""
-    Instance.objects.select_for_update().first()  # one claim at a time: two would both count the other's as waiting
+    Instance.objects.select_for_update().get_or_create(
+        only=True
+    )  # one claim at a time: two would both count the other's as waiting
     at_work = BatchPrediction.objects.filter(status=_Status.RUNNING, lease_until__gte=clock.now())
     if at_work.count() >= settings.BATCH_MAX_RUNNING:
         return None

@@ -8,18 +8,27 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
+from apps.core.artifacts import safe_join
 from apps.core.errors import NotFound
 from apps.datasets.models import DatasetVersion
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 
 # The files of a batch's result, by the form in which they are asked for.
-RESULTS = {"csv": "predictions.csv", "office": "predictions_office.csv", "parquet": "predictions.parquet"}
+RESULTS = {"csv": "predictions.csv", "semicolons": "predictions_semicolons.csv", "parquet": "predictions.parquet"}
 
 
-def is_for_office(data: DatasetVersion) -> bool:
-    """Say whether a result is written with `;` and decimal commas too, as its data set was."""
+def wants_semicolons(data: DatasetVersion) -> bool:
+    """Say whether a result is written with `;` and decimal commas too: for those who sent a data set with `;`."""
     return bool(data.reading.get("separator") == ";")
+
+
+def result_file(batch: BatchPrediction, form: str) -> Path | None:
+    """Return the file of a result in one of `RESULTS`, None where there is none."""
+    if not batch.result_path:
+        return None
+    path = safe_join(Path(settings.DATASETS_DIR), batch.result_path).with_name(RESULTS[form])
+    return path if path.exists() else None
 
 
 def split_prediction_id(text: str) -> tuple[UUID, int]:

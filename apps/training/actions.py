@@ -103,7 +103,19 @@ def _check(model: RegisteredModel, version: DatasetVersion) -> None:
     if model.time_column and kinds[model.time_column] not in NUMERIC:
         text = f"The rows cannot be put in order by {model.time_column!r}: it holds text. Choose a date or a number."
         raise InvalidInput(text, [Problem("/time_column", "not_a_time", text)])
+    _check_split(model)
     _check_task(model, version)
+
+
+def _check_split(model: RegisteredModel) -> None:
+    """Refuse columns that cannot say which rows are kept apart."""
+    if model.group_column and model.time_column:
+        text = "Rows are kept apart by groups or by time, not by both: leave one of them empty."
+        raise InvalidInput(text, [Problem("/group_column", "two_splits", text)])
+    for pointer, name in (("/group_column", model.group_column), ("/time_column", model.time_column)):
+        if name and name == model.target:
+            text = f"{name!r} is what is predicted: the rows to keep apart cannot be chosen by it. Choose another column."
+            raise InvalidInput(text, [Problem(pointer, "is_target", text)])
 
 
 def _check_task(model: RegisteredModel, version: DatasetVersion) -> None:

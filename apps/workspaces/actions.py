@@ -5,13 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.text import slugify
 
 from apps.core import clock
@@ -189,22 +187,6 @@ def _within(expires_at: datetime | None, maker: Access) -> datetime | None:
     return expires_at or end
 
 
-def change_password(*, user: User, old: str, new: str, request: HttpRequest, actor: Actor) -> None:
-    """Give a user who knows the `old` password a `new` one; raise `Throttled` to who guesses, like the sign-in."""
-    if authenticate(request, username=user.get_username(), password=old) != user:
-        raise InvalidInput(
-            "That is not the password in use.", [Problem("/old", "wrong", "That is not the password in use.")]
-        )
-    try:
-        validate_password(new, user)
-    except ValidationError as error:
-        raise InvalidInput(error.messages[0], [Problem("/new", "weak", text) for text in error.messages]) from error
-    with transaction.atomic():
-        user.set_password(new)
-        user.save(update_fields=["password"])
-        record_audit(actor=actor, workspace_id=None, verb="password.change", target=user)
-
-
 @transaction.atomic
 def revoke_key(*, key: ApiKey, actor: Actor) -> ApiKey:
     """Close a key for good; keys that were made with it stay, under their own names."""
@@ -215,6 +197,24 @@ def revoke_key(*, key: ApiKey, actor: Actor) -> ApiKey:
         record_audit(actor=actor, workspace_id=key.workspace_id, verb="key.revoke", target=key, details=details)
         recent_keys.forget_with_commit()
     return key
+
+
+@transaction.atomic
+def change_password(*, user_id: int, old: str, new: str, actor: Actor) -> User:
+    """Give a user who knows the `old` password a `new` one, which Django's validators take."""
+    user: User = User.objects.select_for_update().get(pk=user_id)
+    if not user.check_password(old):
+        raise InvalidInput(
+            "That is not the password in use.", [Problem("/old", "wrong", "That is not the password in use.")]
+        )
+    try:
+        validate_password(new, user)
+    except ValidationError as error:
+        raise InvalidInput(error.messages[0], [Problem("/new", "weak", text) for text in error.messages]) from error
+    user.set_password(new)
+    user.save(update_fields=["password"])
+    record_audit(actor=actor, workspace_id=None, verb="password.change", target=user)
+    return user
 
 
 def sweep() -> int:

@@ -42,8 +42,8 @@ def access_of(user: User, api_key: ApiKey | None = None) -> Access:
 
 
 def last_worked_in(user: User, workspaces: Iterable[Workspace]) -> UUID | None:
-    """Return that of these workspaces which the user changed something in last."""
-    written = AuditEntry.objects.filter(user=user, workspace__in=list(workspaces)).order_by("-pk")
+    """Return that of these workspaces which the user changed something in last; what their programs did does not count."""
+    written = AuditEntry.objects.filter(user=user, api_key_prefix="", workspace__in=list(workspaces)).order_by("-pk")
     found: UUID | None = written.values_list("workspace_id", flat=True).first()
     return found
 

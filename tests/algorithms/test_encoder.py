@@ -1,6 +1,7 @@
 """The encoder that training and serving share."""
 
 import numpy as np
+import pytest
 
 from apps.algorithms.engine.encoding import fit_encoder
 from apps.algorithms.predictors.encoder import Encoder
@@ -56,6 +57,13 @@ def test_a_date_beyond_those_seen_is_warned_of_as_a_date():
 
     assert told == {
         3: ["x: 1973-01-25 lies outside what was seen in training, 1972-09-27 to 1973-01-05"],
-        4: ["x: 0874-11-03 lies outside what was seen in training, 1972-09-27 to 1973-01-05"],
+        4: ["x: 0874-11-02 lies outside what was seen in training, 1972-09-27 to 1973-01-05"],
     }
     assert Encoder.from_json(encoder.as_json()) == encoder
+
+
+@pytest.mark.parametrize("step", [60.0, 3_600.0, 86_400.0])
+def test_no_row_that_was_learned_from_is_warned_of(step):
+    at = 8 * 3_600.0 + step * np.arange(100)
+
+    assert warned(fitted(at.tolist(), ColumnKind.DATETIME), *at) == []

@@ -94,3 +94,13 @@ def test_the_page_is_dark_where_the_reader_s_screen_is():
 
     assert "prefers-color-scheme: dark" in script
     assert re.search(r":root\.dark-mode {[^}]*color-scheme: dark", style)
+
+
+def test_every_operation_says_in_a_line_what_it_does(description):
+    lines = {
+        (path, method): operation.get("summary", "")
+        for path, operations in description["paths"].items()
+        for method, operation in operations.items()
+    }
+
+    assert [where for where, line in lines.items() if not 5 <= len(line) <= 140 or "\n" in line] == []

@@ -141,3 +141,20 @@ def test_of_many_columns_at_fault_the_first_are_named(cast, browser):
 @pytest.mark.parametrize("name", ["batches", "batch_list"])
 def test_strangers_find_nothing(cast, late_payers, march, browser, name):
     assert browser(cast.stranger).get(url(name, late_payers.pk)).status_code == 404
+
+
+@pytest.mark.parametrize("semicolons", [True, False])
+def test_semicolons_are_offered_where_the_result_has_them(semicolons, cast, late_payers, browser):
+    content = as_csv([without_answer(row) for row in invoices(40, seed=8)])
+    if semicolons:
+        content = content.replace(b".", b",,").replace(b",", b";").replace(b";;", b",")
+    version = upload(cast.acme, content, name="Others")
+    browser(cast.viewer).post(url("batches", late_payers.pk), {"dataset": str(version.pk)})
+    batch = scored(BatchPrediction.objects.get())
+
+    offered = {link for link in Page(browser(cast.viewer).get(url("batches", late_payers.pk))).links if "form=" in link}
+
+    forms = ["csv", "semicolons", "parquet"] if semicolons else ["csv", "parquet"]
+    assert offered == {f"{reverse('batch-download', args=[batch.pk])}?form={form}" for form in forms}
+    for link in offered:
+        assert browser(cast.viewer).get(link).status_code == 200

@@ -266,3 +266,13 @@ def test_a_new_version_that_cannot_be_taken_says_so_on_the_page(cast, browser, s
     assert "Choose a file first." in missing.text
     assert "The file is empty." in empty.text
     assert version.dataset.versions.count() == 1
+
+
+def test_two_files_dropped_at_once_are_refused_in_words(cast, browser):
+    files = [as_file(b"a,b\n1,2\n", name) for name in ("one.csv", "two.csv")]
+
+    answer = browser(cast.trainer, "fr").post(UPLOAD, {"workspace": str(cast.acme.pk), "file": files})
+
+    assert answer.status_code == 422
+    assert "un fichier à la fois" in Page(answer).text
+    assert not Dataset.objects.exists()

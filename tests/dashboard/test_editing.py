@@ -272,16 +272,20 @@ def test_the_forms_are_whole_in_both_languages(cast, late_payers, invoices_of_ac
 
 
 def test_which_rows_are_kept_apart_and_when_it_is_due_can_be_said(cast, invoices_of_acme, browser):
-    chosen = {"group_column": "city", "time_column": "since", "retrain_every_days": "30"}
+    client, named = browser(cast.trainer), {"By city": {"group_column": "city"}, "By time": {"time_column": "since"}}
 
-    assert browser(cast.trainer).post(NEW, start(invoices_of_acme, left_out=["amount"], **chosen)).status_code == 302
+    for name, chosen in named.items():
+        given = start(invoices_of_acme, name=name, left_out=["amount"], retrain_every_days="30", **chosen)
+        assert client.post(NEW, given).status_code == 302
 
-    model = RegisteredModel.objects.get()
-    assert (model.group_column, model.time_column, model.retrain_every_days) == ("city", "since", 30)
-    assert model.features == ["days", "sector", "since"]
-    trained = run(TrainingCampaign.objects.get())
-    assert trained.version.evaluation["split"]["method"] == "time"
-    assert "city" not in {column["name"] for column in trained.version.schema["columns"]}
+    grouped, timed = (RegisteredModel.objects.get(name=name) for name in named)
+    assert (grouped.group_column, grouped.time_column, grouped.retrain_every_days) == ("city", "", 30)
+    assert (timed.group_column, timed.time_column, timed.retrain_every_days) == ("", "since", 30)
+    assert set(grouped.features) == {"days", "sector", "since"}
+    for model, method in ((grouped, "grouped"), (timed, "time")):
+        version = run(TrainingCampaign.objects.get(model=model)).version
+        assert version.evaluation["split"]["method"] == method
+        assert {column["name"] for column in version.schema["columns"]} == set(model.features)
 
 
 def test_a_model_that_failed_shows_its_groups_and_leaves_no_more_columns_out_than_were(cast, invoices_of_acme, browser):
@@ -302,6 +306,8 @@ def test_a_model_that_failed_shows_its_groups_and_leaves_no_more_columns_out_tha
     ("wrong", "said"),
     [
         ({"group_column": "nobody"}, "There is no column"),
+        ({"group_column": "city", "time_column": "since"}, "not by both"),
+        ({"group_column": "late"}, "is what is predicted"),
         ({"time_column": "city"}, "holds text"),
         ({"retrain_every_days": "0"}, "greater than or equal to 1"),
         ({"retrain_every_days": "soon"}, "valid integer"),
@@ -339,6 +345,9 @@ def test_a_column_is_offered_for_the_tasks_that_the_api_takes_it_for(cast, brows
 
     tasks = {o.get("value"): o.get("data-tasks") for o in page.all("option") if "data-tasks" in o.attributes}
     assert tasks == {"who": "", "paid": "classification regression", "same": "", "when": "", "n": "regression"}
+    few = upload(cast.acme, as_csv(rows[:400]), name="Few")
+    page = Page(browser(cast.trainer).get(NEW, {"dataset": str(few.dataset_id)}))
+    assert {o.get("value"): o.get("data-tasks") for o in page.all("option") if "data-tasks" in o.attributes} == tasks
     for column, offered in tasks.items():
         for task in ("classification", "regression"):
             given = start(version, name=f"{column} {task}", task=task, target=column)
@@ -356,3 +365,24 @@ def test_data_sets_of_one_name_can_be_told_apart(cast, invoices_of_acme, browser
     ]
     assert len(set(shown)) == 2
     assert "60 rows" in shown[0]
+
+
+def test_a_column_left_out_beside_a_group_is_not_learned_from(cast, browser):
+    rows = [{"late": "yn"[i % 2], "city": f"c{i % 9}", "amount": i} for i in range(90)]
+    version = upload(cast.acme, as_csv(rows), name="Two columns")
+
+    answer = browser(cast.trainer).post(NEW, start(version, group_column="city", left_out=["amount"]))
+
+    assert answer.status_code == 422
+    assert "Every column is left out" in Page(answer).text
+    assert not RegisteredModel.objects.exists()
+
+
+def test_a_name_from_before_names_were_plain_hinders_no_other_change(cast, late_payers, browser):
+    RegisteredModel.objects.filter(pk=late_payers.pk).update(name="old\u202ename")
+    given = {"name": "old\u202ename", "description": "New words", "retrain_every_days": ""}
+
+    assert browser(cast.trainer).post(edit(late_payers), given).status_code == 302
+
+    late_payers.refresh_from_db()
+    assert late_payers.description == "New words"

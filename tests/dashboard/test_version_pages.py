@@ -211,3 +211,10 @@ def test_the_comparison_shows_what_each_took_for_what_and_can_promote(cast, two_
     watching = Page(browser(cast.viewer).get(url("compare", two_versions.pk)))
     assert not [address for address in watching.posts_to if "promote" in (address or "")]
     assert browser(cast.viewer).get(url("compare", two_versions.pk), {"first": "one"}).status_code == 404
+
+
+def test_a_version_is_not_compared_with_itself(cast, two_versions, browser):
+    answer = browser(cast.approver).get(url("compare", two_versions.pk), {"first": "2", "second": "2"})
+
+    assert (answer.context["first"].number, answer.context["second"].number) == (2, 1)
+    assert browser(cast.viewer).get(url("compare", two_versions.pk), {"first": "0"}).status_code == 404

@@ -3,6 +3,8 @@
 import pytest
 from django.urls import reverse
 
+from apps.workspaces.access import SYSTEM
+from apps.workspaces.actions import issue_key
 from apps.workspaces.models import Membership
 from tests.dashboard.reading import Page
 from tests.factories import make_model
@@ -50,3 +52,14 @@ def test_who_signs_in_anew_comes_where_they_last_changed_something(cast, browser
     browser(cast.owner).post(reverse("dashboard:settings"), {"workspace": str(cast.rival.pk), "name": "k", "scope": "read"})
 
     assert in_view(Page(browser(cast.owner).get(reverse("dashboard:home")))) == [cast.rival.name]
+
+
+def test_what_programs_did_does_not_decide_where_somebody_comes(cast, browser, api):
+    Membership.objects.create(workspace=cast.rival, user=cast.owner, role="owner")
+    _key, clear = issue_key(user=cast.owner, workspace=None, name="script", scope="admin", actor=SYSTEM)
+    answer = api().patch(
+        f"/api/v1/workspaces/{cast.rival.pk}/", {"name": "New"}, headers={"authorization": f"Bearer {clear}"}
+    )
+    assert answer.status_code == 200
+
+    assert in_view(Page(browser(cast.owner).get(reverse("dashboard:home")))) == [cast.acme.name]

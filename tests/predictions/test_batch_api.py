@@ -34,7 +34,7 @@ def test_the_list_is_filtered_and_ordered(batches, cast, api):
 @pytest.mark.parametrize(
     ("address", "forms"),
     [
-        ("batch_predictions/{batch}/download/", "csv, parquet"),
+        ("batch_predictions/{batch}/download/", "csv, semicolons, parquet"),
         ("datasets/{dataset}/download/", "original, parquet"),
         ("models/{model}/versions/1/card/", "markdown, json"),
     ],

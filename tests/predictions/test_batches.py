@@ -145,6 +145,11 @@ def test_no_text_of_a_csv_is_a_formula(start, tmp_path):
     assert first == ["a=b", f"'{risky}", "-1.5"]
     assert second == ["", "'-", "2"]
 
+    engine.write_csv(tmp_path / "t.parquet", tmp_path / "s.csv", lambda: None, semicolons=True)
+
+    again = list(csv.reader((tmp_path / "s.csv").open(newline="", encoding="utf-8-sig"), delimiter=";"))
+    assert again == [head, ["a=b", f"'{risky}", "-1,5"], second]
+
 
 def test_columns_that_are_named_like_answers_keep_their_place():
     part = pa.RecordBatch.from_pydict({"prediction": ["mine"], "prediction (model)": ["too"]})
@@ -341,19 +346,20 @@ def test_a_data_set_with_semicolons_gets_its_result_so_too(trained, cast, places
     def lines(form: str, separator: str) -> list[dict[str, str]]:
         answer = api(cast.viewer).get(reverse("batch-download", args=[done.pk]), {"form": form})
         assert answer["Content-Type"].startswith("text/csv")
-        content = b"".join(answer.streaming_content).decode("utf-8-sig" if form == "office" else "utf-8")
-        return list(csv.DictReader(io.StringIO(content), delimiter=separator))
+        content = b"".join(answer.streaming_content).decode("utf-8")
+        assert content.startswith("\ufeff") == (form == "semicolons")
+        return list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff")), delimiter=separator))
 
-    office, plain = lines("office", ";"), lines("csv", ",")
-    assert len(office) == len(rows)
+    semicolons, plain = lines("semicolons", ";"), lines("csv", ",")
+    assert len(semicolons) == len(rows)
     chance = next(name for name in plain[0] if name.startswith("probability"))
-    assert [line[chance].replace(",", ".") for line in office] == [line[chance] for line in plain]
-    assert "," in office[0][chance]
-    assert [line["few"] for line in office] == [line["few"] for line in plain]
+    assert [line[chance].replace(",", ".") for line in semicolons] == [line[chance] for line in plain]
+    assert "," in semicolons[0][chance]
+    assert [line["few"] for line in semicolons] == [line["few"] for line in plain]
 
 
 def test_a_data_set_with_commas_has_no_result_with_semicolons(trained, batch, cast, api):
-    answer = api(cast.viewer).get(reverse("batch-download", args=[run(batch).pk]), {"form": "office"})
+    answer = api(cast.viewer).get(reverse("batch-download", args=[run(batch).pk]), {"form": "semicolons"})
 
     assert answer.status_code == 404
-    assert "semicolons" in answer.json()["detail"]
+    assert "not written with semicolons" in answer.json()["detail"]

@@ -177,6 +177,7 @@ def test_an_id_that_is_none_is_not_found(odd, client):
         ({"authorization": "Bearer nonsense"}, 401),
         ({"authorization": ""}, 401),
         ({"body": b'{"data": [{}]}'}, 422),
+        ({"body": b'{"data": [{"x0": 1}], "threshold": 0.3}'}, 422),
         ({"body": b"{"}, 400),
         ({"body": b'{"data": "\\u0000"}'}, 400),
         ({"body": b"[" * 200_000}, 400),

@@ -81,9 +81,10 @@ class Encoder:
         low, high = np.full((2, len(self.features)), [[-np.inf], [np.inf]], dtype=np.float32)
         for at, encoding in zip(self._starts, self.encodings, strict=True):
             if encoding.seen:
-                unit = _DAY if encoding.how == "date" else 1.0  # of its first feature
-                low[at] = max((encoding.seen[0] - encoding.margin) / unit, -LARGEST)
-                high[at] = min((encoding.seen[1] + encoding.margin) / unit, LARGEST)
+                least, largest = encoding.seen[0] - encoding.margin, encoding.seen[1] + encoding.margin
+                if encoding.how == "date":  # its first feature counts whole days
+                    least, largest = least // _DAY, largest // _DAY
+                low[at], high[at] = max(least, -LARGEST), min(largest, LARGEST)
         return low, high
 
     @cached_property

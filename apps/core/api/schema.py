@@ -61,7 +61,7 @@ def add_problems(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
 
 
 def summarize(operation: dict[str, Any]) -> None:
-    """Give an operation its first sentence as its summary, and keep as its description what says more."""
+    """Give an operation the first paragraph of its docstring as its summary, and what follows as its description."""
     first, _, more = operation.get("description", "").partition("\n\n")
     if first:
         operation["summary"] = first.rstrip(".")

@@ -16,13 +16,13 @@ class NameField(serializers.CharField):
     """What people call a thing: one line, read in the order in which it was written."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
-        "not_plain": "A name is one line, without control characters or marks that turn the direction of writing."
+        "not_plain": "A name is one line that can be seen, without control characters or marks that turn the direction of writing."
     }
 
     def to_internal_value(self, data: Any) -> str:
         """Return the name, or refuse it."""
         name: str = super().to_internal_value(data)
-        if not is_plain(name):
+        if name and not is_plain(name):
             self.fail("not_plain")
         return name
 

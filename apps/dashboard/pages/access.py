@@ -40,9 +40,10 @@ class Visit:
 
     def _chosen(self) -> Workspace | None:
         wanted = self.request.GET.get("workspace") or self.request.session.get(SESSION_KEY)
-        if wanted is None and len(self.workspaces) > 1:
-            wanted = last_worked_in(self.user, self.workspaces)
         found = next((w for w in self.workspaces if str(w.pk) == str(wanted)), None)
+        if found is None and len(self.workspaces) > 1:
+            latest = last_worked_in(self.user, self.workspaces)
+            found = next((w for w in self.workspaces if w.pk == latest), None)
         chosen = found or (self.workspaces[0] if self.workspaces else None)
         if chosen is not None and self.request.session.get(SESSION_KEY) != str(chosen.pk):
             self.request.session[SESSION_KEY] = str(chosen.pk)

@@ -18,6 +18,7 @@ from apps.dashboard.selectors import batch_rows, data_choices
 from apps.predictions.actions import start_batch
 from apps.predictions.api.serializers import BatchRequestSerializer
 from apps.predictions.models import BatchPrediction
+from apps.predictions.selectors import result_file
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
 from apps.workspaces.access import Actor
@@ -80,4 +81,6 @@ def batch_list(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def _listed(visit: Visit, model: RegisteredModel) -> dict[str, Any]:
     shown = page_of(visit, batch_rows(model))
+    for batch in shown:
+        batch.has_semicolons = result_file(batch, "semicolons") is not None
     return {"batches": shown, "is_running": any(batch.status in _UNFINISHED for batch in shown)}

@@ -120,11 +120,9 @@ class WordsForm(PageForm):
 
     def write(self, actor: Actor) -> bool:
         """Write the words, or say what is wrong with them."""
-        sent = {
-            "name": self.name.strip(),
-            "description": self.description,
-            "retrain_every_days": self.retrain_every_days or None,
-        }
+        sent = {"description": self.description, "retrain_every_days": self.retrain_every_days or None}
+        if self.name.strip() != self.model.name:
+            sent["name"] = self.name.strip()
         try:
             words = checked(ModelUpdateSerializer(self.model, data=sent, partial=True))
             update_model(model=self.model, actor=actor, **words)

@@ -12,6 +12,7 @@ from apps.algorithms import catalog
 from apps.algorithms.schema import Task
 from apps.algorithms.targets import Target, possible_tasks
 from apps.core.errors import PlatformError
+from apps.core.plain_names import made_plain
 from apps.dashboard.pages.forms import PageForm, checked
 from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameter_title, parameters_given
 from apps.dashboard.words import TASKS
@@ -93,30 +94,32 @@ class ModelForm(PageForm):
         if self.version is None:
             return []
         rows = self.version.rows or 0
+        shares = not (self.given.get("group_column") or self.given.get("time_column"))
+        targets = [Target.of_profile(column, rows) for column in self.version.columns]
         return [
-            {"name": column["name"], "kind": column["dtype"], "tasks": possible_tasks(Target.of_profile(column, rows))}
-            for column in self.version.columns
+            {"name": target.name, "kind": target.kind, "tasks": possible_tasks(target, keeps_class_shares=shares)}
+            for target in targets
         ]
 
     @property
     def suggested_name(self) -> str:
         """What the model is called unless somebody names it."""
-        return _("Model of {name}").format(name=self.dataset.name)[:200] if self.dataset else ""
+        return made_plain(_("Model of {name}").format(name=self.dataset.name))[:200] if self.dataset else ""
+
+    def _features(self, version: DatasetVersion) -> list[str]:
+        never = {*self.left_out, self.target, self.given.get("group_column", "")}
+        return [column["name"] for column in version.columns if column["name"] not in never]
 
     def _fields(self, service: Service, version: DatasetVersion) -> dict[str, Any]:
-        group, time = self.given.get("group_column", ""), self.given.get("time_column", "")
-        left_out = {name for name in self.left_out if name != self.target}
-        never = {*left_out, self.target, group}
-        features = [c["name"] for c in version.columns if c["name"] not in never]
         return {
             "name": self.name,
             "description": self.given.get("description", ""),
             "algorithm": service.slug,
             "task": self.task,
             "target": self.target,
-            "features": features if left_out else [],
-            "group_column": group,
-            "time_column": time,
+            "features": self._features(version) if set(self.left_out) - {self.target} else [],
+            "group_column": self.given.get("group_column", ""),
+            "time_column": self.given.get("time_column", ""),
             "retrain_every_days": self.given.get("retrain_every_days") or None,
             "parameters": parameters_given(service, self.given),
         }
@@ -145,7 +148,7 @@ class ModelForm(PageForm):
             )
         if self.service is not None and self.service.needs_target and self.task != Task.ANOMALY and not self.target:
             self.say("target", _("Choose the target: the column to predict."))
-        if self.version is not None and not ({c["name"] for c in self.version.columns} - {*self.left_out, self.target}):
+        if self.version is not None and not self._features(self.version):
             self.say("left_out", _("Every column is left out: leave at least one to learn from."))
 
     def _check_words(self, fields: dict[str, Any]) -> None:

@@ -63,8 +63,11 @@ def compare_versions(visit: Visit, pk: UUID) -> HttpResponseBase:
     if len(numbers) < 2:
         return redirect("dashboard:model", pk=pk)
     champion = champion_of(model)
-    first = _asked(visit, "first") or (champion.number if champion else numbers[-1])
-    second = _asked(visit, "second") or next(number for number in numbers if number != first)
+    first, second = _asked(visit, "first"), _asked(visit, "second")
+    if first is None:
+        first = champion.number if champion else numbers[-1]
+    if second is None or second == first:
+        second = next(number for number in numbers if number != first)
     one, other = _version(model, first), _version(model, second)
     return visit.render(
         "compare.html",
@@ -78,7 +81,7 @@ def compare_versions(visit: Visit, pk: UUID) -> HttpResponseBase:
         made_of=_made_of(one, other),
         overlays=overlays_of(one, other),
         both=(one, other),
-        confusions=[{"of": f"v{v.number}", "table": table} for v in (one, other) if (table := confusion_of(v))],
+        confusions=[{"version_name": f"v{v.number}", "table": table} for v in (one, other) if (table := confusion_of(v))],
     )
 
 

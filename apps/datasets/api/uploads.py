@@ -30,19 +30,12 @@ class UploadParser(MultiPartParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return fields and files."""
         try:
-            read = super().parse(stream, media_type, parser_context)
+            return super().parse(stream, media_type, parser_context)
         except BaseException:
             for handler in parser_context["request"].upload_handlers:
                 if (file := getattr(handler, "file", None)) is not None:
                     file.close()
             raise
-        for name, files in read.files.lists():
-            if len(files) > 1:
-                for file in files:
-                    file.close()
-                text = "Send one file at a time: each is a data set, or a version, of its own."
-                raise InvalidInput(text, [Problem(f"/{name[:LONGEST]}", "several_files", text)])
-        return read
 
 
 class CappedUploadHandler(TemporaryFileUploadHandler):
@@ -51,9 +44,14 @@ class CappedUploadHandler(TemporaryFileUploadHandler):
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
         self.received = 0
+        self.files = 0
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Open the file."""
+        """Open the file; a second one is refused."""
+        self.files += 1
+        if self.files > 1:
+            text = "Send one file at a time: each is a data set, or a version, of its own."
+            raise InvalidInput(text, [Problem(f"/{str(args[0])[:LONGEST]}", "several_files", text)])
         super(TemporaryFileUploadHandler, self).new_file(*args, **kwargs)
         with storage_guard():
             self.file = FileOnItsWay(self.file_name, self.content_type, self.charset)

@@ -149,8 +149,9 @@ def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> byt
         return None
     try:
         parsed = parse_json_of_any_depth(body)
-        rows = parsed.get("data") if isinstance(parsed, dict) else None
-        done = actions.predict_in_memory(loaded, model_id=model_id, rows=rows, actor=access.actor)
+        if not isinstance(parsed, dict) or parsed.keys() != {"data"}:
+            return None
+        done = actions.predict_in_memory(loaded, model_id=model_id, rows=parsed["data"], actor=access.actor)
         return None if done is None else dump_json(done.as_json())
     except PlatformError:
         return None

@@ -1,10 +1,8 @@
 """HTTP doors of predictions."""
 
-from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.conf import settings
 from django.http import FileResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -16,7 +14,6 @@ from rest_framework.response import Response
 from apps.algorithms.results import Explanation
 from apps.core.api.names import LONGEST, words_for_unknown
 from apps.core.api.queries import chosen
-from apps.core.artifacts import safe_join
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Act
 from apps.datasets.selectors import datasets_of, latest_ready_version
@@ -33,10 +30,12 @@ from apps.predictions.api.serializers import (
 )
 from apps.predictions.cache import champions
 from apps.predictions.models import BatchPrediction
-from apps.predictions.selectors import RESULTS
+from apps.predictions.selectors import RESULTS, result_file
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
+
+_MOST_NAMED = 20  # unknown fields that one answer names
 
 
 class ModelPredictionViewSet(ScopedViewSet):
@@ -110,9 +109,10 @@ def rows_of(request: Request) -> Any:
     """Return the body's `data`, or refuse a body that is not an object."""
     if not isinstance(request.data, dict):
         raise InvalidInput("Send an object.", [Problem("", "not_an_object", 'Send {"data": [{column: value, …}, …]}.')])
-    if unknown := [name for name in request.data if name != "data"]:
-        text = words_for_unknown(unknown[0], "field", ["data"])
-        raise InvalidInput(text, [Problem(f"/{unknown[0][:LONGEST]}", "unknown_field", text)])
+    if unknown := [name for name in request.data if name != "data"][:_MOST_NAMED]:
+        words = [words_for_unknown(name, "field", ["data"]) for name in unknown]
+        problems = [Problem(f"/{name[:LONGEST]}", "unknown_field", text) for name, text in zip(unknown, words, strict=True)]
+        raise InvalidInput(words[0], problems)
     return request.data.get("data")
 
 
@@ -179,18 +179,16 @@ class BatchViewSet(ScopedViewSet):
     def download(self, request: Request, pk: UUID) -> FileResponse:
         """Download the result: the data set's rows with their predictions.
 
-        `form=office` is CSV with `;` and decimal commas, for a data set that was sent with `;`.
+        `form=semicolons` is CSV with `;` and decimal commas, for a data set that was sent with `;`.
         """
         batch = self.get_object()
         if not batch.result_path:
             raise Conflict(f"The batch is {batch.status}; its result is there once it is completed.")
         form = chosen(request, "form", tuple(RESULTS))
-        path = safe_join(Path(settings.DATASETS_DIR), batch.result_path).with_name(RESULTS[form])
-        if not path.exists() and form == "office":
-            raise NotFound(
-                "The data set was not sent with semicolons, so its result is not written so. Take csv or parquet."
-            )
-        if not path.exists():
+        path = result_file(batch, form)
+        if path is None and form == "semicolons":
+            raise NotFound("This result is not written with semicolons. Take csv or parquet.")
+        if path is None:
             raise NotFound("The result is no longer there.")
         kind = "application/octet-stream" if form == "parquet" else "text/csv; charset=utf-8"
         return FileResponse(path.open("rb"), as_attachment=True, filename=path.name, content_type=kind)

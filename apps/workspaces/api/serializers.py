@@ -8,12 +8,21 @@ from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.core.permissions import Role, Scope
 from apps.workspaces.models import ApiKey, AuditEntry, Membership, Workspace
 
+LONGEST_PASSWORD = 200
+
 
 class TokenRequestSerializer(KnownFieldsOnly):
     """A user's name and password."""
 
     username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
+    password = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False)
+
+
+class NewPasswordSerializer(KnownFieldsOnly):
+    """The password in use and the one to come: such that every door takes it."""
+
+    old = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False)
+    new = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False)
 
 
 class TokenSerializer(serializers.Serializer[Any]):
