@@ -127,7 +127,7 @@ def tabular_scores(platform: Platform, table: str, splits: int) -> Iterator[Scor
         rows = records(apart.drop(columns=target))
         positive = max(frame[target].unique())
         truth = apart[target].to_numpy() if task else (apart[target] == positive).to_numpy().astype(int)
-        for algorithm in ("random_forest", "xgboost"):
+        for algorithm in ("random_forest", "gradient_boosting", "xgboost"):
             answers = ours_on_table(
                 platform, name=f"{table} {number}", algorithm=algorithm, task=task or "classification",
                 dataset=dataset, target=target, rows=rows,
