@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Finish
+from apps.algorithms.predictors.finish import Finish
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task

@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.predictors.encoder import Encoder, Matrix
+from apps.algorithms.predictors.finish import Doubles, Intervals
 from apps.algorithms.predictors.rows import Columns
-from apps.algorithms.predictors.table import Doubles, Intervals, TablePredictor, probabilities, with_warnings
+from apps.algorithms.predictors.table import TablePredictor, with_warnings
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
 from apps.algorithms.schema import TableSchema, Task
 from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from apps.algorithms.engine.judges import Judge
     from apps.algorithms.tables import TrainingTable
 
 LEVEL = 0.90
@@ -79,7 +81,7 @@ class TableService(BaseMLService):
         from apps.algorithms.engine.encoding import fit_encoder
 
         progress(0.0, "preparing")
-        target, classes = self._target(table)
+        target, classes = self._judge.target(table)
         fitted = fit_encoder(table, task=self.task, target=target, seed=self.seed)
         self.warnings = fitted.warnings
         if not fitted.encoder.encodings:
@@ -93,64 +95,15 @@ class TableService(BaseMLService):
             classes=classes,
             unused=tuple(column for column in table.features if column.name not in read),
         )
-        self.trivial = _trivial(target, len(classes), self.task)
+        self.trivial = self._judge.remember(target, len(classes), self.parameters)
         self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)
         progress(1.0, "fitting")
 
-    def _target(self, table: "TrainingTable") -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
-        if table.target is None or self.task not in {Task.REGRESSION, Task.CLASSIFICATION}:
-            return None, ()
-        return (table.target.astype(np.float64), ()) if self.task == Task.REGRESSION else _class_codes(table.target)
-
     def _evaluate(self, table: "TrainingTable") -> Evaluation:
-        from apps.algorithms.engine import metrics
-
-        raw = self.light.raw(self._matrix(table))
-        if self.task == Task.CLASSIFICATION:
-            chances = probabilities(self.light.finish.link, raw)
-            codes, seen = self._codes(table)
-            if not seen.any():
-                raise InvalidInput(
-                    f"None of the rows kept apart is of a class of {table.target_name!r} that was there to learn from. "
-                    "Choose another way to keep rows apart, or upload more rows."
-                )
-            truth, chances = codes[seen], chances[seen]
-            found = metrics.classification_metrics(truth, chances, positive=self._positive)
-            names = list(self.schema.class_names)
-            curves = metrics.classification_curves(truth, chances, names, positive=self._positive)
-            return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
-        if self.task == Task.REGRESSION:
-            assert table.target is not None
-            observed, values = table.target.astype(np.float64), raw[:, 0]
-            bounds = self.light.intervals.around(values) if self.light.intervals else None
-            found = metrics.regression_metrics(observed, values, bounds)
-            return Evaluation(found, "rmse", greater_is_better=False, curves=metrics.regression_curves(observed, values))
-        answers = self.light.answers_of_raw(raw)
-        scores, alerts = np.array([d["score"] for d in answers.details]), np.array(answers.values) == -1
-        found = metrics.anomaly_metrics(scores, alerts, _anomaly_truth(table))
-        return Evaluation(found, "roc_auc" if "roc_auc" in found else "alert_rate", greater_is_better="roc_auc" in found)
+        return self._judge.evaluate(self.light, self.trivial, table)
 
     def _baseline(self, table: "TrainingTable") -> Baseline:
-        from apps.algorithms.engine import metrics
-
-        if self.task == Task.CLASSIFICATION:
-            codes, seen = self._codes(table)
-            chances = np.tile(np.array(self.trivial["shares"]), (int(seen.sum()), 1))
-            return Baseline(
-                "always the share of each class",
-                metrics.classification_metrics(codes[seen], chances, positive=self._positive),
-            )
-        if self.task == Task.REGRESSION:
-            assert table.target is not None
-            truth = table.target.astype(np.float64)
-            return Baseline("always the mean", metrics.regression_metrics(truth, np.full(len(truth), self.trivial["mean"])))
-        matrix = np.nan_to_num(self._matrix(table), nan=0.0)
-        middle = np.median(matrix, axis=0)
-        spread = np.median(np.abs(matrix - middle), axis=0) * 1.4826
-        scores = (np.abs(matrix - middle) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float64)
-        share = float(self.parameters.get("alert_share", 0.01))
-        alerts = scores > np.quantile(scores, 1 - share)
-        return Baseline("the largest robust z-score", metrics.anomaly_metrics(scores, alerts, _anomaly_truth(table)))
+        return self._judge.baseline(self.light, self.trivial, table)
 
     def _importance(self, table: "TrainingTable") -> Importance:
         explainer, rows, how = self._explainer()
@@ -193,48 +146,13 @@ class TableService(BaseMLService):
         self.light.save(folder)
 
     @property
-    def _positive(self) -> int:
-        """Which of two classes is to be found: the rarer one of the training rows; the second when they are even."""
-        shares = self.trivial["shares"]
-        return 0 if shares[0] < shares[1] else 1
+    def _judge(self) -> "Judge":
+        from apps.algorithms.engine.judges import JUDGES
+
+        return JUDGES[self.task]
 
     def _matrix(self, table: "TrainingTable") -> Matrix:
         return self.light.encoder.encode(table.columns, table.rows)[0]
-
-    def _codes(self, table: "TrainingTable") -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        assert table.target is not None
-        code_of = {label: code for code, label in enumerate(self.schema.classes)}
-        codes = np.array([code_of.get(label, -1) for label in table.target.tolist()], dtype=np.int64)
-        return codes, codes >= 0
-
-
-def _class_codes(target: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], tuple[Any, ...]]:
-    labels = target.tolist()
-    classes = sorted(set(labels), key=lambda label: (str(type(label)), label))
-    code_of = {label: code for code, label in enumerate(classes)}
-    return np.array([code_of[label] for label in labels], dtype=np.int64), tuple(classes)
-
-
-def _trivial(target: npt.NDArray[Any] | None, classes: int, task: Task) -> dict[str, Any]:
-    if target is None:
-        return {}
-    if task == Task.REGRESSION:
-        return {"mean": float(target.mean())}
-    return {"shares": (np.bincount(target, minlength=classes) / len(target)).tolist()}
-
-
-def _anomaly_truth(table: "TrainingTable") -> npt.NDArray[np.bool_] | None:
-    if table.target is None:
-        return None
-    normal = {0, 1, "0", "normal", "false", "no", "non", "inlier"}
-    labels = [label.lower() if isinstance(label, str) else label for label in table.target.tolist()]
-    values = set(labels)
-    usual = (
-        1 if values <= {1, -1} else next((v for v in (0, False, "0", "normal", "no", "non", "inlier") if v in values), None)
-    )
-    if usual is None or usual not in normal:
-        return None
-    return np.array([label is not None and label != usual for label in labels], dtype=bool)
 
 
 def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL) -> Intervals | None:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.ensemble import TreePredictor
+from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, Tail
 from apps.algorithms.predictors.kernels import kernel
-from apps.algorithms.predictors.table import Doubles, Finish, Intervals, TablePredictor, Tail
+from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.table_service import MOST_EXPLAINED, Encoded, TableService

@@ -27,6 +27,7 @@ METRICS = {
     "alert_rate": _("Share of alerts"),
     "precision_of_alerts": _("Precision of alerts"),
     "recall_of_alerts": _("Recall of alerts"),
+    "rank_correlation": _("Rank correlation"),
 }
 SMALLER_IS_BETTER = {"log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
@@ -48,6 +49,7 @@ CURVES = {
 MEASURES = {
     "classification": {"train_loss": "log_loss", "validation_loss": "log_loss", "out_of_bag_score": "accuracy"},
     "regression": {"train_loss": "rmse", "validation_loss": "rmse", "out_of_bag_score": "r2"},
+    "anomaly": {"score_agreement": "rank_correlation"},
 }
 
 QUANTITIES = {

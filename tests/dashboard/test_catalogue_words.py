@@ -6,7 +6,7 @@ from django.utils import translation
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.schema import Task
-from apps.dashboard.words import CURVES, METRICS, translated
+from apps.dashboard.words import CURVES, MEASURES, METRICS, translated
 from tests.contracts.tables import mixed_table
 
 pytestmark = pytest.mark.slow
@@ -22,6 +22,7 @@ def test_curves_metrics_and_methods_have_their_french(service: type[BaseMLServic
     explained = model.explain(table.records(1))[0]
 
     assert curves <= {*CURVES, *METRICS}
+    assert {MEASURES[task].get(curve, curve) for curve in curves} <= set(METRICS)  # the title of the axis
     assert set(model.evaluate(table).metrics) <= set(METRICS)
     with translation.override("fr"):
         for method in (explained.method, model.importance(table).method):

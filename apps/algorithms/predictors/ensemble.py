@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Doubles, TablePredictor
+from apps.algorithms.predictors.finish import Doubles
+from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.predictors.trees import FlatTrees
 
 

@@ -7,58 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from apps.algorithms.predictors.answering import ANSWERING
 from apps.algorithms.predictors.encoder import Encoder, Matrix
+from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, Tail
 from apps.algorithms.predictors.rows import Columns, columns_of_rows
-from apps.algorithms.results import Answers, Explanation, Quantity
+from apps.algorithms.results import Answers, Explanation
 from apps.algorithms.schema import TableSchema, Task
 
-Doubles = npt.NDArray[np.float64]
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Finish:
-    """From raw outputs to answers by `link`; `scale * sum + base` makes the raw outputs of what adds up.
-
-    `link` is "probability" (sums are class probabilities; of the second class alone when there are two), "sigmoid",
-    "softmax", "identity" or "isolation" (mean path length, scored against `path_norm`).
-    """
-
-    link: str
-    base: tuple[float, ...]
-    scale: float = 1.0
-    path_norm: float = 1.0
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """Conformal half-widths by bins of the predicted value: `edges` has one number fewer than `widths`."""
-
-    level: float
-    edges: tuple[float, ...]
-    widths: tuple[float, ...]
-
-    def around(self, values: Doubles) -> Doubles:
-        """Return low and high for each value (n x 2)."""
-        width = np.asarray(self.widths)[np.searchsorted(np.asarray(self.edges), values)]
-        return np.column_stack([values - width, values + width])
-
-
-@dataclass(frozen=True)
-class Tail:
-    """The score above which a row is an anomaly, and the quantiles of the training scores (ascending)."""
-
-    threshold: float
-    quantiles: tuple[float, ...]
-
-    def probability(self, scores: Doubles) -> Doubles:
-        """Return the share of training rows that score at least as high, never below half a quantile's step."""
-        known = np.asarray(self.quantiles)
-        above = len(known) - np.searchsorted(known, scores, side="left")
-        return np.maximum(above, 0.5) / len(known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,31 +75,7 @@ class TablePredictor(ABC):
 
     def answers_of_raw(self, raw: Doubles) -> Answers:
         """Answer raw outputs, whoever computed them."""
-        if self.task == Task.CLASSIFICATION:
-            return self._labels(probabilities(self.finish.link, raw))
-        if self.task == Task.ANOMALY:
-            return self._anomalies(np.exp2(-raw[:, 0] / self.finish.path_norm))
-        return self._values(raw[:, 0])
-
-    def _labels(self, probability: Doubles) -> Answers:
-        classes = self.schema.classes
-        names = self.schema.class_names
-        best = probability.argmax(axis=1).tolist()
-        details = [{"probabilities": dict(zip(names, row, strict=True))} for row in probability.tolist()]
-        return Answers([classes[i] for i in best], details)
-
-    def _values(self, values: Doubles) -> Answers:
-        if self.intervals is None:
-            return Answers(values.tolist(), [{} for _ in values])
-        level, bounds = self.intervals.level, self.intervals.around(values).tolist()
-        return Answers(values.tolist(), [{"interval": bound, "level": level} for bound in bounds])
-
-    def _anomalies(self, scores: Doubles) -> Answers:
-        assert self.tail is not None
-        verdicts = np.where(scores > self.tail.threshold, -1, 1).tolist()
-        chances = self.tail.probability(scores).tolist()
-        pairs = zip(scores.tolist(), chances, strict=True)
-        return Answers(verdicts, [{"score": score, "tail_probability": chance} for score, chance in pairs])
+        return ANSWERING[self.task].answers(self, raw)
 
     def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
         """Attribute each row's raw output to its columns; a column's encoded features are added up."""
@@ -155,7 +87,7 @@ class TablePredictor(ABC):
         return [self._explanation(row, raw) for row, raw in zip(matrix, self.raw(matrix), strict=True)]
 
     def _explanation(self, row: Matrix, raw: Doubles) -> Explanation:
-        output, sign, quantity, of = self._explained_output(raw)
+        output, sign, quantity, of = ANSWERING[self.task].explained(self, raw)
         parts = self.parts(row, output=output) * sign
         contributions = dict.fromkeys((column.name for column in self.schema.columns), 0.0)
         for source, part in zip(self.encoder.sources, parts.tolist(), strict=True):
@@ -164,17 +96,6 @@ class TablePredictor(ABC):
         if self.finish.link == "probability" and sign < 0:
             base += 1.0
         return Explanation(base=base, contributions=contributions, quantity=quantity, of=of, method=self.method)
-
-    def _explained_output(self, raw: Doubles) -> tuple[int, float, Quantity, str | None]:
-        if self.task == Task.ANOMALY:
-            return 0, -1.0, Quantity.MINUS_PATH_LENGTH, None
-        if self.task == Task.REGRESSION:
-            return 0, 1.0, Quantity.VALUE, self.schema.target
-        best = int(probabilities(self.finish.link, raw[None, :])[0].argmax())
-        of, alone = self.schema.class_names[best], len(raw) == 1
-        sums = Quantity.LOG_ODDS if alone else Quantity.SCORE
-        quantity = Quantity.PROBABILITY if self.finish.link == "probability" else sums
-        return (0, 1.0 if best == 1 else -1.0, quantity, of) if alone else (best, 1.0, quantity, of)
 
     def save(self, folder: Path) -> None:
         """Write `predictor.json` and the arrays beside it."""
@@ -212,19 +133,3 @@ def with_warnings(answers: Answers, warnings: Mapping[int, list[str]]) -> Answer
     for row, texts in warnings.items():
         answers.details[row]["warnings"] = texts
     return answers
-
-
-def probabilities(link: str, raw: Doubles) -> Doubles:
-    """Return class probabilities (rows x classes) of raw outputs."""
-    chances: Doubles
-    if link == "softmax":
-        chances = np.exp(raw - raw.max(axis=1, keepdims=True))
-        chances /= chances.sum(axis=1, keepdims=True)
-    elif raw.shape[1] > 1:
-        chances = raw / raw.sum(axis=1, keepdims=True)
-    else:
-        second = raw[:, 0]
-        if link == "sigmoid":
-            second = 0.5 * (1.0 + np.tanh(second / 2))
-        chances = np.column_stack([1.0 - second, second])
-    return chances

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Doubles, Finish, Tail
+from apps.algorithms.predictors.finish import Doubles, Finish, Tail
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
 from apps.algorithms.tree_service import Fitted, TreeService, portions

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from apps.algorithms.boosting_service import LEARNING_RATE, PATIENCE, BoostingService
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Doubles
+from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.trees import FlatTrees
 
 if TYPE_CHECKING:

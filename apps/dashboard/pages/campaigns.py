@@ -52,7 +52,7 @@ def campaign_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def is_a_curve(history: list[dict[str, Any]]) -> bool:
     """Say whether there is a line to draw: two points at least of something measured."""
-    return sum(bool(point.keys() - {"step", "trees"}) for point in history) > 1
+    return sum(bool(point.keys() - {"step"}) for point in history) > 1
 
 
 def _words(campaign: TrainingCampaign) -> dict[str, Any]:

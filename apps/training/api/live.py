@@ -41,7 +41,7 @@ def snapshot(campaign_id: UUID, after: int = -1) -> Snapshot | None:
 
 
 @dataclass
-class _Watch:
+class _Followed:
     """The newest snapshot of one campaign, and those who wait for the next."""
 
     newest: Snapshot | None = None
@@ -51,13 +51,13 @@ class _Watch:
     task: "asyncio.Task[None] | None" = None
 
 
-_watches: dict[tuple[int, UUID], _Watch] = {}
+_watches: dict[tuple[int, UUID], _Followed] = {}
 
 
 async def follow(campaign_id: UUID, after: int) -> AsyncIterator[Snapshot]:
     """Give each newer snapshot of a campaign, the final one last."""
     key = (id(asyncio.get_running_loop()), campaign_id)
-    watch = _watches.setdefault(key, _Watch())
+    watch = _watches.setdefault(key, _Followed())
     watch.watchers += 1
     if watch.task is None:
         watch.task = asyncio.create_task(_poll(campaign_id, watch))
@@ -78,7 +78,7 @@ async def follow(campaign_id: UUID, after: int) -> AsyncIterator[Snapshot]:
             _watches.pop(key, None)
 
 
-async def _poll(campaign_id: UUID, watch: _Watch) -> None:
+async def _poll(campaign_id: UUID, watch: _Followed) -> None:
     while watch.newest is None or not watch.newest.is_final:
         after = watch.newest.seq if watch.newest else -1
         try:

@@ -9,7 +9,8 @@ import numpy as np
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.table import Doubles, Finish, TablePredictor
+from apps.algorithms.predictors.finish import Doubles, Finish
+from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.schema import Task
 from apps.algorithms.table_service import Encoded, TableService, conformal_widths

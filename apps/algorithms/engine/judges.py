@@ -1,0 +1,152 @@
+"""A judge for each task: what it learns from a target, how its answers are measured, which trivial ones stand beside them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.engine import metrics
+from apps.algorithms.predictors.encoder import Matrix
+from apps.algorithms.predictors.finish import probabilities
+from apps.algorithms.predictors.table import TablePredictor
+from apps.algorithms.results import Baseline, Evaluation
+from apps.algorithms.schema import Task
+from apps.algorithms.tables import TrainingTable
+from apps.core.errors import InvalidInput
+
+Facts = Mapping[str, Any]  # what a judge remembers of the training rows, as plain JSON
+_AS_NORMAL = 1.4826  # the median absolute deviation of a normal distribution, times this, is its standard deviation
+_ALERT_SHARE = 0.01  # where a service does not ask for one
+_USUAL = (0, False, "0", "normal", "no", "non", "inlier")  # labels of rows that are no anomaly
+
+
+class Judge(ABC):
+    """Measures a fitted `TablePredictor` on rows that it never saw; has no state of its own."""
+
+    def target(self, table: TrainingTable) -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
+        """Return what is learned from a table's target (class codes, numbers or nothing), and the classes."""
+        return None, ()
+
+    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
+        """Return what the trivial answers need to know of the training rows."""
+        return {}
+
+    @abstractmethod
+    def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
+        """Measure the predictor."""
+
+    @abstractmethod
+    def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
+        """Measure the trivial answers on the same rows."""
+
+
+class _Classes(Judge):
+    def target(self, table: TrainingTable) -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
+        assert table.target is not None
+        labels = table.target.tolist()
+        classes = sorted(set(labels), key=lambda label: (str(type(label)), label))
+        code_of = {label: code for code, label in enumerate(classes)}
+        return np.array([code_of[label] for label in labels], dtype=np.int64), tuple(classes)
+
+    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
+        assert target is not None
+        return {"shares": (np.bincount(target, minlength=classes) / len(target)).tolist()}
+
+    def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
+        codes, seen = self._codes(light, table)
+        if not seen.any():
+            raise InvalidInput(
+                f"None of the rows kept apart is of a class of {table.target_name!r} that was there to learn from. "
+                "Choose another way to keep rows apart, or upload more rows."
+            )
+        chances = probabilities(light.finish.link, light.raw(_matrix(light, table)))[seen]
+        truth, positive, names = codes[seen], self._positive(facts), list(light.schema.class_names)
+        found = metrics.classification_metrics(truth, chances, positive=positive)
+        curves = metrics.classification_curves(truth, chances, names, positive=positive)
+        return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
+
+    def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
+        codes, seen = self._codes(light, table)
+        chances = np.tile(np.array(facts["shares"]), (int(seen.sum()), 1))
+        found = metrics.classification_metrics(codes[seen], chances, positive=self._positive(facts))
+        return Baseline("always the share of each class", found)
+
+    @staticmethod
+    def _positive(facts: Facts) -> int:
+        """Which of two classes is to be found: the rarer one of the training rows; the second when they are even."""
+        shares = facts["shares"]
+        return 0 if shares[0] < shares[1] else 1
+
+    @staticmethod
+    def _codes(light: TablePredictor, table: TrainingTable) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        assert table.target is not None
+        code_of = {label: code for code, label in enumerate(light.schema.classes)}
+        codes = np.array([code_of.get(label, -1) for label in table.target.tolist()], dtype=np.int64)
+        return codes, codes >= 0
+
+
+class _Amounts(Judge):
+    def target(self, table: TrainingTable) -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
+        assert table.target is not None
+        return table.target.astype(np.float64), ()
+
+    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
+        assert target is not None
+        return {"mean": float(target.mean())}
+
+    def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
+        assert table.target is not None
+        observed, values = table.target.astype(np.float64), light.raw(_matrix(light, table))[:, 0]
+        bounds = light.intervals.around(values) if light.intervals else None
+        found = metrics.regression_metrics(observed, values, bounds)
+        return Evaluation(found, "rmse", greater_is_better=False, curves=metrics.regression_curves(observed, values))
+
+    def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
+        assert table.target is not None
+        observed = table.target.astype(np.float64)
+        return Baseline("always the mean", metrics.regression_metrics(observed, np.full(len(observed), facts["mean"])))
+
+
+class _Anomalies(Judge):
+    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
+        return {"alert_share": float(parameters.get("alert_share", _ALERT_SHARE))}
+
+    def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
+        answers = light.answers(_matrix(light, table))
+        scores, alerts = np.array([d["score"] for d in answers.details]), np.array(answers.values) == -1
+        found = metrics.anomaly_metrics(scores, alerts, self._truth(table))
+        main = "roc_auc" if "roc_auc" in found else metrics.ALERT_RATE
+        return Evaluation(found, main, greater_is_better="roc_auc" in found)
+
+    def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
+        matrix = np.nan_to_num(_matrix(light, table), nan=0.0)
+        middle = np.median(matrix, axis=0)
+        spread = np.median(np.abs(matrix - middle), axis=0) * _AS_NORMAL
+        scores = (np.abs(matrix - middle) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float64)
+        alerts = scores > np.quantile(scores, 1 - facts["alert_share"])
+        return Baseline("the largest robust z-score", metrics.anomaly_metrics(scores, alerts, self._truth(table)))
+
+    @staticmethod
+    def _truth(table: TrainingTable) -> npt.NDArray[np.bool_] | None:
+        """Return which rows the labels call anomalies; None where it cannot be said which label is the usual one."""
+        if table.target is None:
+            return None
+        labels = [label.lower() if isinstance(label, str) else label for label in table.target.tolist()]
+        values = set(labels)
+        usual = 1 if values <= {1, -1} else next((label for label in _USUAL if label in values), None)
+        if usual is None:
+            return None
+        return np.array([label is not None and label != usual for label in labels], dtype=bool)
+
+
+def _matrix(light: TablePredictor, table: TrainingTable) -> Matrix:
+    return light.encoder.encode(table.columns, table.rows)[0]
+
+
+JUDGES: dict[Task, Judge] = {
+    Task.CLASSIFICATION: _Classes(),
+    Task.REGRESSION: _Amounts(),
+    Task.ANOMALY: _Anomalies(),
+}

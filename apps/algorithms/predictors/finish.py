@@ -1,0 +1,66 @@
+"""From a predictor's raw outputs to numbers that mean something: probabilities, intervals, tails."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """From raw outputs to answers by `link`; `scale * sum + base` makes the raw outputs of what adds up.
+
+    `link` is "probability" (sums are class probabilities; of the second class alone when there are two), "sigmoid",
+    "softmax", "identity" or "isolation" (mean path length, scored against `path_norm`).
+    """
+
+    link: str
+    base: tuple[float, ...]
+    scale: float = 1.0
+    path_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Conformal half-widths by bins of the predicted value: `edges` has one number fewer than `widths`."""
+
+    level: float
+    edges: tuple[float, ...]
+    widths: tuple[float, ...]
+
+    def around(self, values: Doubles) -> Doubles:
+        """Return low and high for each value (n x 2)."""
+        width = np.asarray(self.widths)[np.searchsorted(np.asarray(self.edges), values)]
+        return np.column_stack([values - width, values + width])
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The score above which a row is an anomaly, and the quantiles of the training scores (ascending)."""
+
+    threshold: float
+    quantiles: tuple[float, ...]
+
+    def probability(self, scores: Doubles) -> Doubles:
+        """Return the share of training rows that score at least as high, never below half a quantile's step."""
+        known = np.asarray(self.quantiles)
+        above = len(known) - np.searchsorted(known, scores, side="left")
+        return np.maximum(above, 0.5) / len(known)
+
+
+def probabilities(link: str, raw: Doubles) -> Doubles:
+    """Return class probabilities (rows x classes) of raw outputs."""
+    chances: Doubles
+    if link == "softmax":
+        chances = np.exp(raw - raw.max(axis=1, keepdims=True))
+        chances /= chances.sum(axis=1, keepdims=True)
+    elif raw.shape[1] > 1:
+        chances = raw / raw.sum(axis=1, keepdims=True)
+    else:
+        second = raw[:, 0]
+        if link == "sigmoid":
+            second = 0.5 * (1.0 + np.tanh(second / 2))
+        chances = np.column_stack([1.0 - second, second])
+    return chances
