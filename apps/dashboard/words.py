@@ -100,6 +100,14 @@ KINDS = {
 
 # What the catalogue's entries say of themselves, in English; a text that is not among these is shown as it is.
 OF_THE_CATALOGUE = (
+    gettext_noop("Support vector machine"),
+    gettext_noop("Smooth borders between classes: strong with few rows and many numeric columns."),
+    gettext_noop("Weight of errors"),
+    gettext_noop("More follows the rows closer."),
+    gettext_noop("Gamma"),
+    gettext_noop("Reach of a row; empty: from the data."),
+    gettext_noop("Landmarks"),
+    gettext_noop("Rows that stand for all when there are many."),
     gettext_noop("Isolation forest"),
     gettext_noop("Finds unusual rows without labels; you say what share may alert."),
     gettext_noop("Trees"),

@@ -1,10 +1,16 @@
 """Free ports."""
 
+import fcntl
+import os
 import socket
+import tempfile
+from pathlib import Path
+
+_claims: dict[int, int] = {}  # descriptors, open for as long as this process lives
 
 
 def free_port(wanted: int, host: str = "127.0.0.1") -> int:
-    """Return `wanted` when nobody listens on it, else one that the system gives."""
+    """Return `wanted` when nobody listens on it or is about to, else one that the system gives."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -12,5 +18,25 @@ def free_port(wanted: int, host: str = "127.0.0.1") -> int:
                 probe.bind((host, port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            found = int(probe.getsockname()[1])
+            if _claim(found):
+                return found
     raise OSError(f"No port is free on {host}.")
+
+
+def _claim(port: int) -> bool:
+    """Keep a port from the user's other platforms, which may look for one before ours listens on it."""
+    if port in _claims:
+        return True
+    path = Path(tempfile.gettempdir()) / f"mlplatform-{os.getuid()}-port-{port}.lock"
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return True  # somebody else's file: nobody's claim can be known
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return False
+    _claims[port] = file
+    return True

@@ -1,5 +1,7 @@
 """What a newcomer does: upload, train, watch the curve move, ask, see why."""
 
+import re
+
 import pytest
 
 from tests.browser.conftest import does_not_scroll_sideways, shoot
@@ -17,12 +19,13 @@ def file(tmp_path):
 def start_training(page, *, name: str, dataset: str, algorithm: str = "patient_forest", **parameters: str) -> None:
     """Fill in the form; the patient forest takes its time, so that it can be watched."""
     page.goto("/models/new/")
-    page.select_option("select[name=dataset]", label=dataset)
+    option = page.locator("select[name=dataset] option", has_text=re.compile(f"^{re.escape(dataset)} · "))
+    page.select_option("select[name=dataset]", option.get_attribute("value"))
     page.wait_for_load_state()
     page.select_option("select[name=target]", "En retard")
     page.check(f"input[name=algorithm][value={algorithm}]")
     page.fill("input[name=name]", name)
-    page.click("details > summary")
+    page.click("#advanced summary")
     for parameter, value in parameters.items():
         page.fill(f"[name='{algorithm}.{parameter}']", value)
     page.click("button[name=start]")

@@ -1,6 +1,7 @@
 """The supervisor's own parts, with small real processes in place of the platform's."""
 
 import socket
+import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -131,6 +132,25 @@ def test_a_port_is_taken_as_wished_unless_somebody_listens_there():
 
         assert free_port(taken) not in {0, taken}
     assert free_port(taken) == taken
+
+
+def test_two_platforms_that_look_at_once_get_ports_of_their_own():
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        wanted = door.getsockname()[1]
+    look = f"from mlplatform.supervisor.ports import free_port; print(free_port({wanted}), flush=True); input()"
+    lookers = [
+        subprocess.Popen([sys.executable, "-c", look], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    try:
+        found = [int(looker.stdout.readline()) for looker in lookers]
+    finally:
+        for looker in lookers:
+            looker.communicate(b"\n")
+
+    assert len(set(found)) == 4
+    assert wanted in found
+    assert free_port(wanted) == wanted  # who has ended claims nothing
 
 
 def test_no_broker_at_all_is_said_with_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,20 +1,17 @@
 """Boosting with its number of rounds found on rows held back: folds for few rows, one part for many."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
+from apps.algorithms.engine.held_back import RowNumbers, held_back
 from apps.algorithms.results import Progress
 
 Doubles = npt.NDArray[np.float64]
-RowNumbers = npt.NDArray[np.int64]
 FEW_ROWS = 8_000  # below, five folds choose the number of rounds and the model is refitted on every row
-FOLDS = 5
-HELD_BACK = 0.12
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def fit_boosting(
 ) -> Boosted:
     """Fit with as many rounds as help; `patience` None takes all (residuals then come from one held-out part)."""
     few = len(target) < FEW_ROWS
-    parts = list(_parts(target, stratified=stratified, folds=few, seed=seed))
+    parts = list(held_back(target, stratified=stratified, folds=few, seed=seed))
     share = 0.90 / (len(parts) + 1) if few else 0.93
     chosen, predicted, truth = [], [], []
     model = None
@@ -87,14 +84,3 @@ def fit_boosting(
         report = Report(progress, 0.02 + share * len(parts), share, best, curve=False)
         model = library.fit(np.arange(len(target)), None, rounds=best, patience=None, report=report)
     return Boosted(model, np.concatenate(predicted).astype(np.float64), np.concatenate(truth).astype(np.float64))
-
-
-def _parts(target: npt.NDArray[Any], *, stratified: bool, folds: bool, seed: int) -> Iterator[tuple[Any, Any]]:
-    smallest = int(np.bincount(target).min()) if stratified else len(target)
-    empty = np.zeros(len(target))
-    if folds:
-        count = max(2, min(FOLDS, smallest, len(target)))
-        kind = StratifiedKFold if stratified else KFold
-        return kind(count, shuffle=True, random_state=seed).split(empty, target)  # type: ignore[no-any-return]
-    shuffled = StratifiedShuffleSplit if stratified and smallest >= 2 * FOLDS else ShuffleSplit
-    return shuffled(1, test_size=HELD_BACK, random_state=seed).split(empty, target)  # type: ignore[no-any-return]

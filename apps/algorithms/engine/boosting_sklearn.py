@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from apps.algorithms.engine.boosting import Report, RowNumbers
+from apps.algorithms.engine.boosting import Report
+from apps.algorithms.engine.held_back import RowNumbers
 from apps.algorithms.predictors.encoder import Matrix
 
 _REPORTS = 12  # each resumes the fit, which looks through the rows anew

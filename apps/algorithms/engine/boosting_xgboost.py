@@ -6,7 +6,8 @@ from typing import Any
 import numpy.typing as npt
 import xgboost
 
-from apps.algorithms.engine.boosting import FEW_ROWS, Report, RowNumbers
+from apps.algorithms.engine.boosting import FEW_ROWS, Report
+from apps.algorithms.engine.held_back import RowNumbers
 from apps.algorithms.predictors.encoder import Matrix
 
 

@@ -1,0 +1,59 @@
+"""Support vector machine."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.predictors.finish import Finish
+from apps.algorithms.predictors.kernel_machine import KernelMachinePredictor, standardized
+from apps.algorithms.predictors.table import TablePredictor
+from apps.algorithms.results import Progress, StoredPredictor
+from apps.algorithms.schema import Task
+from apps.algorithms.table_service import Encoded, TableService
+
+_BACKGROUND = 64
+_EXPLAINED = 100
+
+
+class SVMService(TableService):
+    """The border with the widest margin between classes, over similarities to rows; its scores become probabilities."""
+
+    slug: ClassVar[str] = "svm"
+    title: ClassVar[str] = "Support vector machine"
+    summary: ClassVar[str] = "Smooth borders between classes: strong with few rows and many numeric columns."
+    tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFICATION,)
+    reference: ClassVar[str] = "Cortes, C., Vapnik, V. (1995). Support-Vector Networks. Machine Learning 20, 273-297."
+    fast_parameters = {"landmarks": 50}
+    hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
+        Hyperparameter("C", "number", 1.0, "Weight of errors", "More follows the rows closer.", 0.001, 1_000.0),
+        Hyperparameter("gamma", "number", None, "Gamma", "Reach of a row; empty: from the data.", 1e-6, 1e3, nullable=True),
+        Hyperparameter("landmarks", "integer", 500, "Landmarks", "Rows that stand for all when there are many.", 20, 2_000),
+    )  # fmt: skip
+    predictors: ClassVar[tuple[type[StoredPredictor], ...]] = (KernelMachinePredictor,)
+    light_form: ClassVar[type[TablePredictor]] = KernelMachinePredictor
+
+    def _learn(self, data: Encoded, progress: Progress) -> TablePredictor:
+        from apps.algorithms.engine.kernel_machine import MOST_ROWS, Settings, fit_calibrated, usual_gamma
+
+        assert data.target is not None
+        matrix, target = data.matrix, data.target
+        chance = np.random.default_rng(self.seed)
+        if len(matrix) > MOST_ROWS:
+            some = np.sort(chance.choice(len(matrix), MOST_ROWS, replace=False))
+            matrix, target = matrix[some], target[some]
+            self.warnings += (f"It learned from {MOST_ROWS} rows, drawn at random: more take it too long.",)
+        means, scales = np.nan_to_num(np.nanmean(matrix, axis=0)), np.nan_to_num(np.nanstd(matrix, axis=0))
+        means, scales = means.astype(np.float64), np.where(scales > 0, scales, 1.0).astype(np.float64)
+        rows = standardized(matrix, means, scales)
+        gamma = self.parameters["gamma"] or usual_gamma(rows)
+        settings = Settings(self.parameters["C"], gamma, self.parameters["landmarks"], self.seed)
+        machine = fit_calibrated(rows, target, data.classes, settings, progress)
+        background = rows[chance.choice(len(rows), min(_BACKGROUND, len(rows)), replace=False)]
+        return KernelMachinePredictor(
+            **data.common(), finish=Finish("sigmoid" if data.classes == 2 else "softmax", tuple(machine.base.tolist())),
+            gamma=gamma, vectors=machine.vectors, weights=machine.weights, means=means, scales=scales, background=background,
+        )  # fmt: skip
+
+    def _explainer(self) -> tuple[TablePredictor, int, str]:
+        return self.light, _EXPLAINED, ""
