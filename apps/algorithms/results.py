@@ -85,7 +85,8 @@ class Answers:
     """One answer a row, in order: `values` as the API gives them, `details` one dict a row.
 
     classification: label, `probabilities` by label; regression: float, `interval` [low, high] and `level`;
-    anomaly: -1 or 1, `score` and `tail_probability`. `warnings` (list of text) appears where a category was never seen in
+    anomaly: -1 or 1, `score` and `tail_probability`; clustering: the cluster, -1 for noise, `distance` to it and its `reach`.
+    `warnings` (list of text) appears where a category was never seen in
     training, or a number lies outside what was.
     """
 
@@ -101,6 +102,7 @@ class Quantity(StrEnum):
     LOG_ODDS = "log_odds"
     SCORE = "score"
     MINUS_PATH_LENGTH = "minus_path_length"
+    SQUARED_DISTANCE = "squared_distance"
 
 
 _WORDS = {
@@ -108,6 +110,7 @@ _WORDS = {
     Quantity.PROBABILITY: "probability of {of}",
     Quantity.LOG_ODDS: "log-odds of {of}",
     Quantity.SCORE: "score of {of}",
+    Quantity.SQUARED_DISTANCE: "squared distance to the nearest dense row (higher: further from its group)",
     Quantity.MINUS_PATH_LENGTH: "minus the mean path length (higher: more unusual)",
 }
 

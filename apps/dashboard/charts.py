@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from apps.dashboard.figures import percent, tick_labels, ticks
 
 _WIDTH, _HEIGHT = 340, 230
+_GROUP_COLOURS = 6
 _LEFT, _TOP, _RIGHT, _BOTTOM = 62, 10, 24, 40  # room for numbers and titles around the frame
 _MOST_DOTS = 20  # a line of more points is drawn without a dot on each
 
@@ -98,6 +99,22 @@ def scatter(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_la
     round_numbers = ticks(low, high)
     marks = list(zip(round_numbers, tick_labels(round_numbers), strict=True))
     return plot.framed(plot.dots(points, 1.8, "dot"), marks, title=title, x_label=x_label, y_label=y_label)
+
+
+def groups(points: Sequence[tuple[float, float, int]], *, title: str, x_label: str, y_label: str) -> SafeString:
+    """Draw rows as dots, those of one group in one colour (the seventh group has the first one's), those of none in grey."""
+    if not points:
+        return SafeString("")
+    flat = [value for x, y, _ in points for value in (x, y)]
+    plot = _Plot(min(flat), max(flat))
+    of_group: dict[int, list[tuple[float, float]]] = {}
+    for x, y, group in points:
+        of_group.setdefault(group, []).append((x, y))
+    names = {group: "group none" if group < 0 else f"group of-{group % _GROUP_COLOURS}" for group in of_group}
+    drawn = format_html_join("", "{}", ((plot.dots(of_group[group], 2.4, names[group]),) for group in sorted(of_group)))
+    marks = ticks(min(flat), max(flat))
+    numbered = list(zip(marks, tick_labels(marks), strict=True))
+    return plot.framed(drawn, numbered, title=title, x_label=x_label, y_label=y_label, diagonal=False)
 
 
 class _Plot:

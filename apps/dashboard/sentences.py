@@ -51,6 +51,13 @@ SENTENCES = (
     gettext_noop("minus the mean path length (higher: more unusual)"),
     gettext_noop("exact tree Shapley values"),
     gettext_noop("sampled Shapley values"),
+    gettext_noop("exact parts of a squared distance"),
+    gettext_noop("share of rows whose group changes without the column (%(shuffles)s shuffles, %(rows)s rows)"),
+    gettext_noop(
+        "No row has %(wanted)s neighbours within %(reach)s, so there is no group. Give a longer rea"
+        "ch, or fewer neighbours of a dense row."
+    ),
+    gettext_noop("There is one group only. Give a shorter reach to tell more groups apart."),
     gettext_noop("mean absolute contribution (sampled Shapley values, %(rows)s rows)"),
     gettext_noop("It learned from %(rows)s rows, drawn at random: more take it too long."),
     gettext_noop("mean absolute contribution (exact tree Shapley values, %(rows)s rows)"),

@@ -28,13 +28,20 @@ METRICS = {
     "precision_of_alerts": _("Precision of alerts"),
     "recall_of_alerts": _("Recall of alerts"),
     "rank_correlation": _("Rank correlation"),
+    "clusters": _("Groups"),
+    "noise_share": _("Share of rows in no group"),
+    "silhouette": _("Silhouette"),
+    "agreement": _("Agreement with groups of other rows"),
+    "adjusted_rand": _("Agreement with the labels (adjusted Rand index)"),
 }
 SMALLER_IS_BETTER = {"log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
-NEUTRAL = {"alert_rate", "interval_coverage", "interval_width", "calibration_error"}
+NEUTRAL = {"clusters", "noise_share", "alert_rate", "interval_coverage", "interval_width", "calibration_error"}
 # What keeps a reader from taking a number for good or bad.
 REMARKS = {
     "calibration_error": _("Always saying the shares is well calibrated: compare versions by this, not with the baseline."),
+    "agreement": _("The rows kept apart were grouped by themselves: 1 when both ways give the same groups, 0 by chance."),
+    "silhouette": _("From -1 to 1; groups that are no balls have a low one though they are there."),
     "alert_rate": _("Set when the model is made: neither good nor bad."),
     "interval_coverage": _("Best at 90 %, not above."),
     "interval_width": _("The narrower the better, at the same coverage."),
@@ -57,6 +64,7 @@ QUANTITIES = {
     Quantity.PROBABILITY: gettext_noop("probability of %(label)s"),
     Quantity.LOG_ODDS: gettext_noop("log-odds of %(label)s"),
     Quantity.SCORE: gettext_noop("score of %(label)s"),
+    Quantity.SQUARED_DISTANCE: gettext_noop("squared distance to the nearest dense row (higher: further from its group)"),
     Quantity.MINUS_PATH_LENGTH: gettext_noop("minus the mean path length (higher: more unusual)"),
 }
 STAGES = {
@@ -87,6 +95,7 @@ TASKS = {
     "classification": _("Classification: which class?"),
     "regression": _("Regression: how much?"),
     "anomaly": _("Anomalies: what is unusual?"),
+    "clustering": _("Groups: which rows are alike?"),
 }
 KINDS = {
     "integer": _("whole number"),
@@ -100,6 +109,13 @@ KINDS = {
 
 # What the catalogue's entries say of themselves, in English; a text that is not among these is shown as it is.
 OF_THE_CATALOGUE = (
+    gettext_noop("DBSCAN"),
+    gettext_noop("Finds groups of any shape, as many as there are, and rows that belong to none."),
+    gettext_noop("Reach"),
+    gettext_noop("How near neighbours are, in standard deviations; empty: from the data."),
+    gettext_noop("Neighbours of a dense row"),
+    gettext_noop("Empty: twice the columns, at least 5."),
+    gettext_noop("groups at random, of the same sizes"),
     gettext_noop("Support vector machine"),
     gettext_noop("Smooth borders between classes: strong with few rows and many numeric columns."),
     gettext_noop("Weight of errors"),

@@ -131,7 +131,7 @@ def _with_answers(part: pa.RecordBatch, answers: Answers) -> pa.Table:
     if "interval" in first:
         for place, name in enumerate(("low", "high")):
             added[name] = pa.array([detail["interval"][place] for detail in answers.details], pa.float64())
-    for name in ("score", "tail_probability"):
+    for name in ("score", "tail_probability", "distance"):
         if name in first:
             added[name] = pa.array([detail[name] for detail in answers.details], pa.float64())
     warnings = [json.dumps(d["warnings"], ensure_ascii=False) if d.get("warnings") else None for d in answers.details]

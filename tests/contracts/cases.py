@@ -44,6 +44,8 @@ def largest_difference(one: Answers, other: Answers) -> float:
     for a, b, x, y in zip(one.details, other.details, one.values, other.values, strict=True):
         if "probabilities" in a:
             worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
+        elif "distance" in a:
+            worst = max(worst, abs(a["distance"] - b["distance"]), float(x != y))
         elif "score" in a:
             worst = max(worst, abs(a["score"] - b["score"]))
         else:

@@ -62,9 +62,12 @@ def test_one_answer_a_row_in_the_promised_shape(service, task):
             low, high = details["interval"]
             assert low <= value <= high
             assert details["level"] == 0.9
-        else:
+        elif task == Task.ANOMALY:
             assert value in {-1, 1}
             assert 0 < details["tail_probability"] <= 1
+        else:
+            assert task == Task.CLUSTERING
+            assert (value == -1) == (details["distance"] > details["reach"])
 
 
 @each_case
@@ -224,5 +227,7 @@ def assert_adds_up(explanation: Explanation, value: Any, details: dict[str, Any]
         assert total == pytest.approx(details["probabilities"][str(value)], abs=1e-5)
     elif explanation.quantity == Quantity.LOG_ODDS:
         assert 1 / (1 + np.exp(-total)) == pytest.approx(details["probabilities"][str(value)], abs=1e-5)
+    elif explanation.quantity == Quantity.SQUARED_DISTANCE:
+        assert total == pytest.approx(details["distance"] ** 2, abs=1e-9)
     elif explanation.quantity == Quantity.MINUS_PATH_LENGTH:
         assert total < 0

@@ -279,3 +279,28 @@ def test_of_many_columns_what_matters_most_can_be_tried_first_and_all_are_sent(c
         f"row.c{n}" for n in range(30)
     }
     assert "6 more columns" in page.all("summary")[-1].text
+
+
+def test_groups_are_found_shown_and_asked_for(cast, browser):
+    rows = [
+        {"x": f"{(i % 2) * 9 + (i * 37 % 100) / 100:.2f}", "y": f"{(i * 61 % 100) / 100:.2f}", "kind": "ab"[i % 2]}
+        for i in range(200)
+    ]
+    version = upload(cast.acme, as_csv(rows), name="Two heaps")
+    client = browser(cast.trainer)
+    given = {"dataset": str(version.dataset_id), "task": "clustering", "algorithm": "dbscan", "labels": "kind", "start": "1"}
+
+    assert client.post(NEW, given).status_code == 302
+
+    model = RegisteredModel.objects.get()
+    done = run(TrainingCampaign.objects.get())
+    assert (done.error, model.target) == ("", "kind")
+    assert done.version.metrics["adjusted_rand"] == 1.0
+    assert done.version.metrics["clusters"] == 2
+    page = Page(client.get(address_of(model)))
+    assert page.faults == []
+    assert {"group of-0", "group of-1"} <= {dot.get("class") for dot in page.all("circle")}
+    near = Page(client.post(reverse("dashboard:try_model", args=[model.pk]), {"row.x": "9.5", "row.y": "0.5"}))
+    far = Page(client.post(reverse("dashboard:try_model", args=[model.pk]), {"row.x": "100", "row.y": "0.5"}))
+    assert re.search(r"Group [01]", near.text)
+    assert "In no group" in far.text

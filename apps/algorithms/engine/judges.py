@@ -2,14 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.engine import metrics
+from apps.algorithms.engine.density import MOST_ROWS, find_clusters, samples_for
+from apps.algorithms.predictors.density import DensityPredictor
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.finish import probabilities
+from apps.algorithms.predictors.finish import Doubles, probabilities
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Baseline, Evaluation
 from apps.algorithms.schema import Task
@@ -141,6 +143,35 @@ class _Anomalies(Judge):
         return np.array([label is not None and label != usual for label in labels], dtype=bool)
 
 
+class _Clusters(Judge):
+    def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
+        dense, matrix = cast("DensityPredictor", light), _matrix(light, table)
+        rows, found = dense.places(matrix), dense.clusters(dense.raw(matrix))
+        told = metrics.cluster_metrics(rows, found, self._groups(table))
+        told["agreement"] = metrics.agreement(found, self._grouped_by_themselves(dense, rows))
+        main = next((name for name in ("adjusted_rand", "silhouette") if name in told), "noise_share")
+        return Evaluation(told, main, greater_is_better=main != "noise_share", curves=metrics.cluster_curves(rows, found))
+
+    def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
+        dense, matrix = cast("DensityPredictor", light), _matrix(light, table)
+        dealt = np.random.default_rng(0).permutation(dense.clusters(dense.raw(matrix)))
+        told = metrics.cluster_metrics(dense.places(matrix), dealt, self._groups(table))
+        return Baseline("groups at random, of the same sizes", told)
+
+    @staticmethod
+    def _grouped_by_themselves(dense: DensityPredictor, rows: Doubles) -> npt.NDArray[np.int64]:
+        some = samples_for(len(rows), min_samples=dense.min_samples, learned=dense.learned)
+        return find_clusters(rows[:MOST_ROWS], reach=dense.reach, min_samples=some).labels
+
+    @staticmethod
+    def _groups(table: TrainingTable) -> npt.NDArray[np.int64] | None:
+        """Return the labels as codes; None where there are none for every row."""
+        if table.target is None or any(label is None for label in table.target.tolist()):
+            return None
+        codes: npt.NDArray[np.int64] = np.unique([str(label) for label in table.target.tolist()], return_inverse=True)[1]
+        return codes
+
+
 def _matrix(light: TablePredictor, table: TrainingTable) -> Matrix:
     return light.encoder.encode(table.columns, table.rows)[0]
 
@@ -149,4 +180,5 @@ JUDGES: dict[Task, Judge] = {
     Task.CLASSIFICATION: _Classes(),
     Task.REGRESSION: _Amounts(),
     Task.ANOMALY: _Anomalies(),
+    Task.CLUSTERING: _Clusters(),
 }

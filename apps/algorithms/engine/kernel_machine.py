@@ -1,6 +1,6 @@
 """Fit a support vector machine: exactly on few rows, over landmarks on many; calibrated on rows held back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ _MOST_EXACT = 20_000  # rows times classes: each class is a fit of its own
 _MOST_SCALED_CLASSES = 30  # of more the calibration has too many numbers to find
 _CALIBRATION_PENALTY = 0.01
 _TINY = 1e-12
+_REACHES = (0.1, 0.3, 1.0)  # of scikit-learn's, which is short where there are many columns
 _CURVE = (0.125, 0.25, 0.5, 1.0)  # shares of the rows for the live curve
 
 Codes = npt.NDArray[np.int64]
@@ -35,16 +36,18 @@ class Machine:
     gamma: float
 
     def outputs(self, rows: Doubles) -> Doubles:
-        """Return the raw outputs of standardized rows."""
+        """Return the raw outputs of scaled rows."""
         return similarities(rows, self.vectors, self.gamma) @ self.weights + self.base
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`c` weighs errors against a smooth border; `gamma` is the reach of a row; `landmarks` stand for many rows."""
+    """`c` weighs errors against a smooth border; `gamma` is the reach of a row, None: what suits the rows; `landmarks` stand
+    for many rows.
+    """
 
     c: float
-    gamma: float
+    gamma: float | None
     landmarks: int
     seed: int
 
@@ -55,12 +58,14 @@ def usual_gamma(rows: Doubles) -> float:
 
 
 def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Settings, progress: Progress) -> Machine:
-    """Fit on standardized rows; the outputs are log-odds (two classes) or scores whose softmax are the probabilities.
+    """Fit on scaled rows; the outputs are log-odds (two classes) or scores whose softmax are the probabilities.
 
     The calibration is a logistic regression of the classes on the outputs for rows held back (Platt 1999; for more classes
     matrix scaling, Guo et al. 2017), folded into the weights.
     """
     few = len(rows) <= FEW_ROWS
+    if settings.gamma is None:
+        settings = replace(settings, gamma=_suited_gamma(rows, target, classes, settings))
     parts = list(held_back(target, stratified=True, folds=few, seed=settings.seed))
     outputs, truth = [], []
     for number, (left, right) in enumerate(parts):
@@ -75,7 +80,23 @@ def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Setting
     if few:
         machine = fit(rows, target, classes, settings)
     progress(0.95, "fitting")
-    return Machine(machine.vectors, machine.weights @ slopes, machine.base @ slopes + base, settings.gamma)
+    return Machine(machine.vectors, machine.weights @ slopes, machine.base @ slopes + base, machine.gamma)
+
+
+def _suited_gamma(rows: Doubles, target: Codes, classes: int, settings: Settings) -> float:
+    """Return that of a few reaches which tells best of rows held back."""
+    some = np.random.default_rng(settings.seed).permutation(len(rows))[:FEW_ROWS]
+    left, right = next(
+        iter(held_back(target[some], stratified=np.bincount(target[some]).min() > 1, folds=True, seed=settings.seed))
+    )
+    tried = [usual_gamma(rows) * factor for factor in _REACHES]
+    losses = []
+    for gamma in tried:
+        machine = fit(rows[some[left]], target[some[left]], classes, replace(settings, gamma=gamma))
+        outputs, truth = machine.outputs(rows[some[right]]), target[some[right]]
+        slopes, base = _calibration(outputs, truth, classes)
+        losses.append(_log_loss(outputs @ slopes + base, truth))
+    return tried[int(np.argmin(losses))]
 
 
 def fit(rows: Doubles, target: Codes, classes: int, settings: Settings) -> Machine:
@@ -83,32 +104,33 @@ def fit(rows: Doubles, target: Codes, classes: int, settings: Settings) -> Machi
     wanted = [1] if classes == 2 else list(range(classes))
     signs = np.stack([np.where(target == code, 1.0, -1.0) for code in wanted], axis=1)
     few = len(rows) <= FEW_ROWS and signs.size <= _MOST_EXACT
-    return _exact(rows, signs, settings) if few else _over_landmarks(rows, signs, settings)
+    gamma = usual_gamma(rows) if settings.gamma is None else settings.gamma
+    return _exact(rows, signs, settings, gamma) if few else _over_landmarks(rows, signs, settings, gamma)
 
 
-def _exact(rows: Doubles, signs: Doubles, settings: Settings) -> Machine:
+def _exact(rows: Doubles, signs: Doubles, settings: Settings, gamma: float) -> Machine:
     weights, base = np.zeros_like(signs), np.zeros(signs.shape[1])
     for output, own in enumerate(signs.T):
         if abs(own.sum()) == len(own):  # a class that none of these rows has, or all have
             base[output] = own[0]
             continue
-        machine = SVC(C=settings.c, gamma=settings.gamma, cache_size=500).fit(rows, own)
+        machine = SVC(C=settings.c, gamma=gamma, cache_size=500).fit(rows, own)
         weights[machine.support_, output] = machine.dual_coef_[0]
         base[output] = machine.intercept_[0]
     used = np.flatnonzero(weights.any(axis=1))
-    return Machine(rows[used], weights[used], base, settings.gamma)
+    return Machine(rows[used], weights[used], base, gamma)
 
 
-def _over_landmarks(rows: Doubles, signs: Doubles, settings: Settings) -> Machine:
+def _over_landmarks(rows: Doubles, signs: Doubles, settings: Settings, gamma: float) -> Machine:
     """Minimize the squared hinge over the Nyström features of some rows (Williams, Seeger 2001)."""
     chance = np.random.default_rng(settings.seed)
     vectors = rows[chance.choice(len(rows), min(settings.landmarks, len(rows)), replace=False)]
-    values, turned = np.linalg.eigh(similarities(vectors, vectors, settings.gamma))
+    values, turned = np.linalg.eigh(similarities(vectors, vectors, gamma))
     whitening = turned / np.sqrt(np.maximum(values, values.max() * 1e-10))
-    features = (similarities(rows, vectors, settings.gamma) @ whitening).astype(np.float32)
+    features = (similarities(rows, vectors, gamma) @ whitening).astype(np.float32)
     solved = [_squared_hinge(features, own.astype(np.float32), settings.c) for own in signs.T]
     weights = whitening @ np.stack([weights for weights, _ in solved], axis=1)
-    return Machine(vectors, weights, np.array([base for _, base in solved]), settings.gamma)
+    return Machine(vectors, weights, np.array([base for _, base in solved]), gamma)
 
 
 def _squared_hinge(features: npt.NDArray[np.float32], signs: npt.NDArray[np.float32], c: float) -> tuple[Doubles, float]:

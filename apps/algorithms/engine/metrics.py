@@ -15,6 +15,8 @@ CURVE_POINTS = 100
 MOST_CLASSES_IN_MATRIX = 30
 _TINY = 1e-7
 ALERT_RATE = "alert_rate"
+MOST_COMPARED = 3_000  # rows whose distances are all measured
+MAP_POINTS = 400
 
 
 def classification_metrics(truth: Codes, chances: Doubles, *, positive: int = 1) -> dict[str, float]:
@@ -109,9 +111,38 @@ def anomaly_metrics(scores: Doubles, alerts: npt.NDArray[np.bool_], truth: npt.N
     return found
 
 
+def cluster_metrics(rows: Doubles, found: Codes, groups: Codes | None) -> dict[str, float]:
+    """Score clusters (-1: noise) of rows on one scale; the silhouette is of those in a cluster, up to `MOST_COMPARED`."""
+    inside = np.flatnonzero(found >= 0)[:MOST_COMPARED]
+    told = {"clusters": float(len(np.unique(found[found >= 0]))), "noise_share": float((found < 0).mean())}
+    if 1 < len(np.unique(found[inside])) < len(inside):
+        told["silhouette"] = float(sk.silhouette_score(rows[inside], found[inside]))
+    if groups is not None and len(np.unique(groups)) > 1:
+        told["adjusted_rand"] = float(sk.adjusted_rand_score(groups, found))
+    return told
+
+
+def agreement(one: Codes, other: Codes) -> float:
+    """Return the adjusted Rand index of two clusterings, `other` of the first rows only (Tibshirani, Walther 2005, after it)."""
+    return float(sk.adjusted_rand_score(one[: len(other)], other))
+
+
+def cluster_curves(rows: Doubles, found: Codes) -> dict[str, Any]:
+    """Return up to `MAP_POINTS` rows in the two directions in which they differ most, each with its cluster."""
+    centred = rows - rows.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    shares = sizes**2 / max(float((sizes**2).sum()), _TINY)
+    picked = np.unique(np.linspace(0, len(rows) - 1, MAP_POINTS).astype(int))
+    flat = centred[picked] @ directions[:2].T
+    if flat.shape[1] < 2:
+        flat = np.column_stack([flat, np.zeros(len(flat))])
+    points = [[float(x), float(y), int(cluster)] for (x, y), cluster in zip(flat, found[picked], strict=True)]
+    return {"map": {"points": points, "share": float(shares[:2].sum())}}
+
+
 def beats_baseline(evaluation: Evaluation, baseline: dict[str, float]) -> bool:
     """Say whether the main metric is better than the baseline's; True where nothing can be compared."""
-    if evaluation.main == ALERT_RATE:
+    if evaluation.main in {ALERT_RATE, "noise_share"}:
         return True  # without labels no answer is better than another
     ours, trivial = evaluation.metrics.get(evaluation.main), baseline.get(evaluation.main)
     if ours is None or trivial is None:

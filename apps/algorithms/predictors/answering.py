@@ -1,7 +1,7 @@
 """How raw outputs become the answers of each task, and which of them is explained."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from apps.algorithms.results import Answers, Quantity
 from apps.algorithms.schema import Task
 
 if TYPE_CHECKING:
+    from apps.algorithms.predictors.density import DensityPredictor
     from apps.algorithms.predictors.table import TablePredictor
 
 
@@ -65,8 +66,19 @@ class _Anomalies(Answering):
         return 0, -1.0, Quantity.MINUS_PATH_LENGTH, None
 
 
+class _Clusters(Answering):
+    def answers(self, of: "TablePredictor", raw: Doubles) -> Answers:
+        dense = cast("DensityPredictor", of)
+        details = [{"distance": distance, "reach": dense.reach} for distance in np.sqrt(raw[:, 0]).tolist()]
+        return Answers(dense.clusters(raw).tolist(), details)
+
+    def explained(self, of: "TablePredictor", raw: Doubles) -> tuple[int, float, Quantity, str | None]:
+        return 0, 1.0, Quantity.SQUARED_DISTANCE, None
+
+
 ANSWERING: dict[Task, Answering] = {
     Task.CLASSIFICATION: _Classes(),
     Task.REGRESSION: _Amounts(),
     Task.ANOMALY: _Anomalies(),
+    Task.CLUSTERING: _Clusters(),
 }

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles
+from apps.algorithms.predictors.scaling import scaled
 from apps.algorithms.predictors.table import TablePredictor
 
 _ARRAYS = ("vectors", "weights", "means", "scales", "background")
@@ -24,8 +25,8 @@ _AT_ONCE = 4_000_000  # similarities held in memory
 class KernelMachinePredictor(TablePredictor):
     """`exp(-gamma * distance²)` to the `vectors`, weighed; a missing value counts as the mean.
 
-    `means` and `scales` (features,) standardize a row; `vectors` (vectors x features) and `background` (rows x features)
-    are standardized; `weights` (vectors x outputs) and the base of `finish` give the raw outputs.
+    `means` and `scales` (features,) bring a row to the scale of `vectors` (vectors x features) and `background` (rows x
+    features); `weights` (vectors x outputs) and the base of `finish` give the raw outputs.
     """
 
     kind: ClassVar[str] = "kernel_machine"
@@ -45,7 +46,7 @@ class KernelMachinePredictor(TablePredictor):
 
     def raw(self, matrix: Matrix) -> Doubles:
         """Return the raw outputs of an encoded matrix (rows x outputs)."""
-        return self._outputs(standardized(matrix, self.means, self.scales))
+        return self._outputs(scaled(matrix, self.means, self.scales))
 
     def expected(self, *, output: int) -> float:
         """Return the mean raw output over the background rows that `parts` compares with."""
@@ -57,7 +58,7 @@ class KernelMachinePredictor(TablePredictor):
         Shapley values by permutation sampling (Štrumbelj, Kononenko 2014) with antithetic orders: each order turns one
         background row into the row, column by column; the same orders for every row, so that an answer has one explanation.
         """
-        mine = standardized(row[None, :], self.means, self.scales)
+        mine = scaled(row[None, :], self.means, self.scales)
         walks = self._walks
         steps = np.where(walks.turned, mine, walks.begun)
         values = self._outputs(steps.reshape(-1, mine.shape[1]))[:, output].reshape(walks.turned.shape[:2])
@@ -110,12 +111,6 @@ class _Walks:
     turned: npt.NDArray[np.bool_]
     begun: Doubles
     columns: npt.NDArray[np.int64]
-
-
-def standardized(matrix: Matrix, means: Doubles, scales: Doubles) -> Doubles:
-    """Return features in standard deviations from their means; what is missing is 0."""
-    found: Doubles = np.nan_to_num((matrix.astype(np.float64) - means) / scales)
-    return found
 
 
 def similarities(rows: Doubles, vectors: Doubles, gamma: float) -> Doubles:

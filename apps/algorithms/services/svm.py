@@ -6,7 +6,8 @@ import numpy as np
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.finish import Finish
-from apps.algorithms.predictors.kernel_machine import KernelMachinePredictor, standardized
+from apps.algorithms.predictors.kernel_machine import KernelMachinePredictor
+from apps.algorithms.predictors.scaling import scaled, scaling_of
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.schema import Task
@@ -34,7 +35,7 @@ class SVMService(TableService):
     light_form: ClassVar[type[TablePredictor]] = KernelMachinePredictor
 
     def _learn(self, data: Encoded, progress: Progress) -> TablePredictor:
-        from apps.algorithms.engine.kernel_machine import MOST_ROWS, Settings, fit_calibrated, usual_gamma
+        from apps.algorithms.engine.kernel_machine import MOST_ROWS, Settings, fit_calibrated
 
         assert data.target is not None
         matrix, target = data.matrix, data.target
@@ -43,16 +44,14 @@ class SVMService(TableService):
             some = np.sort(chance.choice(len(matrix), MOST_ROWS, replace=False))
             matrix, target = matrix[some], target[some]
             self.warnings += (f"It learned from {MOST_ROWS} rows, drawn at random: more take it too long.",)
-        means, scales = np.nan_to_num(np.nanmean(matrix, axis=0)), np.nan_to_num(np.nanstd(matrix, axis=0))
-        means, scales = means.astype(np.float64), np.where(scales > 0, scales, 1.0).astype(np.float64)
-        rows = standardized(matrix, means, scales)
-        gamma = self.parameters["gamma"] or usual_gamma(rows)
-        settings = Settings(self.parameters["C"], gamma, self.parameters["landmarks"], self.seed)
+        means, scales = scaling_of(matrix)
+        rows = scaled(matrix, means, scales)
+        settings = Settings(self.parameters["C"], self.parameters["gamma"], self.parameters["landmarks"], self.seed)
         machine = fit_calibrated(rows, target, data.classes, settings, progress)
         background = rows[chance.choice(len(rows), min(_BACKGROUND, len(rows)), replace=False)]
         return KernelMachinePredictor(
             **data.common(), finish=Finish("sigmoid" if data.classes == 2 else "softmax", tuple(machine.base.tolist())),
-            gamma=gamma, vectors=machine.vectors, weights=machine.weights, means=means, scales=scales, background=background,
+            gamma=machine.gamma, vectors=machine.vectors, weights=machine.weights, means=means, scales=scales, background=background,
         )  # fmt: skip
 
     def _explainer(self) -> tuple[TablePredictor, int, str]:

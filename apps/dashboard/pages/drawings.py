@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.dashboard import charts
+from apps.dashboard.figures import percent
 from apps.dashboard.words import class_word
 from apps.registry.models import ModelVersion
 
@@ -35,6 +36,14 @@ def drawings_of(version: ModelVersion) -> list[dict[str, Any]]:
         chart = charts.scatter(points, title=_("Predicted and observed"), x_label=_("predicted"), y_label=_("observed"))
         text = _("Each dot is a row kept apart; on the dashed line the prediction is exact.")
         drawn.append({"title": _("Predicted and observed"), "chart": chart, "text": text})
+    if found_map := curves.get("map"):
+        dots = [(x, y, group) for x, y, group in found_map["points"]]
+        chart = charts.groups(dots, title=_("Groups"), x_label=_("first direction"), y_label=_("second direction"))
+        text = _(
+            "Each dot is a row kept apart, in the two directions in which they differ most; its colour is its group, grey is none."
+        )
+        share = _("They hold %(share)s of the differences.") % {"share": percent(found_map["share"])}
+        drawn.append({"title": _("Groups"), "chart": chart, "text": f"{text} {share}"})
     return drawn
 
 

@@ -24,6 +24,7 @@ from apps.registry.selectors import models_of
 from apps.training.actions import check_campaign
 from apps.training.models import TrainingCampaign
 
+_JUDGED = {Task.ANOMALY, Task.CLUSTERING}  # nothing is predicted; labels may say how good the answers are
 _SPLIT_AND_AGE = ("group_column", "time_column", "retrain_every_days")
 
 
@@ -70,8 +71,12 @@ class ModelForm(PageForm):
 
     @property
     def target(self) -> str:
-        """The column to predict; for anomalies the column to judge them by, which is asked for in a field of its own."""
-        return self.given.get("labels" if self.task == Task.ANOMALY else "target", "")
+        """The column to predict, or to judge by where nothing is predicted, which is asked for in a field of its own."""
+        return self.given.get(self._target_field, "")
+
+    @property
+    def _target_field(self) -> str:
+        return "labels" if self.task in _JUDGED else "target"
 
     @property
     def left_out(self) -> list[str]:
@@ -146,7 +151,7 @@ class ModelForm(PageForm):
             self.say(
                 "task", _("{title} does not do this. It does: {tasks}").format(title=_(self.service.title), tasks=known)
             )
-        if self.service is not None and self.service.needs_target and self.task != Task.ANOMALY and not self.target:
+        if self.service is not None and self.service.needs_target and self.task not in _JUDGED and not self.target:
             self.say("target", _("Choose the target: the column to predict."))
         if self.version is not None and not self._features(self.version):
             self.say("left_out", _("Every column is left out: leave at least one to learn from."))
@@ -184,7 +189,7 @@ class ModelForm(PageForm):
         if pointer.startswith("/features"):
             return "left_out"
         if pointer.lstrip("/") == "target":
-            return "labels" if self.task == Task.ANOMALY else "target"
+            return self._target_field
         return super().field_of(pointer)
 
     def label_of(self, field: str) -> str:
@@ -214,9 +219,8 @@ class ModelForm(PageForm):
 def as_it_stands(model: RegisteredModel, campaign: TrainingCampaign | None) -> QueryDict:
     """Return a model and its last training as the form would have sent them."""
     given = QueryDict(mutable=True)
-    is_judged = model.task == Task.ANOMALY
     given.update({"name": model.name, "description": model.description, "task": model.task, "algorithm": model.algorithm})
-    given["labels" if is_judged else "target"] = model.target
+    given["labels" if model.task in _JUDGED else "target"] = model.target
     given.update({name: str(getattr(model, name) or "") for name in _SPLIT_AND_AGE})
     if campaign is not None:
         version = campaign.dataset_version

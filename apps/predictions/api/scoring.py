@@ -70,7 +70,7 @@ def output_metadata(schema: TableSchema, task: Task) -> list[dict[str, Any]]:
 def _value_type(schema: TableSchema, task: Task) -> str:
     if task == Task.REGRESSION:
         return "FP64"
-    if task == Task.ANOMALY:
+    if task in {Task.ANOMALY, Task.CLUSTERING}:
         return "INT64"
     kinds = {type(label) for label in schema.classes}
     return "BOOL" if kinds == {bool} else "INT64" if kinds == {int} else "BYTES"

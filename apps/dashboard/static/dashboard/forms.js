@@ -82,7 +82,7 @@
       }
       const target = task.querySelector("[name=target]");
       for (const option of target?.querySelectorAll("option[data-tasks]") ?? []) {
-        option.disabled = wanted !== "anomaly" && !option.dataset.tasks.split(" ").includes(wanted);
+        option.disabled = !target.disabled && !option.dataset.tasks.split(" ").includes(wanted);
         if (option.disabled && option.selected) target.value = "";
       }
       for (const box of task.querySelectorAll("[name=left_out]")) {

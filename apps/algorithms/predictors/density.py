@@ -1,0 +1,86 @@
+"""The light predictor of density clusters: a row belongs to the cluster of the nearest dense row within reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.predictors.encoder import Matrix
+from apps.algorithms.predictors.finish import Doubles
+from apps.algorithms.predictors.scaling import scaled
+from apps.algorithms.predictors.table import TablePredictor
+
+NOISE = -1
+_ARRAYS = ("cores", "labels", "means", "scales")
+_AT_ONCE = 4_000_000  # distances held in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensityPredictor(TablePredictor):
+    """Distances to the `cores` (cores x features), the dense rows, each of a cluster (`labels`); `reach` is DBSCAN's eps.
+
+    The raw outputs are the squared distance to the nearest core, and its cluster. `learned` rows with `min_samples`
+    neighbours each made the cores.
+    """
+
+    kind: ClassVar[str] = "density"
+    method: ClassVar[str] = "exact parts of a squared distance"
+
+    cores: Doubles
+    labels: npt.NDArray[np.int64]
+    means: Doubles
+    scales: Doubles
+    reach: float
+    min_samples: int
+    learned: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its arrays."""
+        return sum(getattr(self, name).nbytes for name in _ARRAYS)
+
+    def places(self, matrix: Matrix) -> Doubles:
+        """Return encoded rows on the scale of the cores."""
+        return scaled(matrix, self.means, self.scales)
+
+    def clusters(self, raw: Doubles) -> npt.NDArray[np.int64]:
+        """Return each row's cluster, `NOISE` where no core is within reach."""
+        return np.where(raw[:, 0] <= self.reach**2, raw[:, 1], NOISE).astype(np.int64)
+
+    def raw(self, matrix: Matrix) -> Doubles:
+        """Return squared distance and cluster of the nearest core (rows x 2)."""
+        rows = self.places(matrix)
+        nearest = self._nearest(rows)
+        squares = ((rows - self.cores[nearest]) ** 2).sum(axis=1)
+        return np.column_stack([squares, self.labels[nearest].astype(np.float64)])
+
+    def expected(self, *, output: int) -> float:
+        """Return 0: a row that is the core itself."""
+        return 0.0
+
+    def parts(self, row: Matrix, *, output: int) -> Doubles:
+        """Return what each feature adds to the squared distance to the nearest core."""
+        place = self.places(row[None, :])
+        found: Doubles = (place[0] - self.cores[self._nearest(place)[0]]) ** 2
+        return found
+
+    def _nearest(self, rows: Doubles) -> npt.NDArray[np.int64]:
+        sizes = (self.cores**2).sum(axis=1)
+        portion = max(1, _AT_ONCE // len(self.cores))
+        starts = [*range(0, len(rows), portion), len(rows)]
+        found = [(sizes - 2 * rows[left:right] @ self.cores.T).argmin(axis=1) for left, right in pairwise(starts)]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def _save_arrays(self, folder: Path) -> dict[str, Any]:
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+        return {"reach": self.reach, "min_samples": self.min_samples, "learned": self.learned}
+
+    @classmethod
+    def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+        return {**arrays, **{name: facts[name] for name in ("reach", "min_samples", "learned")}}
