@@ -25,6 +25,8 @@ TASKS = {
     "random_forest": Task.CLASSIFICATION,
     "xgboost": Task.REGRESSION,
     "gradient_boosting": Task.CLASSIFICATION,
+    "svm": Task.CLASSIFICATION,
+    "dbscan": Task.CLUSTERING,
     "isolation_forest": Task.ANOMALY,
 }
 
@@ -42,7 +44,8 @@ class Trained:
 def trained(slug: str, seed: int) -> Trained:
     """Train once; seeds give different models of the same data."""
     task = TASKS[slug]
-    service = catalog.get(slug)(task=task, parameters={"n_estimators": 20}, seed=seed)
+    kind = catalog.get(slug)
+    service = kind(task=task, parameters=dict(kind.fast_parameters), seed=seed)
     split = mixed_table(task).split(task=task, test_share=0.2, seed=0)
     service.fit(split.train, silent)
     folder = Path(tempfile.mkdtemp(prefix="mlplatform-test-trained-")) / "staging"
