@@ -193,7 +193,7 @@ def test_an_algorithm_that_is_gone_still_shows_its_campaigns(cast, invoices_of_a
 
 @pytest.mark.parametrize(
     ("history", "drawn"),
-    [([], False), ([{"step": 1, "loss": 1.0}], False), ([{"step": i, "trees": i} for i in range(9)], False),
+    [([], False), ([{"step": 1, "loss": 1.0}], False), ([{"step": i} for i in range(9)], False),
      ([{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}], True)],
 )  # fmt: skip
 def test_a_curve_has_two_points_of_something_measured(history, drawn):
