@@ -80,9 +80,10 @@ def check_storage() -> Finding:
         except OSError as error:
             advice = f"Make {place} writable for this user, or free some space."
             return Finding("storage", is_well=False, detail=f"{place}: {error.strerror}", advice=advice)
-    free = shutil.disk_usage(settings.ML_MODELS_DIR).free
+    free, fullest = min((shutil.disk_usage(place).free, place) for place in stores())
     if free < _LEAST_FREE_BYTES:
-        return Finding("storage", is_well=False, detail=f"{free // 1024**2} MiB free", advice="Free some space.")
+        detail = f"{fullest}: {free // 1024**2} MiB free"
+        return Finding("storage", is_well=False, detail=detail, advice="Free some space.")
     return Finding("storage", is_well=True, detail=f"{free / 1024**3:.1f} GiB free")
 
 
@@ -106,19 +107,22 @@ def check_schedule() -> Finding:
     from django_celery_beat.models import PeriodicTask
 
     try:
-        rows = list(PeriodicTask.objects.filter(name__in=settings.PERIODIC_TASKS).values_list("enabled", "last_run_at"))
+        tasks = PeriodicTask.objects.filter(name__in=settings.PERIODIC_TASKS).order_by("name")
+        rows = list(tasks.values_list("name", "enabled", "last_run_at"))
     except db.Error as error:
         return Finding("schedule", is_well=False, detail=type(error).__name__, advice="Start the database first.")
     if len(rows) < len(settings.PERIODIC_TASKS):
         missing = f"{len(settings.PERIODIC_TASKS) - len(rows)} of its tasks are missing"
         return Finding("schedule", is_well=False, detail=missing, advice="Run manage.py migrate: it writes them.")
-    if not any(enabled for enabled, _ in rows):
+    off = [name for name, enabled, _ in rows if not enabled]
+    if len(off) == len(rows):
         return Finding("schedule", is_well=False, detail="all is switched off", advice="Enable the tasks in the admin.")
-    last = max((run for _, run in rows if run), default=None)
+    last = max((run for _, _, run in rows if run), default=None)
     if last is None or clock.now() - last > _BEAT_PATIENCE:
         detail = "beat never ran" if last is None else f"beat sent nothing since {last:%Y-%m-%d %H:%M} UTC"
         return Finding("schedule", is_well=False, detail=detail, advice="Start it: celery -A mlplatform beat.")
-    return Finding("schedule", is_well=True, detail=f"{len(rows)} tasks, beat runs")
+    told = f"; switched off: {', '.join(off)}" if off else ""
+    return Finding("schedule", is_well=True, detail=f"{len(rows)} tasks, beat runs{told}")
 
 
 PROBES: tuple[Callable[[], Finding], ...] = (check_database, check_broker, check_storage, check_workers, check_schedule)

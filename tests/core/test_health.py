@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings as django_settings
@@ -45,6 +46,16 @@ def test_a_schedule_that_does_not_run_is_found(schedule: None, change, word: str
     assert found.advice
 
 
+def test_one_task_switched_off_on_purpose_is_told_and_stops_nothing(schedule: None):
+    name = next(iter(django_settings.PERIODIC_TASKS))
+    PeriodicTask.objects.filter(name=name).update(enabled=False)
+
+    found = health.check_schedule()
+
+    assert found.is_well
+    assert f"switched off: {name}" in found.detail
+
+
 def answering(monkeypatch, *queues: str) -> None:
     class Inspector:
         def active_queues(self) -> dict[str, list[dict[str, str]]]:
@@ -83,6 +94,20 @@ def test_storage_probes_side_by_side_do_not_disturb_each_other(tmp_path: Path, s
     assert len(found) == 200
     assert all(finding.is_well for finding in found)
     assert not list(tmp_path.rglob(".probe-*"))
+
+
+@pytest.mark.parametrize("full", ["models", "data"])
+def test_little_space_left_for_either_store_is_found(full: str, tmp_path: Path, settings, monkeypatch):
+    settings.ML_MODELS_DIR, settings.DATASETS_DIR = tmp_path / "models", tmp_path / "data"
+    for store in (settings.ML_MODELS_DIR, settings.DATASETS_DIR):
+        adopt(store)
+    free = lambda place: SimpleNamespace(free=1024**2 if str(place).endswith(full) else 1024**4)  # noqa: E731
+    monkeypatch.setattr(health.shutil, "disk_usage", free)
+
+    found = health.check_storage()
+
+    assert not found.is_well
+    assert full in found.detail
 
 
 def test_a_store_that_cannot_be_there_is_found(tmp_path: Path, settings):
