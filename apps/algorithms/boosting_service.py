@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter
@@ -11,7 +12,7 @@ from apps.algorithms.predictors.finish import Finish
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import conformal_widths
+from apps.algorithms.table_service import conformal_sets, conformal_widths
 from apps.algorithms.tree_service import Fitted, TreeService
 
 if TYPE_CHECKING:
@@ -54,5 +55,8 @@ class BoostingService(TreeService):
         )
         trees, base = self._flattened(boosted.model, classes if classes > 2 else 1, matrix.shape[1])
         link = "softmax" if classes > 2 else "sigmoid" if classes else "identity"
-        intervals = None if classes else conformal_widths(boosted.held_out_predicted, boosted.held_out_truth)
-        return Fitted(boosted.model, trees, Finish(link, base), intervals=intervals)
+        told, truth = boosted.held_out_predicted, boosted.held_out_truth
+        if not classes:
+            return Fitted(boosted.model, trees, Finish(link, base), intervals=conformal_widths(told, truth))
+        chances = told if told.ndim > 1 else np.column_stack([1.0 - told, told])
+        return Fitted(boosted.model, trees, Finish(link, base), sets=conformal_sets(chances, truth.astype(np.int64)))

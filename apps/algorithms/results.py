@@ -84,10 +84,10 @@ class Baseline:
 class Answers:
     """One answer a row, in order: `values` as the API gives them, `details` one dict a row.
 
-    classification: label, `probabilities` by label; regression: float, `interval` [low, high] and `level`;
-    anomaly: -1 or 1, `score` and `tail_probability`; clustering: the cluster, -1 for noise, `distance` to it and its `reach`.
-    `warnings` (list of text) appears where a category was never seen in
-    training, or a number lies outside what was.
+    classification: label, `probabilities` by label, `set` of the labels that hold the true one in `level` of cases;
+    regression: float, `interval` [low, high] and `level`; anomaly: -1 or 1, `score` and `tail_probability`;
+    clustering: the cluster, -1 for noise, `distance` to it and its `reach`. `warnings` (list of text) appears where a
+    category was never seen in training, or a number or date lies outside what was.
     """
 
     values: list[Any]

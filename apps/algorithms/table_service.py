@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.predictors.encoder import Encoder, Matrix
-from apps.algorithms.predictors.finish import Doubles, Intervals
+from apps.algorithms.predictors.finish import Doubles, Intervals, PredictionSets
 from apps.algorithms.predictors.rows import Columns
 from apps.algorithms.predictors.table import TablePredictor, with_warnings
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
@@ -169,6 +169,19 @@ def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL
     residuals = np.abs(predicted - truth)
     widths = [_conformal_quantile(residuals[where == b], residuals, level) for b in range(len(edges) + 1)]
     return Intervals(level=level, edges=tuple(edges.tolist()), widths=tuple(widths))
+
+
+def conformal_sets(chances: Doubles, truth: npt.NDArray[np.int64], *, level: float = LEVEL) -> PredictionSets | None:
+    """Return the least probability of each class for its set, from held-out rows (rows x classes) and their codes.
+
+    Split conformal prediction by the probability of the true class, within each class (Vovk et al. 2005, section 4.5), so that
+    rare classes are covered too; a class of fewer than 20 rows takes the quantile of all. Fewer than 20 rows give no sets.
+    """
+    if len(truth) < 20:
+        return None
+    missing = 1.0 - chances[np.arange(len(truth)), truth]
+    least = [1.0 - _conformal_quantile(missing[truth == code], missing, level) for code in range(chances.shape[1])]
+    return PredictionSets(level, tuple(least))
 
 
 def _conformal_quantile(own: Doubles, everyone: Doubles, level: float) -> float:

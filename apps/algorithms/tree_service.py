@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.ensemble import TreePredictor
-from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, Tail
+from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, PredictionSets, Tail
 from apps.algorithms.predictors.kernels import kernel
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.predictors.trees import FlatTrees
@@ -30,6 +30,7 @@ class Fitted:
     trees: FlatTrees
     finish: Finish
     intervals: Intervals | None = None
+    sets: PredictionSets | None = None
     tail: Tail | None = None
 
 
@@ -60,7 +61,9 @@ class TreeService(TableService):
     def _learn(self, data: Encoded, progress: Progress) -> TablePredictor:
         own = self._fit_trees(data.matrix, data.target, data.classes, progress)
         self.native = own.native
-        return TreePredictor(**data.common(), trees=own.trees, finish=own.finish, intervals=own.intervals, tail=own.tail)
+        return TreePredictor(
+            **data.common(), trees=own.trees, finish=own.finish, intervals=own.intervals, sets=own.sets, tail=own.tail
+        )
 
     def _explainer(self) -> tuple[TablePredictor, int, str]:
         rows, trees = self._explained_share()

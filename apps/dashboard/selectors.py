@@ -25,7 +25,7 @@ from apps.training.selectors import campaigns_of
 DAYS = 7
 MOST_CHOICES = 100  # in a list to choose from: the newest
 _NAMES = 4
-_NEITHER_BETTER = {"alert_rate", "interval_coverage"}
+_NEITHER_BETTER = {"alert_rate", "interval_coverage", "set_coverage", "clusters", "noise_share"}
 _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
 
 

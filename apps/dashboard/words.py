@@ -27,6 +27,8 @@ METRICS = {
     "alert_rate": _("Share of alerts"),
     "precision_of_alerts": _("Precision of alerts"),
     "recall_of_alerts": _("Recall of alerts"),
+    "set_coverage": _("Coverage of the 90 % sets"),
+    "set_size": _("Mean size of the sets"),
     "rank_correlation": _("Rank correlation"),
     "clusters": _("Groups"),
     "noise_share": _("Share of rows in no group"),
@@ -34,9 +36,18 @@ METRICS = {
     "agreement": _("Agreement with groups of other rows"),
     "adjusted_rand": _("Agreement with the labels (adjusted Rand index)"),
 }
-SMALLER_IS_BETTER = {"log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
+SMALLER_IS_BETTER = {"set_size", "log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
-NEUTRAL = {"clusters", "noise_share", "alert_rate", "interval_coverage", "interval_width", "calibration_error"}
+NEUTRAL = {
+    "set_coverage",
+    "set_size",
+    "clusters",
+    "noise_share",
+    "alert_rate",
+    "interval_coverage",
+    "interval_width",
+    "calibration_error",
+}
 # What keeps a reader from taking a number for good or bad.
 REMARKS = {
     "calibration_error": _("Always saying the shares is well calibrated: compare versions by this, not with the baseline."),
@@ -44,6 +55,8 @@ REMARKS = {
     "silhouette": _("From -1 to 1; groups that are no balls have a low one though they are there."),
     "alert_rate": _("Set when the model is made: neither good nor bad."),
     "interval_coverage": _("Best at 90 %, not above."),
+    "set_coverage": _("The set holds the right class in so many rows; 90 % is asked for."),
+    "set_size": _("The smaller the better, at the same coverage: 1 is a single answer."),
     "interval_width": _("The narrower the better, at the same coverage."),
 }
 CURVES = {

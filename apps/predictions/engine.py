@@ -128,6 +128,8 @@ def _with_answers(part: pa.RecordBatch, answers: Answers) -> pa.Table:
     for label in first.get("probabilities", {}):
         chances = [detail["probabilities"][label] for detail in answers.details]
         added[f"probability of {label}"] = pa.array(chances, pa.float64())
+    if "set" in first:
+        added["set"] = pa.array([json.dumps(detail["set"], ensure_ascii=False) for detail in answers.details])
     if "interval" in first:
         for place, name in enumerate(("low", "high")):
             added[name] = pa.array([detail["interval"][place] for detail in answers.details], pa.float64())

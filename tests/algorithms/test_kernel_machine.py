@@ -46,7 +46,7 @@ def test_chances_are_no_worse_than_those_of_the_library_s_calibration(classes, f
     learned, apart = slice(0, 1_200), slice(1_200, None)
     monkeypatch.setattr(kernel_machine, "FEW_ROWS", 4_000 if few else 100)
 
-    machine = fit_calibrated(rows[learned], target[learned], classes, settings(rows), silent)
+    machine = fit_calibrated(rows[learned], target[learned], classes, settings(rows), silent).machine
 
     chances = probabilities("sigmoid" if classes == 2 else "softmax", machine.outputs(rows[apart]))
     library = CalibratedClassifierCV(SVC(), ensemble=False).fit(rows[learned], target[learned]).predict_proba(rows[apart])
@@ -61,7 +61,7 @@ def test_a_class_that_no_row_held_back_has_is_not_impossible(monkeypatch):
     rows, target = rings(400)
     target = np.where(np.arange(400) < 3, 2, target)
 
-    machine = fit_calibrated(rows, target, 3, settings(rows), silent)
+    machine = fit_calibrated(rows, target, 3, settings(rows), silent).machine
 
     chances = probabilities("softmax", machine.outputs(rows))
     assert np.isfinite(chances).all()

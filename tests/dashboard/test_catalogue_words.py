@@ -22,7 +22,7 @@ def test_curves_metrics_and_methods_have_their_french(service: type[BaseMLServic
     explained = model.explain(table.records(1))[0]
 
     assert curves <= {*CURVES, *METRICS}
-    assert {MEASURES[task].get(curve, curve) for curve in curves} <= set(METRICS)  # the title of the axis
+    assert {MEASURES.get(task, {}).get(curve, curve) for curve in curves} <= set(METRICS)  # the title of the axis
     assert set(model.evaluate(table).metrics) <= set(METRICS)
     with translation.override("fr"):
         for method in (explained.method, model.importance(table).method):

@@ -66,6 +66,8 @@ class _Classes(Judge):
         chances = probabilities(light.finish.link, light.raw(_matrix(light, table)))[seen]
         truth, positive, names = codes[seen], self._positive(facts), list(light.schema.class_names)
         found = metrics.classification_metrics(truth, chances, positive=positive)
+        if light.sets is not None:
+            found |= metrics.set_metrics(truth, light.sets.members(chances))
         curves = metrics.classification_curves(truth, chances, names, positive=positive)
         return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
 

@@ -41,6 +41,16 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Calibrated:
+    """A machine whose outputs the `link` turns into probabilities; those of rows held back, with their codes."""
+
+    machine: Machine
+    link: str
+    held_out_chances: Doubles
+    held_out_truth: Codes
+
+
+@dataclass(frozen=True)
 class Settings:
     """`c` weighs errors against a smooth border; `gamma` is the reach of a row, None: what suits the rows; `landmarks` stand
     for many rows.
@@ -57,7 +67,7 @@ def usual_gamma(rows: Doubles) -> float:
     return float(1.0 / max(_TINY, rows.shape[1] * float(rows.var())))
 
 
-def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Settings, progress: Progress) -> Machine:
+def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Settings, progress: Progress) -> Calibrated:
     """Fit on scaled rows; the outputs are log-odds (two classes) or scores whose softmax are the probabilities.
 
     The calibration is a logistic regression of the classes on the outputs for rows held back (Platt 1999; for more classes
@@ -76,11 +86,14 @@ def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Setting
         outputs.append(machine.outputs(rows[right]))
         truth.append(target[right])
         progress(0.3 + 0.5 * (number + 1) / len(parts), "fitting")
-    slopes, base = _calibration(np.concatenate(outputs), np.concatenate(truth), classes)
+    held_out, known = np.concatenate(outputs), np.concatenate(truth)
+    slopes, base = _calibration(held_out, known, classes)
     if few:
         machine = fit(rows, target, classes, settings)
     progress(0.95, "fitting")
-    return Machine(machine.vectors, machine.weights @ slopes, machine.base @ slopes + base, machine.gamma)
+    calibrated = Machine(machine.vectors, machine.weights @ slopes, machine.base @ slopes + base, machine.gamma)
+    link = "sigmoid" if classes == 2 else "softmax"
+    return Calibrated(calibrated, link, probabilities(link, held_out @ slopes + base), known)
 
 
 def _suited_gamma(rows: Doubles, target: Codes, classes: int, settings: Settings) -> float:

@@ -78,6 +78,12 @@ def classification_curves(truth: Codes, chances: Doubles, names: list[str], *, p
     return curves
 
 
+def set_metrics(truth: Codes, members: list[list[int]]) -> dict[str, float]:
+    """Score sets of classes: the share that holds the true one, and the mean number of classes in a set."""
+    held = [code in inside for code, inside in zip(truth.tolist(), members, strict=True)]
+    return {"set_coverage": float(np.mean(held)), "set_size": float(np.mean([len(inside) for inside in members]))}
+
+
 def regression_metrics(truth: Doubles, values: Doubles, bounds: Doubles | None = None) -> dict[str, float]:
     """Score point predictions and, when given, intervals (n x 2)."""
     error = values - truth

@@ -1,7 +1,7 @@
 """How raw outputs become the answers of each task, and which of them is explained."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -31,7 +31,11 @@ class _Classes(Answering):
         chances = probabilities(of.finish.link, raw)
         classes, names = of.schema.classes, of.schema.class_names
         best = chances.argmax(axis=1).tolist()
-        details = [{"probabilities": dict(zip(names, row, strict=True))} for row in chances.tolist()]
+        details: list[dict[str, Any]] = [{"probabilities": dict(zip(names, row, strict=True))} for row in chances.tolist()]
+        if of.sets is not None:
+            for detail, members in zip(details, of.sets.members(chances), strict=True):
+                detail["set"] = [classes[i] for i in members]
+                detail["level"] = of.sets.level
         return Answers([classes[i] for i in best], details)
 
     def explained(self, of: "TablePredictor", raw: Doubles) -> tuple[int, float, Quantity, str | None]:

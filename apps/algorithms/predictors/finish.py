@@ -1,4 +1,4 @@
-"""From a predictor's raw outputs to numbers that mean something: probabilities, intervals, tails."""
+"""From a predictor's raw outputs to numbers that mean something: probabilities, sets, intervals, tails."""
 
 from dataclasses import dataclass
 
@@ -34,6 +34,23 @@ class Intervals:
         """Return low and high for each value (n x 2)."""
         width = np.asarray(self.widths)[np.searchsorted(np.asarray(self.edges), values)]
         return np.column_stack([values - width, values + width])
+
+
+@dataclass(frozen=True)
+class PredictionSets:
+    """Conformal sets of classes: a class is in the set of a row whose probability for it is at least its number in `least`."""
+
+    level: float
+    least: tuple[float, ...]
+
+    def members(self, chances: Doubles) -> list[list[int]]:
+        """Return for each row (rows x classes) the codes of the classes in its set, the most probable one at least."""
+        inside = chances >= np.asarray(self.least)
+        inside[np.arange(len(chances)), chances.argmax(axis=1)] = True
+        if chances.shape[1] == 2:  # as nearly always, and asked for a thousand rows at a time
+            known = [[0], [0], [1], [0, 1]]
+            return [known[code] for code in (inside[:, 0] + 2 * inside[:, 1]).tolist()]
+        return [np.flatnonzero(row).tolist() for row in inside]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from apps.algorithms.predictors.answering import ANSWERING
 from apps.algorithms.predictors.encoder import Encoder, Matrix
-from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, Tail
+from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, PredictionSets, Tail
 from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.results import Answers, Explanation
 from apps.algorithms.schema import TableSchema, Task
@@ -32,6 +32,7 @@ class TablePredictor(ABC):
     encoder: Encoder
     finish: Finish
     intervals: Intervals | None = None
+    sets: PredictionSets | None = None
     tail: Tail | None = None
 
     @property
@@ -107,6 +108,7 @@ class TablePredictor(ABC):
             "encoder": self.encoder.as_json(),
             "finish": vars(self.finish),
             "intervals": vars(self.intervals) if self.intervals else None,
+            "sets": vars(self.sets) if self.sets else None,
             "tail": vars(self.tail) if self.tail else None,
         }
         (folder / "predictor.json").write_text(json.dumps({**facts, **self._save_arrays(folder)}))
@@ -114,7 +116,7 @@ class TablePredictor(ABC):
     @classmethod
     def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
         """Read what `save` wrote; `facts` are those of `predictor.json`."""
-        interval, tail = facts["intervals"], facts["tail"]
+        interval, tail, sets = facts["intervals"], facts["tail"], facts.get("sets")
         return cls(
             task=Task(facts["task"]),
             schema=TableSchema.from_json(facts["schema"]),
@@ -123,6 +125,7 @@ class TablePredictor(ABC):
             intervals=Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"]))
             if interval
             else None,
+            sets=PredictionSets(sets["level"], tuple(sets["least"])) if sets else None,
             tail=Tail(tail["threshold"], tuple(tail["quantiles"])) if tail else None,
             **cls._load_arrays(folder, facts),
         )

@@ -11,7 +11,7 @@ from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import conformal_widths
+from apps.algorithms.table_service import conformal_sets, conformal_widths
 from apps.algorithms.tree_service import Fitted, TreeService, portions
 
 if TYPE_CHECKING:
@@ -62,9 +62,11 @@ class RandomForestService(TreeService):
         out_of_bag = self._grow(forest, matrix, target, classes, progress)
         trees = flat_forest(forest, classes=classes)
         scale = 1.0 / len(forest.estimators_)
-        if classes:
-            return Fitted(forest, trees, Finish("probability", (0.0,) * trees.outputs, scale))
         predicted, truth = out_of_bag.predictions()
+        if classes:
+            return Fitted(
+                forest, trees, Finish("probability", (0.0,) * trees.outputs, scale), sets=conformal_sets(predicted, truth)
+            )
         return Fitted(forest, trees, Finish("identity", (0.0,), scale), intervals=conformal_widths(predicted[:, 0], truth))
 
     def _grow(self, forest: Any, matrix: Matrix, target: npt.NDArray[Any], classes: int, progress: Progress) -> "OutOfBag":

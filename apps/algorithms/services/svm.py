@@ -11,7 +11,7 @@ from apps.algorithms.predictors.scaling import scaled, scaling_of
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import Encoded, TableService
+from apps.algorithms.table_service import Encoded, TableService, conformal_sets
 
 _BACKGROUND = 64
 _EXPLAINED = 100
@@ -47,10 +47,12 @@ class SVMService(TableService):
         means, scales = scaling_of(matrix)
         rows = scaled(matrix, means, scales)
         settings = Settings(self.parameters["C"], self.parameters["gamma"], self.parameters["landmarks"], self.seed)
-        machine = fit_calibrated(rows, target, data.classes, settings, progress)
+        fitted = fit_calibrated(rows, target, data.classes, settings, progress)
+        machine = fitted.machine
         background = rows[chance.choice(len(rows), min(_BACKGROUND, len(rows)), replace=False)]
         return KernelMachinePredictor(
-            **data.common(), finish=Finish("sigmoid" if data.classes == 2 else "softmax", tuple(machine.base.tolist())),
+            **data.common(), finish=Finish(fitted.link, tuple(machine.base.tolist())),
+            sets=conformal_sets(fitted.held_out_chances, fitted.held_out_truth),
             gamma=machine.gamma, vectors=machine.vectors, weights=machine.weights, means=means, scales=scales, background=background,
         )  # fmt: skip
 

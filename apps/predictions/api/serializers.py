@@ -11,7 +11,10 @@ from apps.predictions.models import BatchPrediction
 _MODEL = "7d0c1c7e-52a5-4f0c-9e0e-2f1c6f6f4b11"
 _ROW = {"amount": 1200.5, "city": "Lyon", "since": "2025-09-18"}
 _ANSWERED: dict[str, Any] = {"model": _MODEL, "version": 1, "prediction_ids": ["7d0c1c7e52a54f0c9e0e2f1c6f6f4b11-0"]}
-_CLASS = {"predictions": ["late"], "details": [{"probabilities": {"late": 0.83, "on time": 0.17}}]}
+_CLASS = {
+    "predictions": ["late"],
+    "details": [{"probabilities": {"late": 0.83, "on time": 0.17}, "set": ["late"], "level": 0.9}],
+}
 _VALUE = {"predictions": [12.4], "details": [{"interval": [3.1, 24.8], "level": 0.9}]}
 _ALERT = {
     "predictions": [-1],

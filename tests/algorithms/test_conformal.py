@@ -1,0 +1,67 @@
+"""Conformal sets of classes: they hold the true class as often as they say, for rare classes too."""
+
+import numpy as np
+import pytest
+
+from apps.algorithms import catalog
+from apps.algorithms.predictors.finish import PredictionSets
+from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.table_service import conformal_sets
+from apps.algorithms.tables import TrainingTable
+from tests.contracts.tables import silent
+
+
+def known_chances(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return chances of three classes, one of them rare, and classes drawn by them."""
+    chance = np.random.default_rng(seed)
+    scores = chance.normal(size=(rows, 3)) * 1.5 + np.array([1.0, 0.5, -2.5])
+    chances = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    truth = (chances.cumsum(axis=1) < chance.random(rows)[:, None]).sum(axis=1)
+    return chances, truth
+
+
+def test_sets_cover_every_class_as_often_as_they_say():
+    sets = conformal_sets(*known_chances(4_000, seed=0))
+    assert sets is not None
+    chances, truth = known_chances(20_000, seed=1)
+
+    held = np.array([code in members for code, members in zip(truth, sets.members(chances), strict=True)])
+
+    assert sets.level == 0.9
+    assert 0.88 <= held.mean() <= 0.93
+    for code in range(3):
+        assert held[truth == code].mean() >= 0.86, code
+
+
+def test_a_set_is_never_empty_and_two_classes_are_done_as_many_are():
+    sets = PredictionSets(0.9, (0.95, 0.95))
+    chances = np.array([[0.5, 0.5], [0.96, 0.04], [0.2, 0.8]])
+
+    assert sets.members(chances) == [[0], [0], [1]]
+    assert PredictionSets(0.9, (0.3, 0.3)).members(np.array([[0.6, 0.4]])) == [[0, 1]]
+    three = np.column_stack([chances, np.zeros(3)])
+    assert PredictionSets(0.9, (0.95, 0.95, 0.5)).members(three) == [[0], [0], [1]]
+
+
+def test_of_few_rows_nothing_is_promised():
+    assert conformal_sets(*known_chances(19, seed=0)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", ["random_forest", "gradient_boosting", "xgboost", "svm"])
+def test_sets_of_a_fitted_model_cover_rows_it_never_saw(slug):
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(6_000, 4))
+    late = 1 / (1 + np.exp(-(1.5 * x[:, 0] - x[:, 1] * x[:, 2]))) > chance.random(6_000)
+    names = ["x0", "x1", "x2", "x3"]
+    columns = {name: x[:, i] for i, name in enumerate(names)}
+    kinds = tuple(Column(name, ColumnKind.NUMBER) for name in names)
+    table = TrainingTable(kinds, columns, 6_000, late.astype(object), "late", ColumnKind.BOOLEAN)
+    split = table.split(task=Task.CLASSIFICATION, test_share=0.5, seed=0)
+    service = catalog.get(slug)(task=Task.CLASSIFICATION, parameters={}, seed=0, threads=2)
+    service.fit(split.train, silent)
+
+    told = service.evaluate(split.test).metrics
+
+    assert 0.88 <= told["set_coverage"] <= 0.92
+    assert told["set_size"] < 1.6
