@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.engine import metrics
-from apps.algorithms.engine.density import MOST_ROWS, find_clusters, samples_for
+from apps.algorithms.engine.density import find_clusters, samples_for
+from apps.algorithms.engine.growth import spread_rows
 from apps.algorithms.predictors.density import DensityPredictor
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, probabilities
@@ -21,6 +22,7 @@ from apps.core.errors import InvalidInput
 Facts = Mapping[str, Any]  # what a judge remembers of the training rows, as plain JSON
 _AS_NORMAL = 1.4826  # the median absolute deviation of a normal distribution, times this, is its standard deviation
 _ALERT_SHARE = 0.01  # where a service does not ask for one
+_MOST_GROUPED = 10_000  # rows whose neighbours are looked for
 _USUAL = (0, False, "0", "normal", "no", "non", "inlier")  # labels of rows that are no anomaly
 
 
@@ -147,23 +149,25 @@ class _Anomalies(Judge):
 
 class _Clusters(Judge):
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
-        dense, matrix = cast("DensityPredictor", light), _matrix(light, table)
+        dense, some = cast("DensityPredictor", light), table.take(spread_rows(table.rows, _MOST_GROUPED))
+        matrix = _matrix(light, some)
         rows, found = dense.places(matrix), dense.clusters(dense.raw(matrix))
-        told = metrics.cluster_metrics(rows, found, self._groups(table))
+        told = metrics.cluster_metrics(rows, found, self._groups(some))
         told["agreement"] = metrics.agreement(found, self._grouped_by_themselves(dense, rows))
         main = next((name for name in ("adjusted_rand", "silhouette") if name in told), "noise_share")
         return Evaluation(told, main, greater_is_better=main != "noise_share", curves=metrics.cluster_curves(rows, found))
 
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
-        dense, matrix = cast("DensityPredictor", light), _matrix(light, table)
+        dense, some = cast("DensityPredictor", light), table.take(spread_rows(table.rows, _MOST_GROUPED))
+        matrix = _matrix(light, some)
         dealt = np.random.default_rng(0).permutation(dense.clusters(dense.raw(matrix)))
-        told = metrics.cluster_metrics(dense.places(matrix), dealt, self._groups(table))
+        told = metrics.cluster_metrics(dense.places(matrix), dealt, self._groups(some))
         return Baseline("groups at random, of the same sizes", told)
 
     @staticmethod
     def _grouped_by_themselves(dense: DensityPredictor, rows: Doubles) -> npt.NDArray[np.int64]:
-        some = samples_for(len(rows), min_samples=dense.min_samples, learned=dense.learned)
-        return find_clusters(rows[:MOST_ROWS], reach=dense.reach, min_samples=some).labels
+        samples = samples_for(len(rows), min_samples=dense.min_samples, learned=dense.learned)
+        return find_clusters(rows, reach=dense.reach, min_samples=samples).labels
 
     @staticmethod
     def _groups(table: TrainingTable) -> npt.NDArray[np.int64] | None:

@@ -119,7 +119,8 @@ def anomaly_metrics(scores: Doubles, alerts: npt.NDArray[np.bool_], truth: npt.N
 
 def cluster_metrics(rows: Doubles, found: Codes, groups: Codes | None) -> dict[str, float]:
     """Score clusters (-1: noise) of rows on one scale; the silhouette is of those in a cluster, up to `MOST_COMPARED`."""
-    inside = np.flatnonzero(found >= 0)[:MOST_COMPARED]
+    inside = np.flatnonzero(found >= 0)
+    inside = inside[np.unique(np.linspace(0, len(inside) - 1, min(len(inside), MOST_COMPARED)).astype(int))]
     told = {"clusters": float(len(np.unique(found[found >= 0]))), "noise_share": float((found < 0).mean())}
     if 1 < len(np.unique(found[inside])) < len(inside):
         told["silhouette"] = float(sk.silhouette_score(rows[inside], found[inside]))
@@ -129,8 +130,8 @@ def cluster_metrics(rows: Doubles, found: Codes, groups: Codes | None) -> dict[s
 
 
 def agreement(one: Codes, other: Codes) -> float:
-    """Return the adjusted Rand index of two clusterings, `other` of the first rows only (Tibshirani, Walther 2005, after it)."""
-    return float(sk.adjusted_rand_score(one[: len(other)], other))
+    """Return the adjusted Rand index of two clusterings of the same rows, as `prediction strength` (Tibshirani, Walther 2005)."""
+    return float(sk.adjusted_rand_score(one, other))
 
 
 def cluster_curves(rows: Doubles, found: Codes) -> dict[str, Any]:
