@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LEVEL = 0.90
 MOST_EXPLAINED = 1_000
 _ROWS_AT_ONCE = 10
+_LEAST_OF_A_CLASS = 9  # rows of which the worst bounds nine tenths of those to come
+_TIE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL
     bins = int(np.clip(len(truth) // 100, 1, 10))
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.zeros(0)
     where = np.searchsorted(edges, predicted)
-    residuals = np.abs(predicted - truth)
+    residuals = np.abs(predicted - truth) + _TIE * np.abs(truth)
     widths = [_conformal_quantile(residuals[where == b], residuals, level) for b in range(len(edges) + 1)]
     return Intervals(level=level, edges=tuple(edges.tolist()), widths=tuple(widths))
 
@@ -175,16 +177,23 @@ def conformal_sets(chances: Doubles, truth: npt.NDArray[np.int64], *, level: flo
     """Return the least probability of each class for its set, from held-out rows (rows x classes) and their codes.
 
     Split conformal prediction by the probability of the true class, within each class (Vovk et al. 2005, section 4.5), so that
-    rare classes are covered too; a class of fewer than 20 rows takes the quantile of all. Fewer than 20 rows give no sets.
+    rare classes are covered too; classes of too few rows for that are taken together, and are in every set where even these
+    are too few. A probability may fall short by `_TIE`: held-out ones are not computed to the last bit as the served ones are.
     """
     if len(truth) < 20:
         return None
     missing = 1.0 - chances[np.arange(len(truth)), truth]
-    least = [1.0 - _conformal_quantile(missing[truth == code], missing, level) for code in range(chances.shape[1])]
+    counts = np.bincount(truth, minlength=chances.shape[1])
+    together = missing[counts[truth] < _LEAST_OF_A_CLASS]
+    pools = [missing[truth == code] if counts[code] >= _LEAST_OF_A_CLASS else together for code in range(len(counts))]
+    least = [1.0 - _quantile(pool, level) - _TIE if len(pool) >= _LEAST_OF_A_CLASS else 0.0 for pool in pools]
     return PredictionSets(level, tuple(least))
 
 
 def _conformal_quantile(own: Doubles, everyone: Doubles, level: float) -> float:
-    chosen = np.sort(own if len(own) >= 20 else everyone)
-    rank = min(len(chosen), int(np.ceil((len(chosen) + 1) * level)))
-    return float(chosen[rank - 1])
+    return _quantile(own if len(own) >= 20 else everyone, level)
+
+
+def _quantile(values: Doubles, level: float) -> float:
+    ordered = np.sort(values)
+    return float(ordered[min(len(ordered), int(np.ceil((len(ordered) + 1) * level))) - 1])

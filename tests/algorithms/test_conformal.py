@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from apps.algorithms import catalog
+from apps.algorithms.engine.held_back import held_back
 from apps.algorithms.predictors.finish import PredictionSets
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.table_service import conformal_sets
@@ -65,3 +66,49 @@ def test_sets_of_a_fitted_model_cover_rows_it_never_saw(slug):
 
     assert 0.88 <= told["set_coverage"] <= 0.92
     assert told["set_size"] < 1.6
+
+
+def test_rare_classes_are_covered_beside_easy_ones_and_ties_are_no_miss():
+    chance = np.random.default_rng(0)
+    easy, hard = 10, 300
+    truth = np.concatenate([np.repeat(np.arange(easy), 200), np.repeat(np.arange(easy, easy + hard), 5)])
+    scores = chance.normal(size=(len(truth), easy + hard))
+    scores[np.arange(len(truth)), truth] += np.where(truth < easy, 9.0, 2.5)
+    chances = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    half = np.arange(len(truth)) % 2 == 0
+    sets = conformal_sets(chances[half], truth[half])
+    assert sets is not None
+
+    held = np.array([c in members for c, members in zip(truth[~half], sets.members(chances[~half]), strict=True)])
+
+    assert held[truth[~half] >= easy].mean() >= 0.86
+    few_values = np.round(np.random.default_rng(1).uniform(0.5, 1.0, 500), 1)
+    tied = np.column_stack([1 - few_values, few_values])
+    told = conformal_sets(tied, np.ones(500, dtype=np.int64))
+    assert told is not None
+    served = tied.astype(np.float32).astype(np.float64)
+    assert np.mean([1 in members for members in told.members(served)]) >= 0.9
+
+
+def test_a_class_of_hardly_any_rows_is_in_every_set():
+    chances, truth = known_chances(300, seed=3)
+    truth = np.where(truth == 2, 0, truth)
+    truth[:3] = 2
+
+    sets = conformal_sets(chances, truth)
+
+    assert sets is not None
+    assert all(2 in members for members in sets.members(chances))
+
+
+@pytest.mark.parametrize("folds", [True, False])
+def test_every_class_is_among_the_rows_to_fit_on(folds):
+    target = np.concatenate([np.zeros(4_000, dtype=int), np.repeat(np.arange(1, 101), 2)])
+
+    parts = list(held_back(target, stratified=True, folds=folds, seed=0))
+
+    assert len(parts) == (5 if folds else 1)
+    for left, right in parts:
+        assert set(target[left]) == set(target)
+        assert not set(left) & set(right)
+    assert len(set(np.concatenate([np.concatenate(part) for part in parts]))) == len(target)

@@ -75,7 +75,7 @@ def fit_boosting(
     for number, (left, right) in enumerate(parts):
         report = Report(progress, 0.02 + share * number, share, rounds, curve=number == 0)
         fitted = library.fit(left, right, rounds=rounds, patience=patience, report=report)
-        chosen.append(library.used(fitted))
+        chosen.append(rounds if patience is None else library.used(fitted))
         model = library.trimmed(fitted, chosen[-1])
         predicted.append(library.predict(model, right))
         truth.append(target[right])

@@ -1,5 +1,6 @@
 """Rows held back from a fit: folds for few rows, one part for many."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,17 +11,31 @@ from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, Strati
 RowNumbers = npt.NDArray[np.int64]
 FOLDS = 5
 SHARE = 0.12
+_LEAST_STRATIFIED = 10  # rows of a class, of which one part is to hold some
 
 
 def held_back(
     target: npt.NDArray[Any], *, stratified: bool, folds: bool, seed: int
 ) -> Iterator[tuple[RowNumbers, RowNumbers]]:
-    """Yield the rows to fit on and those held back: `FOLDS` times, or once; `stratified` by the codes in `target`."""
-    smallest = int(np.bincount(target).min()) if stratified else len(target)
-    empty = np.zeros(len(target))
-    if folds:
-        count = max(2, min(FOLDS, smallest, len(target)))
-        kind = StratifiedKFold if stratified else KFold
-        return kind(count, shuffle=True, random_state=seed).split(empty, target)  # type: ignore[no-any-return]
-    shuffled = StratifiedShuffleSplit if stratified and smallest >= 2 * FOLDS else ShuffleSplit
-    return shuffled(1, test_size=SHARE, random_state=seed).split(empty, target)  # type: ignore[no-any-return]
+    """Yield the rows to fit on and those held back: `FOLDS` times, or once; `stratified` by the codes in `target`.
+
+    The rows to fit on hold every class: of one with too few rows none is held back.
+    """
+    everyone = np.arange(len(target))
+    if not stratified:
+        plain = KFold(max(2, min(FOLDS, len(target))), shuffle=True, random_state=seed) if folds else None
+        yield from (plain or ShuffleSplit(1, test_size=SHARE, random_state=seed)).split(everyone)
+        return
+    counts = np.bincount(target)[target]
+    shared = np.flatnonzero(counts >= (2 if folds else _LEAST_STRATIFIED))
+    if len(shared):
+        kept = np.setdiff1d(everyone, shared)
+        splitter: Any = StratifiedShuffleSplit(1, test_size=SHARE, random_state=seed)
+        if folds:
+            splitter = StratifiedKFold(max(2, min(FOLDS, int(counts.max()))), shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            parts = list(splitter.split(shared, target[shared]))
+        yield from ((np.sort(np.concatenate([shared[left], kept])), shared[right]) for left, right in parts)
+        return
+    yield from ShuffleSplit(1, test_size=SHARE, random_state=seed).split(everyone)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize
-from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from apps.algorithms.engine.held_back import held_back
@@ -15,10 +14,11 @@ from apps.algorithms.predictors.kernel_machine import similarities
 from apps.algorithms.results import Progress
 
 FEW_ROWS = 4_000  # more are too many for an exact fit, whose time grows with their square
-MOST_ROWS = 60_000  # to learn from: the similarities to the landmarks are held in memory
+MOST_ROWS = 60_000  # to learn from
+_MOST_CELLS = 60_000_000  # of rows beside features and landmarks, which are held in memory
 _MOST_EXACT = 20_000  # rows times classes: each class is a fit of its own
-_MOST_SCALED_CLASSES = 30  # of more the calibration has too many numbers to find
-_CALIBRATION_PENALTY = 0.01
+_PENALTY = 1e-4  # on the bases of the calibration
+_OF_EVERY_CLASS = 20
 _TINY = 1e-12
 _REACHES = (0.1, 0.3, 1.0)  # of scikit-learn's, which is short where there are many columns
 _CURVE = (0.125, 0.25, 0.5, 1.0)  # shares of the rows for the live curve
@@ -60,6 +60,12 @@ class Settings:
     gamma: float | None
     landmarks: int
     seed: int
+    few: bool | None = None  # whether the fit is exact; None: as its own rows are few
+
+
+def is_few(rows: int, classes: int) -> bool:
+    """Say whether an exact fit is affordable: each class is a fit of its own."""
+    return rows <= FEW_ROWS and rows * (1 if classes == 2 else classes) <= _MOST_EXACT
 
 
 def usual_gamma(rows: Doubles) -> float:
@@ -67,16 +73,30 @@ def usual_gamma(rows: Doubles) -> float:
     return float(1.0 / max(_TINY, rows.shape[1] * float(rows.var())))
 
 
+def rows_to_learn_from(target: Codes, features: int, settings: Settings) -> Codes:
+    """Return the numbers of as many rows as can be learned from: drawn at random, some of every class."""
+    most = min(MOST_ROWS, _MOST_CELLS // (features + settings.landmarks))
+    drawn = np.random.default_rng(settings.seed).permutation(len(target))
+    if len(target) <= most:
+        return np.arange(len(target))
+    of_class = np.argsort(np.argsort(target[drawn], kind="stable"), kind="stable")
+    begins = np.concatenate([[0], np.cumsum(np.bincount(target))])[target[drawn]]
+    is_first = of_class - begins < _OF_EVERY_CLASS
+    found: Codes = np.sort(np.concatenate([drawn[is_first], drawn[~is_first]])[: max(most, int(is_first.sum()))])
+    return found
+
+
 def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Settings, progress: Progress) -> Calibrated:
     """Fit on scaled rows; the outputs are log-odds (two classes) or scores whose softmax are the probabilities.
 
-    The calibration is a logistic regression of the classes on the outputs for rows held back (Platt 1999; for more classes
-    matrix scaling, Guo et al. 2017), folded into the weights.
+    The outputs are calibrated on rows held back (Platt 1999; for more classes temperature and bias, Guo et al. 2017), and the
+    calibration is folded into the weights.
     """
-    few = len(rows) <= FEW_ROWS
+    few = is_few(len(rows), classes)
+    settings = replace(settings, few=few)
     if settings.gamma is None:
         settings = replace(settings, gamma=_suited_gamma(rows, target, classes, settings))
-    parts = list(held_back(target, stratified=True, folds=few, seed=settings.seed))
+    parts = list(held_back(target, stratified=True, folds=len(rows) <= FEW_ROWS, seed=settings.seed))
     outputs, truth = [], []
     for number, (left, right) in enumerate(parts):
         if number == 0:
@@ -87,28 +107,26 @@ def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Setting
         truth.append(target[right])
         progress(0.3 + 0.5 * (number + 1) / len(parts), "fitting")
     held_out, known = np.concatenate(outputs), np.concatenate(truth)
-    slopes, base = _calibration(held_out, known, classes)
-    if few:
+    slope, base = _calibration(held_out, known, classes)
+    if len(parts) > 1:
         machine = fit(rows, target, classes, settings)
     progress(0.95, "fitting")
-    calibrated = Machine(machine.vectors, machine.weights @ slopes, machine.base @ slopes + base, machine.gamma)
+    calibrated = Machine(machine.vectors, slope * machine.weights, slope * machine.base + base, machine.gamma)
     link = "sigmoid" if classes == 2 else "softmax"
-    return Calibrated(calibrated, link, probabilities(link, held_out @ slopes + base), known)
+    return Calibrated(calibrated, link, probabilities(link, slope * held_out + base), known)
 
 
 def _suited_gamma(rows: Doubles, target: Codes, classes: int, settings: Settings) -> float:
     """Return that of a few reaches which tells best of rows held back."""
     some = np.random.default_rng(settings.seed).permutation(len(rows))[:FEW_ROWS]
-    left, right = next(
-        iter(held_back(target[some], stratified=np.bincount(target[some]).min() > 1, folds=True, seed=settings.seed))
-    )
+    left, right = next(iter(held_back(target[some], stratified=True, folds=True, seed=settings.seed)))
     tried = [usual_gamma(rows) * factor for factor in _REACHES]
     losses = []
     for gamma in tried:
         machine = fit(rows[some[left]], target[some[left]], classes, replace(settings, gamma=gamma))
         outputs, truth = machine.outputs(rows[some[right]]), target[some[right]]
-        slopes, base = _calibration(outputs, truth, classes)
-        losses.append(_log_loss(outputs @ slopes + base, truth))
+        slope, base = _calibration(outputs, truth, classes)
+        losses.append(_log_loss(slope * outputs + base, truth))
     return tried[int(np.argmin(losses))]
 
 
@@ -116,7 +134,7 @@ def fit(rows: Doubles, target: Codes, classes: int, settings: Settings) -> Machi
     """Fit one machine a class against the rest; one alone for two classes."""
     wanted = [1] if classes == 2 else list(range(classes))
     signs = np.stack([np.where(target == code, 1.0, -1.0) for code in wanted], axis=1)
-    few = len(rows) <= FEW_ROWS and signs.size <= _MOST_EXACT
+    few = is_few(len(rows), classes) if settings.few is None else settings.few
     gamma = usual_gamma(rows) if settings.gamma is None else settings.gamma
     return _exact(rows, signs, settings, gamma) if few else _over_landmarks(rows, signs, settings, gamma)
 
@@ -160,13 +178,29 @@ def _squared_hinge(features: npt.NDArray[np.float32], signs: npt.NDArray[np.floa
     return found.x[:-1], float(found.x[-1])
 
 
-def _calibration(outputs: Doubles, truth: Codes, classes: int) -> tuple[Doubles, Doubles]:
-    """Return slopes (outputs x outputs) and base, so that `outputs @ slopes + base` are log-odds or scores for a softmax."""
-    if len(np.unique(truth)) == classes <= _MOST_SCALED_CLASSES:
-        fitted = LogisticRegression(C=1.0 / _CALIBRATION_PENALTY, max_iter=1_000).fit(outputs, truth)
-        return fitted.coef_.T, fitted.intercept_
-    found: Any = optimize.minimize_scalar(lambda t: _log_loss(outputs * t, truth), bounds=(0.05, 20.0), method="bounded")
-    return np.eye(outputs.shape[1]) * found.x, np.zeros(outputs.shape[1])
+def _calibration(outputs: Doubles, truth: Codes, classes: int) -> tuple[float, Doubles]:
+    """Return slope and base, so that `slope * outputs + base` are log-odds (two classes) or scores for a softmax.
+
+    One slope for all and a base a class: more numbers would fit the rows held back too well. The targets are smoothed by the
+    count of their class as Platt's are, so that a class of few rows is never sure, nor one of none impossible.
+    """
+    scores = np.column_stack([np.zeros(len(outputs)), outputs]) if classes == 2 else outputs
+    counts = np.bincount(truth, minlength=classes)
+    doubt = 1.0 / (counts[truth] + 2.0)
+    wanted = np.repeat(doubt[:, None] / max(1, classes - 1), classes, axis=1)
+    wanted[np.arange(len(truth)), truth] = 1.0 - doubt
+
+    def loss(at: Doubles) -> tuple[float, Doubles]:
+        slope, base = np.exp(at[0]), at[1:]
+        chances = probabilities("softmax", slope * scores + base)
+        short = (chances - wanted) / len(truth)
+        value = -float((wanted * np.log(np.maximum(chances, _TINY))).sum()) / len(truth) + _PENALTY * float(base @ base)
+        return value, np.append(slope * float((short * scores).sum()), short.sum(axis=0) + 2 * _PENALTY * base)
+
+    bounds = [(-4.0, 4.0), *([(None, None)] * classes)]
+    found: Any = optimize.minimize(loss, np.zeros(classes + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    slope, base = float(np.exp(found.x[0])), found.x[1:]
+    return slope, np.array([base[1] - base[0]]) if classes == 2 else base
 
 
 def _log_loss(scores: Doubles, truth: Codes) -> float:
@@ -183,7 +217,7 @@ def _drawing_the_curve(
         some = left if share == 1.0 else shuffled[: max(20, int(len(left) * share))]
         machine = fit(rows[some], target[some], classes, settings)
         outputs = machine.outputs(rows[right])
-        slopes, base = _calibration(outputs, target[right], classes)
-        loss = _log_loss(outputs @ slopes + base, target[right])
+        slope, base = _calibration(outputs, target[right], classes)
+        loss = _log_loss(slope * outputs + base, target[right])
         progress(0.02 + 0.28 * share, "fitting", step=len(some), metrics={"validation_loss": loss})
     return machine

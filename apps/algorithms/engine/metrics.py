@@ -118,19 +118,19 @@ def anomaly_metrics(scores: Doubles, alerts: npt.NDArray[np.bool_], truth: npt.N
 
 
 def cluster_metrics(rows: Doubles, found: Codes, groups: Codes | None) -> dict[str, float]:
-    """Score clusters (-1: noise) of rows on one scale; the silhouette is of those in a cluster, up to `MOST_COMPARED`."""
+    """Score clusters (-1: noise) of rows on one scale; up to `MOST_COMPARED` are compared for the silhouette, to which noise adds 0."""
     inside = np.flatnonzero(found >= 0)
     inside = inside[np.unique(np.linspace(0, len(inside) - 1, min(len(inside), MOST_COMPARED)).astype(int))]
     told = {"clusters": float(len(np.unique(found[found >= 0]))), "noise_share": float((found < 0).mean())}
     if 1 < len(np.unique(found[inside])) < len(inside):
-        told["silhouette"] = float(sk.silhouette_score(rows[inside], found[inside]))
+        told["silhouette"] = float(sk.silhouette_score(rows[inside], found[inside])) * float((found >= 0).mean())
     if groups is not None and len(np.unique(groups)) > 1:
         told["adjusted_rand"] = float(sk.adjusted_rand_score(groups, found))
     return told
 
 
 def agreement(one: Codes, other: Codes) -> float:
-    """Return the adjusted Rand index of two clusterings of the same rows, as `prediction strength` (Tibshirani, Walther 2005)."""
+    """Return the adjusted Rand index of two clusterings of the same rows: 1 where both are one group."""
     return float(sk.adjusted_rand_score(one, other))
 
 

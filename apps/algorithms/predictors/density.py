@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,12 +69,27 @@ class DensityPredictor(TablePredictor):
         found: Doubles = (place[0] - self.cores[self._nearest(place)[0]]) ** 2
         return found
 
+    def squares(self, rows: Doubles) -> Doubles:
+        """Return the squared distances of rows on the scale of the cores to each core (rows x cores)."""
+        found: Doubles = (rows**2).sum(axis=1)[:, None] + self._sizes - 2 * rows @ self.cores.T
+        return found
+
+    def nearest_clusters(self, squares: Doubles) -> npt.NDArray[np.int64]:
+        """Return the cluster of each row from its squared distances to the cores."""
+        nearest = squares.argmin(axis=1)
+        found = np.column_stack([np.take_along_axis(squares, nearest[:, None], axis=1)[:, 0], self.labels[nearest]])
+        return self.clusters(found)
+
     def _nearest(self, rows: Doubles) -> npt.NDArray[np.int64]:
-        sizes = (self.cores**2).sum(axis=1)
         portion = max(1, _AT_ONCE // len(self.cores))
         starts = [*range(0, len(rows), portion), len(rows)]
-        found = [(sizes - 2 * rows[left:right] @ self.cores.T).argmin(axis=1) for left, right in pairwise(starts)]
+        found = [(self._sizes - 2 * rows[left:right] @ self.cores.T).argmin(axis=1) for left, right in pairwise(starts)]
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    @cached_property
+    def _sizes(self) -> Doubles:
+        sizes: Doubles = (self.cores**2).sum(axis=1)
+        return sizes
 
     def _save_arrays(self, folder: Path) -> dict[str, Any]:
         for name in _ARRAYS:

@@ -16,8 +16,8 @@ from apps.algorithms.predictors.scaling import scaled
 from apps.algorithms.predictors.table import TablePredictor
 
 _ARRAYS = ("vectors", "weights", "means", "scales", "background")
-_SIMILARITIES_A_ROW = 1_500_000  # computed to explain one row: about 50 ms of one core
-_LEAST_ORDERS, _MOST_ORDERS = 8, 128
+_SIMILARITIES_A_ROW = 2_000_000  # computed to explain one row: some 30 ms of one core
+_MOST_PAIRS = 64
 _AT_ONCE = 4_000_000  # similarities held in memory
 
 
@@ -58,39 +58,54 @@ class KernelMachinePredictor(TablePredictor):
         Shapley values by permutation sampling (Štrumbelj, Kononenko 2014) with antithetic orders: each order turns one
         background row into the row, column by column; the same orders for every row, so that an answer has one explanation.
         """
-        mine = scaled(row[None, :], self.means, self.scales)
-        walks = self._walks
-        steps = np.where(walks.turned, mine, walks.begun)
-        values = self._outputs(steps.reshape(-1, mine.shape[1]))[:, output].reshape(walks.turned.shape[:2])
-        found = np.zeros(mine.shape[1])
-        np.add.at(found, walks.columns, np.diff(values, axis=1))
-        return found / len(values)
+        mine = scaled(row[None, :], self.means, self.scales)[0]
+        own, weights = self._by_column(mine), self.weights[:, output]
+        found = np.zeros(len(mine))
+        for background, forth in self._pairs:
+            theirs = self._by_column(background)
+            begun, gained = theirs.sum(axis=1)[:, None], own - theirs
+            for order in (forth, forth[::-1]):
+                squares = np.concatenate([begun, begun + np.cumsum(gained[:, order], axis=1)], axis=1)
+                values = weights @ np.exp(-self.gamma * np.maximum(squares, 0.0))
+                found[self._first_features[order]] += np.diff(values)
+        return found / (2 * len(self._pairs))
+
+    def _by_column(self, place: Doubles) -> Doubles:
+        """Return what each column adds to the squared distances to the vectors (vectors x columns)."""
+        found: Doubles = np.add.reduceat((place - self.vectors) ** 2, self._first_features, axis=1)
+        return found
 
     def _outputs(self, rows: Doubles) -> Doubles:
         portion = max(1, _AT_ONCE // max(1, len(self.vectors)))
         starts = [*range(0, len(rows), portion), len(rows)]
-        parts = [similarities(rows[left:right], self.vectors, self.gamma) @ self.weights for left, right in pairwise(starts)]
+        parts = [
+            similarities(rows[left:right], self.vectors, self.gamma, self._sizes) @ self.weights
+            for left, right in pairwise(starts)
+        ]
         sums: Doubles = np.concatenate(parts) if parts else np.zeros((0, self.weights.shape[1]))
         return sums + np.asarray(self.finish.base, dtype=np.float64)
 
     @cached_property
     def _background_outputs(self) -> Doubles:
-        return self._outputs(self._walks.begun[:, 0])
+        return self._outputs(np.stack([background for background, _ in self._pairs]))
 
     @cached_property
-    def _walks(self) -> "_Walks":
-        widths = [len(encoding.features) for encoding in self.encoder.encodings]
-        affordable = _SIMILARITIES_A_ROW // (max(1, len(self.vectors)) * (len(widths) + 1))
-        pairs = int(np.clip(affordable, _LEAST_ORDERS, _MOST_ORDERS)) // 2
+    def _sizes(self) -> Doubles:
+        sizes: Doubles = (self.vectors**2).sum(axis=1)
+        return sizes
+
+    @cached_property
+    def _first_features(self) -> npt.NDArray[np.int64]:
+        return np.cumsum([0, *(len(encoding.features) for encoding in self.encoder.encodings[:-1])])
+
+    @cached_property
+    def _pairs(self) -> list[tuple[Doubles, npt.NDArray[np.int64]]]:
+        """A background row and an order of the columns, which is walked forth and back."""
+        columns = len(self.encoder.encodings)
+        affordable = _SIMILARITIES_A_ROW // (2 * max(1, len(self.vectors)) * (columns + 1))
         chance = np.random.default_rng(0)
-        forth = np.stack([chance.permutation(len(widths)) for _ in range(pairs)])
-        orders = np.concatenate([forth, forth[:, ::-1]])
-        places = np.argsort(orders, axis=1)  # at which step a column is turned
-        of_features = np.repeat(places, widths, axis=1)
-        turned = np.arange(len(widths) + 1)[None, :, None] > of_features[:, None, :]
-        rows = self.background[np.tile(np.arange(pairs) % len(self.background), 2)]
-        first_features = np.cumsum([0, *widths[:-1]])
-        return _Walks(turned, rows[:, None, :], first_features[orders])
+        pairs = range(int(np.clip(affordable, 1, _MOST_PAIRS)))
+        return [(self.background[pair % len(self.background)], chance.permutation(columns)) for pair in pairs]
 
     def _save_arrays(self, folder: Path) -> dict[str, Any]:
         for name in _ARRAYS:
@@ -102,19 +117,12 @@ class KernelMachinePredictor(TablePredictor):
         return {"gamma": facts["gamma"], **{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}}
 
 
-@dataclass(frozen=True)
-class _Walks:
-    """Ways from background rows to a row: `turned` (walks x steps x features) says which features are the row's already,
-    `begun` (walks x 1 x features) where a walk begins, `columns` (walks x steps - 1) the first feature of what a step turns.
-    """
-
-    turned: npt.NDArray[np.bool_]
-    begun: Doubles
-    columns: npt.NDArray[np.int64]
-
-
-def similarities(rows: Doubles, vectors: Doubles, gamma: float) -> Doubles:
-    """Return the Gaussian kernel of each row with each vector (rows x vectors)."""
-    distances = (rows**2).sum(axis=1)[:, None] + (vectors**2).sum(axis=1) - 2 * rows @ vectors.T
-    found: npt.NDArray[np.float64] = np.exp(-gamma * np.maximum(distances, 0.0))
-    return found
+def similarities(rows: Doubles, vectors: Doubles, gamma: float, sizes: Doubles | None = None) -> Doubles:
+    """Return the Gaussian kernel of each row with each vector (rows x vectors); `sizes` are the vectors' squared norms."""
+    found: Doubles = rows @ vectors.T
+    found *= -2.0
+    found += (rows**2).sum(axis=1)[:, None]
+    found += (vectors**2).sum(axis=1) if sizes is None else sizes
+    np.maximum(found, 0.0, out=found)
+    found *= -gamma
+    return np.exp(found, out=found)

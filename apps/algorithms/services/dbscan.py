@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.density import DensityPredictor
-from apps.algorithms.predictors.finish import Finish
+from apps.algorithms.predictors.finish import Doubles, Finish
 from apps.algorithms.predictors.scaling import scaled, scaling_of
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Importance, Progress, StoredPredictor
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _LEAST_SAMPLES, _MOST_SAMPLES = 5, 50
 _SHARES = (0.25, 0.5, 0.75, 1.0)  # of the rows, for the live curve
 _SHUFFLES = 5
-_MOST_SHUFFLED = 2_000
+_LEAST_SHUFFLED, _MOST_SHUFFLED = 100, 2_000  # rows
+_IMPORTANCE_WORK = 4_000_000_000  # differences squared for the importance: some ten seconds of one core
 
 
 class DBSCANService(TableService):
@@ -80,17 +81,29 @@ class DBSCANService(TableService):
 
     def _importance(self, table: "TrainingTable") -> Importance:
         """Say in how many rows the cluster changes when a column's values are dealt out anew (Breiman 2001)."""
-        sample = table.take(np.unique(np.linspace(0, table.rows - 1, min(_MOST_SHUFFLED, table.rows)).astype(np.int64)))
-        matrix = self._matrix(sample)
-        before = self.light.clusters(self.light.raw(matrix))
-        chance, at, told = np.random.default_rng(self.seed), 0, []
-        for encoding in self.light.encoder.encodings:
+        from apps.algorithms.engine.growth import spread_rows
+
+        light, chance = self.light, np.random.default_rng(self.seed)
+        work = len(light.cores) * len(light.means) * _SHUFFLES
+        most = int(np.clip(_IMPORTANCE_WORK // work, _LEAST_SHUFFLED, _MOST_SHUFFLED))
+        rows = light.places(self._matrix(table.take(spread_rows(table.rows, most))))
+        squares = light.squares(rows)
+        before, at, told = light.nearest_clusters(squares), 0, []
+        for encoding in light.encoder.encodings:
             own = slice(at, at := at + len(encoding.features))
+            others = squares - _squares(rows[:, own], light.cores[:, own])
             changed = []
             for _ in range(_SHUFFLES):
-                dealt = matrix.copy()
-                dealt[:, own] = matrix[chance.permutation(len(matrix)), own]
-                changed.append(float((self.light.clusters(self.light.raw(dealt)) != before).mean()))
+                dealt = others + _squares(rows[chance.permutation(len(rows)), own], light.cores[:, own])
+                changed.append(float((light.nearest_clusters(dealt) != before).mean()))
             told.append((encoding.column, float(np.mean(changed)), float(np.std(changed))))
-        method = f"share of rows whose group changes without the column ({_SHUFFLES} shuffles, {len(matrix)} rows)"
-        return Importance(method, tuple(sorted(told, key=lambda one: -one[1])), rows=len(matrix))
+        method = f"share of rows whose group changes without the column ({_SHUFFLES} shuffles, {len(rows)} rows)"
+        return Importance(method, tuple(sorted(told, key=lambda one: -one[1])), rows=len(rows))
+
+
+def _squares(rows: Doubles, cores: Doubles) -> Doubles:
+    """Return the squared distances of rows to cores (rows x cores) in a few features."""
+    found = np.zeros((len(rows), len(cores)))
+    for mine, theirs in zip(rows.T, cores.T, strict=True):
+        found += (mine[:, None] - theirs) ** 2
+    return found

@@ -35,21 +35,19 @@ class SVMService(TableService):
     light_form: ClassVar[type[TablePredictor]] = KernelMachinePredictor
 
     def _learn(self, data: Encoded, progress: Progress) -> TablePredictor:
-        from apps.algorithms.engine.kernel_machine import MOST_ROWS, Settings, fit_calibrated
+        from apps.algorithms.engine.kernel_machine import Settings, fit_calibrated, rows_to_learn_from
 
         assert data.target is not None
-        matrix, target = data.matrix, data.target
-        chance = np.random.default_rng(self.seed)
-        if len(matrix) > MOST_ROWS:
-            some = np.sort(chance.choice(len(matrix), MOST_ROWS, replace=False))
-            matrix, target = matrix[some], target[some]
-            self.warnings += (f"It learned from {MOST_ROWS} rows, drawn at random: more take it too long.",)
+        settings = Settings(self.parameters["C"], self.parameters["gamma"], self.parameters["landmarks"], self.seed)
+        some = rows_to_learn_from(data.target, data.matrix.shape[1], settings)
+        matrix, target = data.matrix[some], data.target[some]
+        if len(some) < len(data.matrix):
+            self.warnings += (f"It learned from {len(some)} rows, drawn at random: more take it too long.",)
         means, scales = scaling_of(matrix)
         rows = scaled(matrix, means, scales)
-        settings = Settings(self.parameters["C"], self.parameters["gamma"], self.parameters["landmarks"], self.seed)
         fitted = fit_calibrated(rows, target, data.classes, settings, progress)
         machine = fitted.machine
-        background = rows[chance.choice(len(rows), min(_BACKGROUND, len(rows)), replace=False)]
+        background = rows[np.random.default_rng(self.seed).choice(len(rows), min(_BACKGROUND, len(rows)), replace=False)]
         return KernelMachinePredictor(
             **data.common(), finish=Finish(fitted.link, tuple(machine.base.tolist())),
             sets=conformal_sets(fitted.held_out_chances, fitted.held_out_truth),
