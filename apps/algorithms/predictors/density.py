@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.predictors.arrays import bytes_of, load_arrays, save_arrays
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.scaling import scaled
@@ -42,7 +43,7 @@ class DensityPredictor(TablePredictor):
     @property
     def size_bytes(self) -> int:
         """Bytes of its arrays."""
-        return sum(getattr(self, name).nbytes for name in _ARRAYS)
+        return bytes_of(self, _ARRAYS)
 
     def places(self, matrix: Matrix) -> Doubles:
         """Return encoded rows on the scale of the cores."""
@@ -92,11 +93,10 @@ class DensityPredictor(TablePredictor):
         return sizes
 
     def _save_arrays(self, folder: Path) -> dict[str, Any]:
-        for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
+        save_arrays(self, _ARRAYS, folder)
         return {"reach": self.reach, "min_samples": self.min_samples, "learned": self.learned}
 
     @classmethod
     def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+        arrays = load_arrays(_ARRAYS, folder)
         return {**arrays, **{name: facts[name] for name in ("reach", "min_samples", "learned")}}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.predictors.arrays import bytes_of, load_arrays, save_arrays
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.scaling import scaled
@@ -42,7 +43,7 @@ class KernelMachinePredictor(TablePredictor):
     @property
     def size_bytes(self) -> int:
         """Bytes of its arrays."""
-        return sum(getattr(self, name).nbytes for name in _ARRAYS)
+        return bytes_of(self, _ARRAYS)
 
     def raw(self, matrix: Matrix) -> Doubles:
         """Return the raw outputs of an encoded matrix (rows x outputs)."""
@@ -108,13 +109,12 @@ class KernelMachinePredictor(TablePredictor):
         return [(self.background[pair % len(self.background)], chance.permutation(columns)) for pair in pairs]
 
     def _save_arrays(self, folder: Path) -> dict[str, Any]:
-        for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
+        save_arrays(self, _ARRAYS, folder)
         return {"gamma": self.gamma}
 
     @classmethod
     def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {"gamma": facts["gamma"], **{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}}
+        return {"gamma": facts["gamma"], **load_arrays(_ARRAYS, folder)}
 
 
 def similarities(rows: Doubles, vectors: Doubles, gamma: float, sizes: Doubles | None = None) -> Doubles:

@@ -5,12 +5,12 @@ its node's default. A compiled kernel walks the trees where there is one; numpy 
 """
 
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.predictors.arrays import bytes_of, load_arrays, save_arrays
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.kernels import kernel
 
@@ -41,20 +41,16 @@ class FlatTrees:
     @property
     def size_bytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(int(getattr(self, name).nbytes) for name in _ARRAYS)
+        return bytes_of(self, _ARRAYS)
 
     def save(self, folder: Path) -> None:
         """Write one .npy file an array."""
-        for name in _ARRAYS:
-            buffer = BytesIO()
-            np.save(buffer, getattr(self, name))  # to a file it hides why a write fell short
-            (folder / f"{name}.npy").write_bytes(buffer.getbuffer())
+        save_arrays(self, _ARRAYS, folder)
 
     @classmethod
     def load(cls, folder: Path, *, outputs: int, deepest: int) -> "FlatTrees":
-        """Map the arrays read-only: all processes of the machine share one copy."""
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
-        return cls(**arrays, outputs=outputs, deepest=deepest)
+        """Read what `save` wrote."""
+        return cls(**load_arrays(_ARRAYS, folder), outputs=outputs, deepest=deepest)
 
     def first(self, count: int) -> "FlatTrees":
         """Return the ensemble of the first `count` trees, sharing the arrays."""
