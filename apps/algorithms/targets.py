@@ -12,7 +12,7 @@ from apps.algorithms.schema import ColumnKind, Task
 from apps.core.errors import InvalidInput, Problem
 
 MOST_CLASSES = 1_000
-LARGEST_NUMBER = float(np.finfo(np.float32).max)
+LARGEST_NUMBER = 1e18  # beyond, squares of errors leave single precision
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.BOOLEAN}
 _TIMES = {ColumnKind.DATE, ColumnKind.DATETIME}
 _SHOWN = 10
@@ -104,7 +104,7 @@ def _check_amount(target: Target) -> None:
     if target.distinct == 1:
         _refuse(f"Every row has the same value of {target.name!r}: there is nothing to predict. Choose another target.")
     if target.largest > LARGEST_NUMBER:
-        _refuse(f"The column {target.name!r} holds numbers beyond 3.4e38, too large to learn. Divide them, or mend them.")
+        _refuse(f"The column {target.name!r} holds numbers beyond 1e18, too large to learn. Divide them, or mend them.")
 
 
 def _check_classes(target: Target) -> None:

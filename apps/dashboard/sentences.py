@@ -333,7 +333,7 @@ SENTENCES = (
     gettext_noop("The column %(column)s holds no value, so there is nothing to learn from. Choose another target."),
     gettext_noop("The column %(column)s holds dates; a regression predicts a number. Choose a numeric column."),
     gettext_noop("Every row has the same value of %(column)s: there is nothing to predict. Choose another target."),
-    gettext_noop("The column %(column)s holds numbers beyond 3.4e38, too large to learn. Divide them, or mend them."),
+    gettext_noop("The column %(column)s holds numbers beyond 1e18, too large to learn. Divide them, or mend them."),
     gettext_noop("The column %(column)s holds dates; a classification predicts a class. Choose a column of classes."),
     gettext_noop(
         "Every row has the same value of %(column)s. Two classes at least are needed to learn a difference; upload "
