@@ -50,10 +50,11 @@ def grow(file: Path, chance: random.Random) -> None:
 
 
 def zero_a_block(file: Path, chance: random.Random) -> None:
-    """Lose a block, as a disk does."""
+    """Lose a block, as a disk does; one of zeros is passed by."""
     content = bytearray(file.read_bytes())
     size = min(512, len(content))
-    start = chance.randrange(len(content) - size + 1)
+    while not any(content[(start := chance.randrange(len(content) - size + 1)) :][:size]):
+        pass
     content[start : start + size] = bytes(size)
     file.write_bytes(content)
 

@@ -25,7 +25,7 @@ from apps.workspaces.access import SYSTEM
 from tests.cast import Cast
 from tests.hostile.conftest import forget
 from tests.hostile.damage import OF_FILES, SEED, files_of, is_served, kept
-from tests.hostile.trained import TASKS, file_trained, model_of, trained
+from tests.hostile.trained import TASKS, array_of, file_trained, model_of, trained
 
 
 @pytest.fixture
@@ -135,7 +135,8 @@ def stage(cast, api, store, tmp_path, parsed, slug) -> Iterator[Stage]:
 def test_a_damaged_file_is_never_parsed(stage: Stage, kind: str, slug: str):
     chance = random.Random(f"{SEED}{kind}{slug}")
     names = files_of(version_folder(stage.live))
-    assert {MANIFEST, "schema.json", "classes.json", "card.md", "predictor/predictor.json", "predictor/nodes.npy"} < {*names}
+    assert {MANIFEST, "schema.json", "classes.json", "card.md", "predictor/predictor.json"} < {*names}
+    assert array_of(version_folder(stage.live)) in names
     assert any(name.startswith("native/") for name in names)
 
     for name in names:
@@ -150,7 +151,7 @@ def test_a_damaged_file_is_never_parsed(stage: Stage, kind: str, slug: str):
 def test_files_swapped_between_versions_are_never_parsed(stage: Stage, slug: str):
     one, other = version_folder(stage.live), version_folder(stage.newer)
     different = [name for name in files_of(one) if (one / name).read_bytes() != (other / name).read_bytes()]
-    assert {MANIFEST, "predictor/nodes.npy", "native/service.json"} <= set(different)
+    assert {MANIFEST, array_of(one), "native/service.json"} <= set(different)
 
     for name in different:
         swap(one / name, other / name)
@@ -250,9 +251,10 @@ def row_and_file_agree(version: ModelVersion, folder: Path) -> None:
 
 def model_replaced(version: ModelVersion, folder: Path) -> None:
     """Replace a file, and have manifest and row bear it out."""
-    (folder / "predictor" / "values.npy").write_bytes(pickle.dumps({"no": "array"}))
+    name = array_of(folder)
+    (folder / name).write_bytes(pickle.dumps({"no": "array"}))
     manifest = json.loads((folder / MANIFEST).read_bytes())
-    manifest["files"]["predictor/values.npy"] = digest_of((folder / "predictor" / "values.npy").read_bytes())
+    manifest["files"][name] = digest_of((folder / name).read_bytes())
     written = canonical_bytes(manifest)
     (folder / MANIFEST).write_bytes(written)
     ModelVersion.objects.filter(pk=version.pk).update(manifest=manifest, manifest_sha256=digest_of(written))
@@ -314,7 +316,7 @@ def test_every_door_to_a_damaged_version_is_closed(stage: Stage, slug: str):
         },
     }
     with kept(folder, stage.aside):
-        (folder / "predictor" / "roots.npy").write_bytes(b"")
+        (folder / array_of(folder)).write_bytes(b"")
         for route, body in doors.items():
             forget()
             stage.parsed.clear()
@@ -327,7 +329,7 @@ def test_every_door_to_a_damaged_version_is_closed(stage: Stage, slug: str):
 def test_a_damaged_file_is_not_handed_out(stage: Stage, kind: str, slug: str):
     folder = version_folder(stage.live)
     card = reverse("version-card", args=[stage.model.pk, stage.live.number])
-    for name in ("card.md", "native/service.json", "predictor/nodes.npy"):
+    for name in ("card.md", "native/service.json", array_of(folder)):
         route = reverse("version-artifact", args=[stage.model.pk, stage.live.number, name])
         routes = [route, card] if name == "card.md" else [route]
         for each in routes:

@@ -16,6 +16,7 @@ from apps.core.errors import Unavailable
 from tests.hostile.trained import TASKS, trained
 
 pytestmark = pytest.mark.slow
+WITH_FILES_OF_A_LIBRARY = [slug for slug in TASKS if catalog.get(slug).library]
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def other(version: str, *, place: int) -> str:
     return ".".join(parts)
 
 
-@pytest.mark.parametrize("slug", TASKS)
+@pytest.mark.parametrize("slug", WITH_FILES_OF_A_LIBRARY)
 def test_the_same_version_and_one_that_was_not_noted_are_read_without_a_word(slug: str, native: Path):
     rows, service = trained(slug, 0).rows, catalog.get(slug)
     same = service.load(native)
@@ -52,7 +53,7 @@ def test_the_same_version_and_one_that_was_not_noted_are_read_without_a_word(slu
     assert same.predict(rows).values == unknown.predict(rows).values
 
 
-@pytest.mark.parametrize("slug", TASKS)
+@pytest.mark.parametrize("slug", WITH_FILES_OF_A_LIBRARY)
 def test_another_minor_version_is_a_warning_that_names_both(slug: str, native: Path):
     here = facts_of(native)["library_version"]
     written_with(native, other(here, place=1))
@@ -63,7 +64,7 @@ def test_another_minor_version_is_a_warning_that_names_both(slug: str, native: P
     assert other(here, place=1) in warning
 
 
-@pytest.mark.parametrize("slug", TASKS)
+@pytest.mark.parametrize("slug", WITH_FILES_OF_A_LIBRARY)
 def test_another_major_version_is_refused_before_a_file_is_read(slug: str, native: Path, monkeypatch: pytest.MonkeyPatch):
     read: list[str] = []
     monkeypatch.setattr(joblib, "load", lambda *_args: read.append("joblib"))
@@ -76,7 +77,7 @@ def test_another_major_version_is_refused_before_a_file_is_read(slug: str, nativ
     assert read == []
 
 
-@pytest.mark.parametrize("slug", TASKS)
+@pytest.mark.parametrize("slug", WITH_FILES_OF_A_LIBRARY)
 def test_the_light_predictor_knows_no_library_only_its_own_format(slug: str, tmp_path: Path):
     folder = Path(shutil.copytree(trained(slug, 0).folder / "predictor", tmp_path / "predictor"))
     written = (folder / "predictor.json").read_text()
