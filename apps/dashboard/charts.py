@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from apps.dashboard.figures import percent, tick_labels, ticks
 
 _WIDTH, _HEIGHT = 340, 230
-_GROUP_COLOURS = 6
+_GROUP_COLOURS = ("of-0", "of-1", "of-2", "of-3", "of-4", "of-5")
 _LEFT, _TOP, _RIGHT, _BOTTOM = 62, 10, 24, 40  # room for numbers and titles around the frame
 _MOST_DOTS = 20  # a line of more points is drawn without a dot on each
 
@@ -110,7 +110,9 @@ def groups(points: Sequence[tuple[float, float, int]], *, title: str, x_label: s
     of_group: dict[int, list[tuple[float, float]]] = {}
     for x, y, group in points:
         of_group.setdefault(group, []).append((x, y))
-    names = {group: "group none" if group < 0 else f"group of-{group % _GROUP_COLOURS}" for group in of_group}
+    names = {
+        group: "group none" if group < 0 else f"group {_GROUP_COLOURS[group % len(_GROUP_COLOURS)]}" for group in of_group
+    }
     drawn = format_html_join("", "{}", ((plot.dots(of_group[group], 2.4, names[group]),) for group in sorted(of_group)))
     marks = ticks(min(flat), max(flat))
     numbered = list(zip(marks, tick_labels(marks), strict=True))

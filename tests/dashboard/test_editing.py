@@ -66,7 +66,7 @@ def test_nothing_is_preselected_that_decides_what_is_predicted(cast, invoices_of
     assert (selected(page, "target"), selected(page, "labels")) == ("", "")
     sent = browser(cast.trainer).post(NEW, start(invoices_of_acme, target=selected(page, "target")))
     assert sent.status_code == 422
-    assert page.one("section", data_for="anomaly").text.startswith("Known anomalies")
+    assert page.one("section", data_for="anomaly clustering").text.startswith("Known labels")
 
 
 def test_another_data_set_keeps_what_was_typed(cast, invoices_of_acme, browser):
