@@ -33,7 +33,7 @@ METRICS = {
     "clusters": _("Groups"),
     "noise_share": _("Share of rows in no group"),
     "silhouette": _("Silhouette"),
-    "agreement": _("Agreement with groups of other rows"),
+    "agreement": _("Stability of the groups"),
     "adjusted_rand": _("Agreement with the labels (adjusted Rand index)"),
 }
 SMALLER_IS_BETTER = {"set_size", "log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
@@ -51,7 +51,7 @@ NEUTRAL = {
 # What keeps a reader from taking a number for good or bad.
 REMARKS = {
     "calibration_error": _("Always saying the shares is well calibrated: compare versions by this, not with the baseline."),
-    "agreement": _("The rows kept apart were grouped by themselves: 1 when both ways give the same groups, 0 by chance."),
+    "agreement": _("Grouped anew by four fifths of its dense rows: 1 when both ways give the same groups, 0 by chance."),
     "silhouette": _("From -1 to 1; groups that are no balls have a low one though they are there."),
     "alert_rate": _("Set when the model is made: neither good nor bad."),
     "interval_coverage": _("Best at 90 %, not above."),

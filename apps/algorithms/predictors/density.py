@@ -55,7 +55,10 @@ class DensityPredictor(TablePredictor):
 
     def raw(self, matrix: Matrix) -> Doubles:
         """Return squared distance and cluster of the nearest core (rows x 2)."""
-        rows = self.places(matrix)
+        return self.raw_of_places(self.places(matrix))
+
+    def raw_of_places(self, rows: Doubles) -> Doubles:
+        """Return what `raw` does, of rows on the scale of the cores."""
         nearest = self._nearest(rows)
         squares = ((rows - self.cores[nearest]) ** 2).sum(axis=1)
         return np.column_stack([squares, self.labels[nearest].astype(np.float64)])
