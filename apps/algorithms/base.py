@@ -5,25 +5,60 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
 
 from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
-from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, StoredPredictor
-from apps.algorithms.schema import TableSchema, Task
-from apps.algorithms.targets import Target, check_target
+from apps.algorithms.schema import Column, TableSchema, Task
 from apps.core.errors import InvalidInput, Unavailable
 
-if TYPE_CHECKING:
-    from apps.algorithms.tables import TrainingTable
-
 FACTS = "service.json"
-LEAST_ROWS = 10
-LEAST_ROWS_IN_ALL = 12  # a fifth is kept apart
 
 
 class NotFitted(Exception):
     """A service was asked for what only a fitted one knows."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which columns of a data set a model names: each by its name, "" where it names none.
+
+    `group` tells rows that belong together, or series, apart; `time` puts rows in order; no `features` are all, of a table.
+    """
+
+    target: str = ""
+    features: tuple[str, ...] = ()
+    group: str = ""
+    time: str = ""
+
+
+class Part(Protocol):
+    """What is learned from, or kept apart."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+
+
+class Split(Protocol):
+    """The two parts of what was read, and how they were parted."""
+
+    @property
+    def train(self) -> Part:
+        """What is learned from."""
+
+    @property
+    def test(self) -> Part:
+        """What is kept apart."""
+
+    @property
+    def method(self) -> str:
+        """How: "stratified", "random", "grouped", "time" or "rolling origins"."""
+
+    @property
+    def reason(self) -> str:
+        """The same in words."""
 
 
 class BaseMLService(ABC):
@@ -39,14 +74,23 @@ class BaseMLService(ABC):
     tasks: ClassVar[tuple[Task, ...]]
     needs_target: ClassVar[bool] = True
     do_not_call_in_templates: ClassVar[bool] = True  # a template shows the class, it does not make one
-    input_kind: ClassVar[str] = "table"
+    input_kind: ClassVar[str] = "table"  # or "series"
+    learns_again: ClassVar[bool] = False  # from everything, once it is measured: what comes next follows the last row
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
     fast_parameters: ClassVar[Mapping[str, Any]] = {}
     reference: ClassVar[str] = ""
     predictors: ClassVar[tuple[type[StoredPredictor], ...]] = ()  # the light forms that it writes
     library: ClassVar[str] = ""  # the module whose version decides whether its native files can be read again
 
-    def __init__(self, *, task: Task, parameters: Mapping[str, Any] | None = None, seed: int = 0, threads: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        task: Task,
+        parameters: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        zone: str = "UTC",
+    ) -> None:
         if task not in self.tasks:
             known = ", ".join(self.tasks)
             raise InvalidInput(f"{self.title} does not do {task}; it does: {known}.")
@@ -54,6 +98,7 @@ class BaseMLService(ABC):
         self.parameters = self.clean_parameters(parameters or {})
         self.seed = seed
         self.threads = threads
+        self.zone = zone  # the local time of the place, by its IANA name
         self.warnings: tuple[str, ...] = ()
         self._is_fitted = False
 
@@ -68,12 +113,24 @@ class BaseMLService(ABC):
         properties = {parameter.name: parameter.as_schema() for parameter in cls.hyperparameters}
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
-    def fit(self, table: "TrainingTable", progress: Progress) -> None:
-        """Learn from a table.
+    @abstractmethod
+    def read(self, path: Path, *, columns: list[Column], wanted: Wanted) -> Any:
+        """Read what to learn from out of a canonical Parquet file, whose columns are `columns`."""
+
+    @abstractmethod
+    def split(self, data: Any, *, test_share: float) -> Split:
+        """Part what was read into what is learned from and what is kept apart to measure with."""
+
+    @abstractmethod
+    def difference(self, data: Any, light: Path) -> float:
+        """Return the largest relative difference between native answers and those of the light form, over part of the data."""
+
+    def fit(self, data: Any, progress: Progress) -> None:
+        """Learn from data that was read.
 
         Parameters
         ----------
-        table : n rows of the features and, where the task has one, the target. It is not changed.
+        data : a part of what `read` returned. It is not changed.
         progress : called with a rising share of the work; what it raises (`Cancelled`) is let through.
 
         Raises
@@ -81,58 +138,36 @@ class BaseMLService(ABC):
         InvalidInput : the data cannot be learned from; the detail says why and what to do.
 
         """
-        known = table.without_missing_target() if self.needs_target else table
-        if self.needs_target and table.target is None:
-            raise InvalidInput(f"{self.title} needs a target: name the column to predict.")
-        if known.rows < LEAST_ROWS:
-            raise InvalidInput(
-                f"There are {known.rows} rows to learn from; at least {LEAST_ROWS} are needed. Upload more data."
-            )
-        if not table.features:
-            raise InvalidInput("No feature column is left to learn from. Choose at least one column besides the target.")
-        if self.needs_target and known.target is not None and known.target_kind is not None:
-            check_target(self.task, Target.of_values(str(known.target_name), known.target_kind, known.target))
-        self._fit(known, progress)
+        self._fit(data, progress)
         self._is_fitted = True
-        if dropped := table.rows - known.rows:
-            text = f"{dropped} rows without a value of {table.target_name!r} were left out."
-            self.warnings = (*self.warnings, text)
 
-    def evaluate(self, table: "TrainingTable") -> Evaluation:
-        """Score the fitted model on rows it has not seen; rows without a target value are left out."""
+    def evaluate(self, data: Any) -> Evaluation:
+        """Score the fitted model on a part it has not seen; rows without a target value are left out."""
         self._check_fitted()
-        known = table.without_missing_target() if self.needs_target else table
-        if known.rows == 0:
-            missing = (
-                f"None of the rows kept apart has a value of {table.target_name!r}" if table.rows else "No row is kept apart"
-            )
-            raise InvalidInput(
-                f"{missing}, so the model cannot be measured. Choose another way to keep rows apart, or upload more rows."
-            )
-        return self._evaluate(known).finite()
+        return self._evaluate(data).finite()
 
-    def baseline(self, table: "TrainingTable") -> Baseline:
-        """Score the trivial answer, learned from the training rows, on the same rows as `evaluate`."""
+    def baseline(self, data: Any) -> Baseline:
+        """Score the trivial answer, learned from the training part, on the same part as `evaluate`."""
         self._check_fitted()
-        return self._baseline(table.without_missing_target() if self.needs_target else table)
+        return self._baseline(data)
 
-    def importance(self, table: "TrainingTable") -> Importance:
-        """Say how much each source column matters, most important first."""
+    def importance(self, data: Any) -> Importance:
+        """Say how much each source column, or each part of a forecast, matters, most important first."""
         self._check_fitted()
-        told = self._importance(table)
+        told = self._importance(data)
         if lost := len(told.features) - len(told.finite().features):
             self.warnings = (*self.warnings, f"The importance of {lost} columns is not a number; they are not ranked.")
         return told.finite()
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
-        """Answer one value a row by the native library; raise `InvalidInput` naming each fault."""
+        """Answer rows by the native library, one value a row unless it is a forecast; raise `InvalidInput` naming each fault."""
         self._check_fitted()
-        return self._predict(columns_of_rows(self.schema, rows), len(rows))
+        return self._predict(rows)
 
     def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
-        """Attribute each row's answer to its columns; raise `InvalidInput` naming each fault."""
+        """Attribute each answer to the columns, or to the parts of the forecast; raise `InvalidInput` naming each fault."""
         self._check_fitted()
-        return self._explain(columns_of_rows(self.schema, rows), len(rows))
+        return self._explain(rows)
 
     def save(self, folder: Path) -> None:
         """Write the native files into an existing, empty folder."""
@@ -193,22 +228,22 @@ class BaseMLService(ABC):
         """The input the fitted model takes."""
 
     @abstractmethod
-    def _fit(self, table: "TrainingTable", progress: Progress) -> None: ...
+    def _fit(self, data: Any, progress: Progress) -> None: ...
 
     @abstractmethod
-    def _evaluate(self, table: "TrainingTable") -> Evaluation: ...
+    def _evaluate(self, data: Any) -> Evaluation: ...
 
     @abstractmethod
-    def _baseline(self, table: "TrainingTable") -> Baseline: ...
+    def _baseline(self, data: Any) -> Baseline: ...
 
     @abstractmethod
-    def _importance(self, table: "TrainingTable") -> Importance: ...
+    def _importance(self, data: Any) -> Importance: ...
 
     @abstractmethod
-    def _predict(self, columns: Columns, rows: int) -> Answers: ...
+    def _predict(self, rows: list[dict[str, Any]]) -> Answers: ...
 
     @abstractmethod
-    def _explain(self, columns: Columns, rows: int) -> list[Explanation]: ...
+    def _explain(self, rows: list[dict[str, Any]]) -> list[Explanation]: ...
 
     @abstractmethod
     def _save(self, folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What services and predictors answer: frozen values, no framework types."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -86,12 +86,14 @@ class Answers:
 
     classification: label, `probabilities` by label, `set` of the labels that hold the true one in `level` of cases;
     regression: float, `interval` [low, high] and `level`; anomaly: -1 or 1, `score` and `tail_probability`;
-    clustering: the cluster, -1 for noise, `distance` to it and its `reach`. `warnings` (list of text) appears where a
-    category was never seen in training, or a number or date lies outside what was.
+    clustering: the cluster, -1 for noise, `distance` to it and its `reach`; forecast: float, `timestamp`, `series` where there
+    are several, `interval` and `level`. `warnings` (list of text) appears where a category was never seen in training, or a
+    number or date lies outside what was. `asked` says what each answer is of where it is of no posted row: a step ahead.
     """
 
     values: list[Any]
     details: list[dict[str, Any]]
+    asked: list[dict[str, Any]] | None = None
 
 
 class Quantity(StrEnum):
@@ -154,6 +156,24 @@ class Predictor(Protocol):
 
     def explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
         """Attribute each row's answer to its columns."""
+
+
+class Forecaster(Predictor, Protocol):
+    """A predictor that answers what comes next; `predict(rows)` answers after these rows as far as it was measured."""
+
+    @property
+    def furthest(self) -> int:
+        """How many steps ahead it can look."""
+
+    def forecast(
+        self, *, horizon: int | None = None, rows: Sequence[Any] = (), series: Sequence[str] | None = None
+    ) -> Answers:
+        """Answer the steps after the last known one of each series; posted rows extend what is known."""
+
+    def explain(
+        self, rows: Sequence[Any] = (), *, horizon: int | None = None, series: Sequence[str] | None = None
+    ) -> list[Explanation]:
+        """Say what each of these answers adds up from."""
 
 
 class StoredPredictor(Predictor, Protocol):

@@ -42,7 +42,7 @@ class TableSchema:
 
     `classes` holds the labels as they stood in the dataset (text, integers or booleans), in the order of the model's
     probability columns. `unused` columns stood in the table and teach nothing (one value, none, or an identifier): a row
-    may hold them or not.
+    may hold them or not. Of a forecast, `time` and `series` name the columns that hold a row's time and the series it is of.
     """
 
     columns: tuple[Column, ...]
@@ -50,6 +50,8 @@ class TableSchema:
     target_kind: ColumnKind | None = None
     classes: tuple[Any, ...] = field(default=())
     unused: tuple[Column, ...] = field(default=())
+    time: str | None = None
+    series: str | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -69,6 +71,8 @@ class TableSchema:
             target_kind=ColumnKind(stored["target_kind"]) if stored.get("target_kind") else None,
             classes=tuple(stored.get("classes", ())),
             unused=_columns(stored.get("unused", [])),
+            time=stored.get("time"),
+            series=stored.get("series"),
         )
 
 

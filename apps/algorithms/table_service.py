@@ -11,24 +11,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.base import BaseMLService
+from apps.algorithms.base import BaseMLService, Wanted
+from apps.algorithms.predictors import load_predictor
 from apps.algorithms.predictors.encoder import Encoder, Matrix
 from apps.algorithms.predictors.finish import Doubles, Intervals, PredictionSets
-from apps.algorithms.predictors.rows import Columns
+from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.predictors.table import TablePredictor, with_warnings
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
-from apps.algorithms.schema import TableSchema, Task
+from apps.algorithms.schema import Column, TableSchema, Task
+from apps.algorithms.targets import Target, check_target
 from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.judges import Judge
-    from apps.algorithms.tables import TrainingTable
+    from apps.algorithms.tables import Split, TrainingTable
 
 LEVEL = 0.90
+LEAST_ROWS = 10
 MOST_EXPLAINED = 1_000
 _ROWS_AT_ONCE = 10
 _LEAST_OF_A_CLASS = 9  # rows of which the worst bounds nine tenths of those to come
 _TIE = 1e-6
+_COMPARED_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,53 @@ class TableService(BaseMLService):
         """Return who explains how many rows for the importance, and what is to be said of it."""
         return self.light, MOST_EXPLAINED, ""
 
-    def _fit(self, table: "TrainingTable", progress: Progress) -> None:
+    def read(self, path: Path, *, columns: list[Column], wanted: Wanted) -> "TrainingTable":
+        """Read the columns needed."""
+        from apps.algorithms.tables import TrainingTable
+
+        return TrainingTable.from_parquet(
+            path,
+            columns=columns,
+            target=wanted.target or None,
+            features=list(wanted.features),
+            group=wanted.group,
+            time=wanted.time,
+        )
+
+    def split(self, data: "TrainingTable", *, test_share: float) -> "Split":
+        """Keep rows apart: the latest, whole groups, or at random (stratified by class)."""
+        return data.split(task=self.task, test_share=test_share, seed=self.seed)
+
+    def difference(self, data: "TrainingTable", light: Path) -> float:
+        """Return the largest difference of probabilities, scores or relative values over 500 rows."""
+        rows = data.records(_COMPARED_ROWS)
+        return _largest_difference(self.predict(rows), load_predictor(light).predict(rows))
+
+    def _fit(self, data: "TrainingTable", progress: Progress) -> None:
+        table = self._known(data)
+        self._check(table)
+        self._fit_known(table, progress)
+        if dropped := data.rows - table.rows:
+            text = f"{dropped} rows without a value of {data.target_name!r} were left out."
+            self.warnings = (*self.warnings, text)
+
+    def _known(self, table: "TrainingTable") -> "TrainingTable":
+        return table.without_missing_target() if self.needs_target else table
+
+    def _check(self, table: "TrainingTable") -> None:
+        """Refuse a table that cannot be learned from."""
+        if self.needs_target and table.target is None:
+            raise InvalidInput(f"{self.title} needs a target: name the column to predict.")
+        if table.rows < LEAST_ROWS:
+            raise InvalidInput(
+                f"There are {table.rows} rows to learn from; at least {LEAST_ROWS} are needed. Upload more data."
+            )
+        if not table.features:
+            raise InvalidInput("No feature column is left to learn from. Choose at least one column besides the target.")
+        if self.needs_target and table.target is not None and table.target_kind is not None:
+            check_target(self.task, Target.of_values(str(table.target_name), table.target_kind, table.target))
+
+    def _fit_known(self, table: "TrainingTable", progress: Progress) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
 
         progress(0.0, "preparing")
@@ -101,11 +151,19 @@ class TableService(BaseMLService):
         self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)
         progress(1.0, "fitting")
 
-    def _evaluate(self, table: "TrainingTable") -> Evaluation:
-        return self._judge.evaluate(self.light, self.trivial, table)
+    def _evaluate(self, data: "TrainingTable") -> Evaluation:
+        known = self._known(data)
+        if known.rows == 0:
+            missing = (
+                f"None of the rows kept apart has a value of {data.target_name!r}" if data.rows else "No row is kept apart"
+            )
+            raise InvalidInput(
+                f"{missing}, so the model cannot be measured. Choose another way to keep rows apart, or upload more rows."
+            )
+        return self._judge.evaluate(self.light, self.trivial, known)
 
-    def _baseline(self, table: "TrainingTable") -> Baseline:
-        return self._judge.baseline(self.light, self.trivial, table)
+    def _baseline(self, data: "TrainingTable") -> Baseline:
+        return self._judge.baseline(self.light, self.trivial, self._known(data))
 
     def _importance(self, table: "TrainingTable") -> Importance:
         explainer, rows, how = self._explainer()
@@ -124,12 +182,12 @@ class TableService(BaseMLService):
             rows=len(explained),
         )
 
-    def _predict(self, columns: Columns, rows: int) -> Answers:
-        matrix, warnings = self.light.encoder.encode(columns, rows)
+    def _predict(self, rows: list[dict[str, Any]]) -> Answers:
+        matrix, warnings = self.light.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
         return with_warnings(self.light.answers_of_raw(self._native_raw(matrix)), warnings)
 
-    def _explain(self, columns: Columns, rows: int) -> list[Explanation]:
-        return self.light.explain_encoded(self.light.encoder.encode(columns, rows)[0])
+    def _explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        return self.light.explain(rows)
 
     def _save(self, folder: Path) -> dict[str, Any]:
         light = folder / "light"
@@ -155,6 +213,18 @@ class TableService(BaseMLService):
 
     def _matrix(self, table: "TrainingTable") -> Matrix:
         return self.light.encoder.encode(table.columns, table.rows)[0]
+
+
+def _largest_difference(native: Answers, light: Answers) -> float:
+    worst = 0.0
+    for one, other, a, b in zip(native.values, light.values, native.details, light.details, strict=True):
+        if "probabilities" in a:
+            worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
+        elif "score" in a:
+            worst = max(worst, abs(a["score"] - b["score"]))
+        else:
+            worst = max(worst, abs(one - other) / max(1.0, abs(one)))
+    return worst
 
 
 def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL) -> Intervals | None:

@@ -63,7 +63,7 @@ class TrainingTable:
         )
         names = list(dict.fromkeys([*(c.name for c in wanted), *filter(None, [target, group, time])]))
         table = pq.read_table(path, columns=names, use_threads=False)
-        read = {name: _read_column(table.column(name), kinds[name]) for name in names}
+        read = {name: read_column(table.column(name), kinds[name]) for name in names}
         return cls(
             features=wanted,
             columns={column.name: read[column.name] for column in wanted},
@@ -147,7 +147,7 @@ class TrainingTable:
         return Split(self.take(train), self.take(test), method, reason)
 
 
-def _read_column(column: Any, kind: ColumnKind) -> Any:
+def read_column(column: Any, kind: ColumnKind) -> Any:
     import pyarrow.compute as pc
 
     if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:

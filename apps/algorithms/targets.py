@@ -11,6 +11,7 @@ import numpy.typing as npt
 from apps.algorithms.schema import ColumnKind, Task
 from apps.core.errors import InvalidInput, Problem
 
+LEAST_ROWS_IN_ALL = 12  # a fifth is kept apart
 MOST_CLASSES = 1_000
 LARGEST_NUMBER = 1e18  # beyond, squares of errors leave single precision
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.BOOLEAN}
@@ -71,8 +72,8 @@ def check_target(task: Task, target: Target, *, keeps_class_shares: bool = False
     """
     if target.rows == 0:
         _refuse(f"The column {target.name!r} holds no value, so there is nothing to learn from. Choose another target.")
-    if task == Task.REGRESSION:
-        _check_amount(target)
+    if task in {Task.REGRESSION, Task.FORECAST}:
+        _check_amount(task, target)
     elif task == Task.CLASSIFICATION:
         _check_classes(target)
         if keeps_class_shares:
@@ -81,7 +82,7 @@ def check_target(task: Task, target: Target, *, keeps_class_shares: bool = False
 
 def possible_tasks(target: Target, *, keeps_class_shares: bool = False) -> list[Task]:
     """Return the tasks that `check_target` does not refuse the column for."""
-    tasks = (Task.CLASSIFICATION, Task.REGRESSION)
+    tasks = (Task.CLASSIFICATION, Task.REGRESSION, Task.FORECAST)
     return [task for task in tasks if _is_possible(task, target, keeps_class_shares)]
 
 
@@ -93,14 +94,12 @@ def _is_possible(task: Task, target: Target, keeps_class_shares: bool) -> bool:
     return True
 
 
-def _check_amount(target: Target) -> None:
+def _check_amount(task: Task, target: Target) -> None:
     if target.kind in _TIMES:
-        _refuse(f"The column {target.name!r} holds dates; a regression predicts a number. Choose a numeric column.")
+        _refuse(f"The column {target.name!r} holds dates; a {task} predicts a number. Choose a numeric column.")
     if target.kind not in _NUMBERS:
-        _refuse(
-            f"The column {target.name!r} holds text; a regression predicts a number. "
-            "Choose classification, or a numeric column."
-        )
+        other = "classification, or a numeric column" if task == Task.REGRESSION else "a numeric column"
+        _refuse(f"The column {target.name!r} holds text; a {task} predicts a number. Choose {other}.")
     if target.distinct == 1:
         _refuse(f"Every row has the same value of {target.name!r}: there is nothing to predict. Choose another target.")
     if target.largest > LARGEST_NUMBER:

@@ -12,7 +12,7 @@ from apps.core.errors import Conflict, NotFound
 from apps.core.plain_names import made_plain
 from apps.datasets.incoming import IncomingFile, store_upload
 from apps.datasets.lifecycle import PATIENCE
-from apps.datasets.models import Dataset, DatasetVersion, Kind
+from apps.datasets.models import Dataset, DatasetVersion
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
@@ -23,11 +23,11 @@ def register_upload(
     workspace: Workspace,
     dataset: Dataset | None,
     name: str = "",
-    kind: str = Kind.TABULAR,
+    kind: str = "",
     upload: IncomingFile,
     actor: Actor,
 ) -> DatasetVersion:
-    """Store a file as a new version of `dataset`, or of a new dataset, and have a worker check it."""
+    """Store a file as a new version of `dataset`, or of a new dataset, and have a worker check it; "" as `kind`: it tells."""
     stored = store_upload(upload)
     with transaction.atomic():
         if dataset is None:

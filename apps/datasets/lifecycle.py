@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F, Q
 
 from apps.core import clock
-from apps.datasets.models import DatasetVersion
+from apps.datasets.models import Dataset, DatasetVersion
 
 LEASE = timedelta(seconds=60)
 PATIENCE = timedelta(seconds=30)  # how long a message is worth waiting for; then it is void, and another is sent
@@ -31,10 +32,14 @@ def renew(version_id: UUID, token: UUID) -> bool:
     return bool(held.update(lease_until=clock.now() + LEASE))
 
 
-def accept(version_id: UUID, token: UUID, **facts: Any) -> bool:
-    """Make a version ready, with all that was found; False when the lease was lost."""
+@transaction.atomic
+def accept(version_id: UUID, token: UUID, *, kind: str, **facts: Any) -> bool:
+    """Make a version ready, with all that was found, and its data set of this kind if it has none; False when the lease was lost."""
     held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
-    return bool(held.update(status=_Status.READY, checked_at=clock.now(), token=None, lease_until=None, **facts))
+    if not held.update(status=_Status.READY, checked_at=clock.now(), token=None, lease_until=None, **facts):
+        return False
+    Dataset.objects.filter(versions=version_id, kind="").update(kind=kind)
+    return True
 
 
 def refuse(version_id: UUID, token: UUID, *, problems: list[dict[str, Any]], reading: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ class Kind(models.TextChoices):
     """What a dataset holds."""
 
     TABULAR = "tabular", _("Table")
+    SERIES = "series", _("Series")
 
 
 class Dataset(models.Model):
@@ -25,7 +26,7 @@ class Dataset(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="datasets")
     name = models.CharField(max_length=200)
-    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.TABULAR)
+    kind = models.CharField(max_length=12, choices=Kind.choices, blank=True, help_text="Empty until the file tells.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)

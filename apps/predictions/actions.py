@@ -11,8 +11,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from apps.algorithms.results import Explanation
-from apps.algorithms.schema import ColumnKind, TableSchema
+from apps.algorithms.results import Answers, Explanation
+from apps.algorithms.schema import ColumnKind, TableSchema, Task
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, remove_folder
 from apps.core.broker import tell
@@ -73,14 +73,30 @@ class Predicted:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many steps of a forecast are asked for, and of which series; None: as far as it was measured, and of all."""
+
+    horizon: Any = None
+    series: Any = None
+
+
+_AS_MEASURED = Ahead()
+
+
 def predict(*, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
     """Answer rows with the champion; the log entry is written behind."""
     return predict_with(live_predictor(model_id), model_id=model_id, rows=rows, actor=actor)
 
 
-def predict_with(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
-    """Answer rows with one version; the log entry is written behind, or before the answer when the log has no room."""
-    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor)
+def predict_with(
+    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED
+) -> Predicted:
+    """Answer rows with one version; the log entry is written behind, or before the answer when the log has no room.
+
+    The rows of a forecast extend what it knows; None are none. What is logged is what each answer is of.
+    """
+    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
     recorder.record(entry)
     return done
 
@@ -93,10 +109,17 @@ def predict_in_memory(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor
     return done if recorder.offer(entry) else None
 
 
-def _answer(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> tuple[Predicted, PredictionLog]:
+def _answer(
+    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED
+) -> tuple[Predicted, PredictionLog]:
     began = time.perf_counter()
-    checked = checked_rows(rows, most=settings.PREDICT_MAX_ROWS)
-    answers = loaded.predictor.predict(checked)
+    if loaded.forecaster is None:
+        checked = checked_rows(rows, most=settings.PREDICT_MAX_ROWS)
+        answers = loaded.predictor.predict(checked)
+    else:
+        posted = checked_rows(rows, most=settings.PREDICT_MAX_ROWS) if rows else []
+        answers = loaded.forecaster.forecast(rows=posted, **_checked_ahead(ahead))
+        checked = answers.asked or []
     entry = PredictionLog(
         id=uuid.uuid4(),
         model_id=model_id,
@@ -112,14 +135,31 @@ def _answer(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> tuple
     return Predicted(entry.pk, model_id, loaded.number, answers.values, answers.details), entry
 
 
-def explain_with(loaded: Loaded, rows: Any) -> tuple[list[Explanation], list[Any]]:
+def _checked_ahead(ahead: Ahead) -> dict[str, Any]:
+    """Return what is asked ahead if the series are a list of names; the horizon is the forecaster's to check."""
+    if ahead.series is not None and not (isinstance(ahead.series, list) and all(isinstance(n, str) for n in ahead.series)):
+        text = 'Name series as a list of texts, such as ["north", "south"].'
+        raise InvalidInput(text, [Problem("/series", "not_a_list", text)])
+    return {"horizon": ahead.horizon, "series": ahead.series}
+
+
+def explain_with(loaded: Loaded, rows: Any, ahead: Ahead = _AS_MEASURED) -> tuple[list[Explanation], Answers]:
     """Return one version's explanations and answers."""
+    if loaded.forecaster is not None:
+        posted = checked_rows(rows, most=settings.PREDICT_MAX_ROWS) if rows else []
+        answers = loaded.forecaster.forecast(rows=posted, **_checked_ahead(ahead))
+        if len(answers.values) > EXPLAIN_MAX_ROWS:
+            raise TooLarge(
+                f"These are {len(answers.values)} forecasts; at most {EXPLAIN_MAX_ROWS} are explained at once. Give a shorter "
+                "horizon, or name some of the series."
+            )
+        return loaded.forecaster.explain(posted, **_checked_ahead(ahead)), answers
     if isinstance(rows, list) and len(rows) > EXPLAIN_MAX_ROWS:
         raise TooLarge(
             f"{len(rows)} rows were sent; at most {EXPLAIN_MAX_ROWS} are explained at once. Send them in portions."
         )
     checked = checked_rows(rows, most=EXPLAIN_MAX_ROWS)
-    return loaded.predictor.explain(checked), loaded.predictor.predict(checked).values
+    return loaded.predictor.explain(checked), loaded.predictor.predict(checked)
 
 
 def checked_rows(rows: Any, *, most: int) -> list[dict[str, Any]]:
@@ -163,6 +203,8 @@ def start_batch(*, model: RegisteredModel, dataset_version: DatasetVersion, acto
     champion = champion_of(model)
     if champion is None:
         raise Conflict("The model has no trained version yet.")
+    if model.task == Task.FORECAST:
+        raise Conflict("A forecast is of what comes next, not of a data set's rows. Ask predict/ for a horizon instead.")
     if dataset_version.status != DatasetVersion.Status.READY:
         raise Conflict(f"The data set is {dataset_version.status}; it can be scored once it is ready.")
     _check_columns(champion, dataset_version)

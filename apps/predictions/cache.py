@@ -4,10 +4,12 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from apps.algorithms.predictors import load_predictor
-from apps.algorithms.results import Predictor
+from apps.algorithms.results import Forecaster, Predictor
+from apps.algorithms.schema import Task
 from apps.registry.files import verify_version
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import version_folder
@@ -25,6 +27,11 @@ class Loaded:
     predictor: Predictor
     version_id: UUID
     number: int
+
+    @property
+    def forecaster(self) -> Forecaster | None:
+        """The predictor if it answers what comes next."""
+        return cast("Forecaster", self.predictor) if self.predictor.task == Task.FORECAST else None
 
 
 class PredictorCache:

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import Min, Q
 
 from apps.algorithms import catalog
-from apps.algorithms.base import LEAST_ROWS_IN_ALL
 from apps.algorithms.predictors.rows import NUMERIC
+from apps.algorithms.roles import Roles, check_roles
 from apps.algorithms.schema import ColumnKind, Task
-from apps.algorithms.targets import Target, check_target
+from apps.algorithms.targets import LEAST_ROWS_IN_ALL, Target, check_target
 from apps.core import clock
 from apps.core.broker import messages_in, tell
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled
@@ -100,10 +100,13 @@ def _check(model: RegisteredModel, version: DatasetVersion) -> None:
     if problems:
         raise InvalidInput(f"The data set does not have every column that the model names. {problems[0].detail}", problems)
     kinds = {column["name"]: ColumnKind(column["dtype"]) for column in version.columns}
-    if model.time_column and kinds[model.time_column] not in NUMERIC:
+    if catalog.get(model.algorithm).input_kind == "series":
+        check_roles(Roles(model.time_column, model.target, model.group_column, tuple(model.features)), kinds)
+    elif model.time_column and kinds[model.time_column] not in NUMERIC:
         text = f"The rows cannot be put in order by {model.time_column!r}: it holds text. Choose a date or a number."
         raise InvalidInput(text, [Problem("/time_column", "not_a_time", text)])
-    _check_split(model)
+    else:
+        _check_split(model)
     _check_task(model, version)
 
 
@@ -122,7 +125,7 @@ def _check_task(model: RegisteredModel, version: DatasetVersion) -> None:
     """Refuse what the data set's profile shows to fail, so that nobody waits for it."""
     service, profile = catalog.get(model.algorithm), {column["name"]: column for column in version.columns}
     learned = set(model.features or profile.keys() - {model.group_column}) - {model.target}
-    if not learned:
+    if not learned and service.input_kind == "table":
         text = "No feature column is left to learn from. Choose at least one column besides the target."
         raise InvalidInput(text, [Problem("/features", "no_feature", text)])
     rows = version.rows or 0

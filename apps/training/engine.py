@@ -17,12 +17,10 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 
 from apps.algorithms import catalog
-from apps.algorithms.base import BaseMLService
+from apps.algorithms.base import BaseMLService, Split, Wanted
 from apps.algorithms.engine.metrics import beats_baseline
-from apps.algorithms.predictors import load_predictor
-from apps.algorithms.results import Answers, Cancelled, Evaluation
+from apps.algorithms.results import Cancelled, Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
-from apps.algorithms.tables import Split, TrainingTable
 from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard
 from apps.core.errors import DATABASE_AWAY, InvalidInput, PlatformError
 from apps.datasets.selectors import table_file
@@ -38,11 +36,10 @@ from apps.workspaces.access import Actor
 
 logger = logging.getLogger(__name__)
 TEST_SHARE = 0.2
-PARITY_ROWS = 500
 PARITY = 1e-5
 _REPORT_SECONDS = 0.5
 _POINTS_AT_ONCE = 20
-_FIT_FROM, _FIT_TO = 0.05, 0.85
+_ONLY_FIT, _FIRST_FIT, _SECOND_FIT = (0.05, 0.85), (0.05, 0.50), (0.55, 0.93)  # of the whole work
 _MODULES = ("numpy", "sklearn", "pyarrow")  # what every training works with, besides its own library
 
 
@@ -98,6 +95,9 @@ class _Reporter:
     def __init__(self, campaign_id: UUID, token: UUID) -> None:
         self.campaign_id, self.token = campaign_id, token
         self.fraction = 0.0
+        self._span = _ONLY_FIT
+        self._stage: str | None = None
+        self._draws = True
         self._written = 0.0
         self._kept: list[dict[str, Any]] = []
 
@@ -107,13 +107,26 @@ class _Reporter:
         self._kept.append({"progress": fraction, "stage": stage, "step": None, "metrics": None})
         self.flush()
 
+    def fit(self, stage: str, span: tuple[float, float], *, draws: bool = True) -> None:
+        """Begin a fit, whose progress goes from one share of the whole work to another; `draws`: it has a live curve."""
+        self.stage(stage, span[0])
+        self.fraction, self._span, self._draws = 0.0, span, draws
+        self._stage = None if draws else stage
+
     def __call__(
         self, fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
     ) -> None:
         """Take progress within the fit."""
         self.fraction = max(self.fraction, fraction)
-        share = _FIT_FROM + (_FIT_TO - _FIT_FROM) * self.fraction
-        point = {"progress": share, "stage": stage, "step": step, "metrics": metrics if step is not None else None}
+        start, end = self._span
+        stage = self._stage or stage
+        drawn = step is not None and self._draws
+        point = {
+            "progress": start + (end - start) * self.fraction,
+            "stage": stage,
+            "step": step if drawn else None,
+            "metrics": metrics if drawn else None,
+        }
         if self._kept and self._kept[-1]["metrics"] is None and self._kept[-1]["stage"] == stage:
             self._kept.pop()
         self._kept.append(point)
@@ -143,20 +156,28 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     report = _Reporter(campaign.pk, token)
     model, began = campaign.model, time.monotonic()
     report.stage("reading data", 0.01)
-    table = _table(campaign)
-    report.stage("splitting", 0.03)
-    split = table.split(task=Task(model.task), test_share=TEST_SHARE, seed=campaign.seed)
     service = catalog.get(model.algorithm)(
-        task=Task(model.task), parameters=campaign.parameters, seed=campaign.seed, threads=settings.TRAINING_THREADS
+        task=Task(model.task),
+        parameters=campaign.parameters,
+        seed=campaign.seed,
+        threads=settings.TRAINING_THREADS,
+        zone=settings.TIME_ZONE,
     )
-    report.stage("fitting", _FIT_FROM)
+    data = _read(campaign, service)
+    report.stage("splitting", 0.03)
+    split = service.split(data, test_share=TEST_SHARE)
+    first, evaluating, explaining = (_FIRST_FIT, 0.51, 0.53) if service.learns_again else (_ONLY_FIT, 0.86, 0.90)
+    report.fit("fitting", first)
     service.fit(split.train, report)
-    report.stage("evaluating", 0.86)
+    report.stage("evaluating", evaluating)
     evaluation, baseline = service.evaluate(split.test), service.baseline(split.test)
     _check_score(evaluation)
     better = beats_baseline(evaluation, dict(baseline.metrics))
-    report.stage("explaining", 0.90)
+    report.stage("explaining", explaining)
     importance = service.importance(split.test)
+    if service.learns_again:
+        report.fit("learning again", _SECOND_FIT, draws=False)
+        service.fit(data, report)
     report.stage("saving", 0.94)
     folder = staging_folder(workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt)
     _save(service, folder)
@@ -181,7 +202,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     _register(campaign, token, folder, facts)
 
 
-def _table(campaign: TrainingCampaign) -> TrainingTable:
+def _read(campaign: TrainingCampaign, service: BaseMLService) -> Any:
     model, version = campaign.model, campaign.dataset_version
     path = table_file(version)
     if not path.is_file() or sha256_of(path) != version.table_sha256:
@@ -190,14 +211,8 @@ def _table(campaign: TrainingCampaign) -> TrainingTable:
             "Upload the file again as a new version."
         )
     columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
-    return TrainingTable.from_parquet(
-        path,
-        columns=columns,
-        target=model.target or None,
-        features=model.features,
-        group=model.group_column,
-        time=model.time_column,
-    )
+    wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column)
+    return service.read(path, columns=columns, wanted=wanted)
 
 
 def _save(service: BaseMLService, folder: Path) -> None:
@@ -208,25 +223,11 @@ def _save(service: BaseMLService, folder: Path) -> None:
 
 
 def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
-    rows = split.test.records(PARITY_ROWS)
-    native, light = service.predict(rows), load_predictor(folder / "predictor").predict(rows)
-    worst = _largest_difference(native, light)
+    worst = service.difference(split.test, folder / "predictor")
     if not worst <= PARITY:
         raise Parity(
             f"The light predictor differs from the model by {worst:.2g}; this is a fault of the platform: please report it."
         )
-
-
-def _largest_difference(native: Answers, light: Answers) -> float:
-    worst = 0.0
-    for one, other, a, b in zip(native.values, light.values, native.details, light.details, strict=True):
-        if "probabilities" in a:
-            worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
-        elif "score" in a:
-            worst = max(worst, abs(a["score"] - b["score"]))
-        else:
-            worst = max(worst, abs(one - other) / max(1.0, abs(one)))
-    return worst
 
 
 def _check_score(evaluation: Evaluation) -> None:

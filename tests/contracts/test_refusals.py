@@ -13,7 +13,7 @@ from apps.algorithms.predictors import load_predictor
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
 from apps.core.errors import InvalidInput, Unavailable
-from tests.contracts.cases import SERVICES, each_case, each_service, fitted, light_of
+from tests.contracts.cases import OF_TABLES, SERVICES, each_case, each_service, fitted, light_of
 from tests.contracts.tables import binary_table, mixed_table, silent
 
 
@@ -66,7 +66,7 @@ def test_what_only_a_fitted_service_knows_is_not_asked_of_another(service, task,
 @each_case
 def test_files_are_written_into_an_empty_folder_and_read_by_their_own_service(service, task, tmp_path):
     model, _split = fitted(service, task)
-    other = next(entry for entry in SERVICES if entry is not service)
+    other = next(entry for entry in OF_TABLES if entry is not service)
     model.save(tmp_path)
 
     with pytest.raises(FileExistsError):

@@ -88,6 +88,9 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     problems = ProblemSerializer(many=True, read_only=True)
     warnings = WarningSerializer(many=True, read_only=True)
     reading = serializers.JSONField(read_only=True)
+    kind = serializers.ChoiceField(
+        choices=Kind.choices, read_only=True, allow_null=True, help_text="Null until the file was read."
+    )
     content_hash = serializers.CharField(read_only=True)
     held_up_by = serializers.CharField(read_only=True, help_text="Why a check that waits could not be done yet.")
 
@@ -109,7 +112,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "id": instance.pk,
             "name": instance.name,
             "workspace": instance.workspace_id,
-            "kind": instance.kind,
+            "kind": instance.kind or None,
             "created_at": instance.created_at,
             "version_id": version.pk if version else None,
             **{name: of_version.get(name) for name in _OF_VERSION},
@@ -122,7 +125,7 @@ class UploadSerializer(KnownFieldsOnly):
     file = serializers.FileField(allow_empty_file=True, max_length=None)
     name = NameField(max_length=200, required=False, allow_blank=True)
     workspace = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=Kind.choices, default=Kind.TABULAR)
+    kind = serializers.ChoiceField(choices=Kind.choices, required=False, help_text="What it holds; recognised unless told.")
 
 
 class NewVersionSerializer(KnownFieldsOnly):

@@ -100,7 +100,7 @@ class DatasetViewSet(ScopedViewSet):
             workspace=Workspace.objects.get(pk=fields["workspace"]),
             dataset=None,
             name=fields.get("name", ""),
-            kind=fields["kind"],
+            kind=fields.get("kind", ""),
             upload=fields["file"],
             actor=self.access.actor,
         )

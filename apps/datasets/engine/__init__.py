@@ -12,8 +12,9 @@ from apps.datasets import lifecycle
 from apps.datasets.engine.changes import changes
 from apps.datasets.engine.dialect import Reading, Refused, find_dialect
 from apps.datasets.engine.profile import profile_table
+from apps.datasets.engine.recognition import series_in
 from apps.datasets.engine.tables import Copied, copy_parquet, write_table
-from apps.datasets.models import DatasetVersion
+from apps.datasets.models import DatasetVersion, Kind
 from apps.datasets.selectors import upload_file
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ PARQUET_MAGIC = b"PAR1"
 
 def check(version_id: UUID, token: UUID) -> None:
     """Read, type, profile and store one claimed version, or refuse it with the rows at fault."""
-    version = DatasetVersion.objects.get(pk=version_id)
+    version = DatasetVersion.objects.select_related("dataset").get(pk=version_id)
     root = Path(settings.DATASETS_DIR)
     beside = root / "incoming" / f"{token.hex}.parquet"
     text = root / "incoming" / f"{token.hex}.utf8"
@@ -62,6 +63,7 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 
 def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, reading: Reading, root: Path) -> None:
     profile = profile_table(beside, copied)
+    series = series_in(beside, profile.columns, copied.rows, kind=version.dataset.kind)
     digest = sha256_of(beside)
     place = root / "tables" / digest[:2] / f"{digest}.parquet"
     publish_file(beside, place)
@@ -75,5 +77,6 @@ def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, 
         columns=profile.columns,
         preview=profile.preview,
         warnings=[*changes(version, profile.columns), *copied.warnings, *profile.warnings],
-        reading=reading.as_json(),
+        reading={**reading.as_json(), **({"series": series} if series else {})},
+        kind=Kind.SERIES if series else Kind.TABULAR,
     )

@@ -145,7 +145,7 @@ def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> byt
     if access is None or champion is None or not access.may(Act.PREDICT, champion.workspace_id):
         return None
     loaded = predictors.peek(champion.version_id)
-    if loaded is None:
+    if loaded is None or loaded.forecaster is not None:  # many series take long: not in the loop
         return None
     try:
         parsed = parse_json_of_any_depth(body)

@@ -6,7 +6,20 @@ from apps.algorithms.results import Answers
 from apps.algorithms.schema import ColumnKind, TableSchema, Task
 from apps.core.errors import InvalidInput, Problem
 
+_AHEAD = {"horizon", "series"}
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+
+def asked_of_invocation(body: Any, *, is_forecast: bool) -> tuple[Any, dict[str, Any]]:
+    """Return the rows of an MLflow scoring request, and what its `params` ask ahead of a forecast, which needs no rows."""
+    params = body.get("params") if isinstance(body, dict) else None
+    if not is_forecast or params is None:
+        return rows_of_invocation(body), {}
+    if not isinstance(params, dict) or params.keys() - _AHEAD:
+        text = "The params of a forecast are an object with horizon and series, both optional."
+        raise InvalidInput(text, [Problem("/params", "bad_form", text)])
+    has_rows = any(form in body for form in _FORMS)
+    return rows_of_invocation(body) if has_rows else [], params
 
 
 def rows_of_invocation(body: Any) -> Any:
@@ -54,8 +67,10 @@ _DATATYPE = {
 }
 
 
-def input_metadata(schema: TableSchema) -> list[dict[str, Any]]:
-    """Return the input tensors of a model: one a column."""
+def input_metadata(schema: TableSchema, task: Task) -> list[dict[str, Any]]:
+    """Return the input tensors of a model: one a column; of a forecast, how many steps ahead."""
+    if task == Task.FORECAST:
+        return [{"name": "horizon", "datatype": "INT64", "shape": [1]}]
     return [{"name": c.name, "datatype": _DATATYPE[c.kind], "shape": [-1]} for c in schema.columns]
 
 
@@ -68,12 +83,22 @@ def output_metadata(schema: TableSchema, task: Task) -> list[dict[str, Any]]:
 
 
 def _value_type(schema: TableSchema, task: Task) -> str:
-    if task == Task.REGRESSION:
+    if task in {Task.REGRESSION, Task.FORECAST}:
         return "FP64"
     if task in {Task.ANOMALY, Task.CLUSTERING}:
         return "INT64"
     kinds = {type(label) for label in schema.classes}
     return "BOOL" if kinds == {bool} else "INT64" if kinds == {int} else "BYTES"
+
+
+def horizon_of_tensors(body: Any) -> Any:
+    """Return the steps ahead that an Open Inference request asks of a forecast."""
+    inputs = body.get("inputs") if isinstance(body, dict) else None
+    if not isinstance(inputs, list) or [i.get("name") if isinstance(i, dict) else None for i in inputs] != ["horizon"]:
+        text = 'Send {"inputs": [{"name": "horizon", "datatype": "INT64", "shape": [1], "data": [30]}]}.'
+        raise InvalidInput(text, [Problem("/inputs", "bad_form", text)])
+    values = _flat(inputs[0].get("data"))
+    return values[0] if len(values) == 1 else values
 
 
 def rows_of_tensors(body: Any, schema: TableSchema) -> list[dict[str, Any]]:

@@ -20,6 +20,10 @@ _ALERT = {
     "predictions": [-1],
     "details": [{"score": 0.71, "tail_probability": 0.004, "warnings": ["city: 'Brest' was never seen in training"]}],
 }
+_FORECAST = {
+    "predictions": [1180.0],
+    "details": [{"timestamp": "2026-12-01", "series": "north", "interval": [1012.5, 1347.5], "level": 0.9}],
+}
 _EXPLANATION = {
     "prediction": "late",
     "base": -1.2,
@@ -41,11 +45,22 @@ INVOCATIONS = [
 ]
 
 
-@extend_schema_serializer(examples=[OpenApiExample("One row", {"data": [_ROW]}, request_only=True)])
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("One row", {"data": [_ROW]}, request_only=True),
+        OpenApiExample("Forecast", {"horizon": 30, "series": ["north"]}, request_only=True),
+    ]
+)
 class RowsSerializer(KnownFieldsOnly):
-    """Rows to answer."""
+    """Rows to answer; how far ahead, of a forecast."""
 
-    data = serializers.ListField(child=serializers.DictField(), min_length=1)  # type: ignore[assignment]
+    data = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.DictField(), required=False, help_text="Needed unless a forecast is asked for."
+    )
+    horizon = serializers.IntegerField(min_value=1, required=False, help_text="Of a forecast: steps ahead.")
+    series = serializers.ListField(
+        child=serializers.CharField(), min_length=1, required=False, help_text="Of a forecast: which series, all unless told."
+    )
 
 
 @extend_schema_serializer(
@@ -53,6 +68,7 @@ class RowsSerializer(KnownFieldsOnly):
         OpenApiExample("Classification", {**_CLASS, **_ANSWERED}, response_only=True),
         OpenApiExample("Regression", {**_VALUE, **_ANSWERED}, response_only=True),
         OpenApiExample("Anomalies", {**_ALERT, **_ANSWERED}, response_only=True),
+        OpenApiExample("Forecast", {**_FORECAST, **_ANSWERED}, response_only=True),
     ]
 )
 class PredictedSerializer(serializers.Serializer[Any]):

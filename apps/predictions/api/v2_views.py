@@ -76,7 +76,7 @@ class InferenceViewSet(ModelPredictionViewSet):
                 "name": str(pk),
                 "versions": [str(loaded.number)],
                 "platform": "mlplatform",
-                "inputs": scoring.input_metadata(schema),
+                "inputs": scoring.input_metadata(schema, task),
                 "outputs": scoring.output_metadata(schema, task),
             }
         )
@@ -97,8 +97,11 @@ class InferenceViewSet(ModelPredictionViewSet):
         model_id = self._model_id(pk)
         loaded = actions.live_predictor(model_id)
         schema, task = loaded.predictor.schema, Task(loaded.predictor.task)
-        rows = scoring.rows_of_tensors(request.data, schema)
-        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor)
+        if loaded.forecaster is None:
+            rows, ahead = scoring.rows_of_tensors(request.data, schema), actions.Ahead()
+        else:
+            rows, ahead = None, actions.Ahead(scoring.horizon_of_tensors(request.data))
+        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead)
         outputs = scoring.tensors_of_answers(Answers(done.predictions, done.details), schema, task)
         given = request.data.get("id") if isinstance(request.data, dict) else None
         body = {"model_name": str(pk), "model_version": str(done.version), "outputs": outputs}

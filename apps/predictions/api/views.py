@@ -61,9 +61,15 @@ class ModelPredictionViewSet(ScopedViewSet):
 
     @extend_schema(request=RowsSerializer, responses=PredictedSerializer)
     def predict(self, request: Request, pk: UUID) -> Response:
-        """Answer rows: one prediction a row, with probabilities or an interval, and the version that made it."""
+        """Answer rows: one prediction a row, with probabilities or an interval, and the version that made it.
+
+        A forecast takes `horizon`, `series` and `data`, all optional: steps ahead, names of series, rows that extend what it
+        knows. It answers one prediction a step of each series.
+        """
         model_id = self._model_id(pk)
-        done = actions.predict(model_id=model_id, rows=rows_of(request), actor=self.access.actor)
+        loaded = actions.live_predictor(model_id)
+        rows, ahead = asked_of(request, is_forecast=loaded.forecaster is not None)
+        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead)
         champions.remember(model_id)
         return Response(done.as_json())
 
@@ -71,19 +77,22 @@ class ModelPredictionViewSet(ScopedViewSet):
     def invocations(self, request: Request, pk: UUID) -> Response:
         """Answer the MLflow scoring protocol (`dataframe_split`, `dataframe_records`, `instances`, `inputs`)."""
         model_id = self._model_id(pk)
-        rows = scoring.rows_of_invocation(request.data)
-        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor)
+        loaded = actions.live_predictor(model_id)
+        rows, ahead = scoring.asked_of_invocation(request.data, is_forecast=loaded.forecaster is not None)
+        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=actions.Ahead(**ahead))
         return Response({"predictions": done.predictions})
 
     @extend_schema(request=RowsSerializer, responses=ExplainedSerializer)
     def explain(self, request: Request, pk: UUID) -> Response:
         """Attribute each row's answer to its columns."""
         model_id = self._model_id(pk)
-        rows, loaded = rows_of(request), actions.live_predictor(model_id)
-        explanations, answers = actions.explain_with(loaded, rows)
+        loaded = actions.live_predictor(model_id)
+        rows, ahead = asked_of(request, is_forecast=loaded.forecaster is not None)
+        explanations, answers = actions.explain_with(loaded, rows, ahead)
+        of = rows if answers.asked is None else answers.asked
         shown = [
             explanation_as_json(explanation, row, answer)
-            for explanation, row, answer in zip(explanations, rows, answers, strict=True)
+            for explanation, row, answer in zip(explanations, of, answers.values, strict=True)
         ]
         return Response({"explanations": shown, "model": model_id, "version": loaded.number})
 
@@ -105,26 +114,27 @@ class ModelPredictionViewSet(ScopedViewSet):
         return Response(BatchSerializer(batch).data, status.HTTP_202_ACCEPTED, headers=location)
 
 
-def rows_of(request: Request) -> Any:
-    """Return the body's `data`, or refuse a body that is not an object."""
+def asked_of(request: Request, *, is_forecast: bool) -> tuple[Any, actions.Ahead]:
+    """Return the body's `data`, and what is asked ahead; refuse a body that is not an object, and fields that nothing reads."""
     if not isinstance(request.data, dict):
         raise InvalidInput("Send an object.", [Problem("", "not_an_object", 'Send {"data": [{column: value, …}, …]}.')])
-    if unknown := [name for name in request.data if name != "data"][:_MOST_NAMED]:
-        words = [words_for_unknown(name, "field", ["data"]) for name in unknown]
+    known = ["data", "horizon", "series"] if is_forecast else ["data"]
+    if unknown := [name for name in request.data if name not in known][:_MOST_NAMED]:
+        words = [words_for_unknown(name, "field", known) for name in unknown]
         problems = [Problem(f"/{name[:LONGEST]}", "unknown_field", text) for name, text in zip(unknown, words, strict=True)]
         raise InvalidInput(words[0], problems)
-    return request.data.get("data")
+    return request.data.get("data"), actions.Ahead(request.data.get("horizon"), request.data.get("series"))
 
 
 def explanation_as_json(explanation: Explanation, row: dict[str, Any], answer: Any) -> dict[str, Any]:
-    """Return an explanation, the strongest contribution first."""
+    """Return an explanation, the strongest contribution first; a part of a forecast that is no column has no value."""
     ranked = sorted(explanation.contributions.items(), key=lambda item: -abs(item[1]))
     return {
         "prediction": answer,
         "base": explanation.base,
         "output": explanation.output,
         "method": explanation.method,
-        "contributions": [{"name": name, "value": row[name], "contribution": part} for name, part in ranked],
+        "contributions": [{"name": name, "value": row.get(name), "contribution": part} for name, part in ranked],
     }
 
 

@@ -1,0 +1,204 @@
+"""How forecasts are measured, from several origins, and what bounds them. Worker only.
+
+Forecasts are (origins, series, horizon, 3): low, middle and high; what was observed is (origins, series, horizon), NaN where
+nothing is known; `scales` (series,) are the mean errors of the seasonal naive forecast within the history.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.isotonic import isotonic_regression
+
+from apps.algorithms.predictors.calendar import Doubles, Places
+from apps.algorithms.series import OneSeries
+
+LEVEL = 0.90
+TOLERANCE = 0.10  # a forecast this near, as a share of what was observed, counts as right
+_LEAST_ERRORS = 20
+_SHOWN_SERIES, _SHOWN_HISTORY = 3, 4  # series, horizons
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Origins:
+    """From where forecasts are made: `back` (origins, series) is how many steps before the end of each series."""
+
+    back: Places
+    horizon: int
+
+    @classmethod
+    def within(cls, series: Sequence[OneSeries], horizon: int, most: int) -> "Origins":
+        """Return up to `most` origins, evenly spread, whose forecasts lie wholly within the part of each series."""
+        spans = [len(one.values) - one.begins for one in series]
+        count = max(1, min(most, max(spans) - horizon + 1))
+        back = [np.linspace(max(span, horizon), horizon, count).round() for span in spans]
+        return cls(np.array(back).T.astype(np.int64), horizon)
+
+    def histories(self, series: Sequence[OneSeries], origin: int) -> list[OneSeries]:
+        """Return what was known of each series at one origin."""
+        return [one.until(len(one.values) - back) for one, back in zip(series, self.back[origin].tolist(), strict=True)]
+
+    def observed(self, series: Sequence[OneSeries]) -> Doubles:
+        """Return what came after each origin (origins, series, horizon)."""
+        found = np.full((*self.back.shape, self.horizon), np.nan)
+        for i, one in enumerate(series):
+            for origin, back in enumerate(self.back[:, i].tolist()):
+                start = len(one.values) - back
+                came = one.values[start : start + self.horizon]
+                found[origin, i, : len(came)] = came
+        return found
+
+
+def naive_scales(series: Sequence[OneSeries], season: int) -> Doubles:
+    """Return the mean error of repeating the last season within each series (Hyndman and Koehler 2006); never zero."""
+    return np.array([_naive_scale(one.values, season) for one in series])
+
+
+def _naive_scale(values: Doubles, season: int) -> float:
+    for lag in dict.fromkeys((season, 1)):
+        errors = np.abs(values[lag:] - values[:-lag])
+        known = errors[np.isfinite(errors)]
+        if len(known) and known.mean() > _TINY:
+            return float(known.mean())
+    return float(np.nanmean(np.abs(values))) or 1.0
+
+
+def naive_forecast(values: Doubles, season: int, horizon: int) -> Doubles:
+    """Repeat the last season, each step by its last known value (horizon,)."""
+    last = np.array([_last_known(values[phase::season]) for phase in range(season)])
+    last = np.where(np.isfinite(last), last, _last_known(values))
+    return last[(len(values) + np.arange(horizon)) % season]
+
+
+def drift_forecast(values: Doubles, horizon: int) -> Doubles:
+    """Go on along the line from the first to the last known value (horizon,)."""
+    known = np.flatnonzero(np.isfinite(values))
+    first, last = known[0], known[-1]
+    slope = (values[last] - values[first]) / max(1, last - first)
+    ahead: Doubles = values[last] + slope * (len(values) - last + np.arange(horizon))
+    return ahead
+
+
+def _last_known(values: Doubles) -> float:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if len(known) else np.nan
+
+
+def found_season(series: Sequence[OneSeries]) -> int:
+    """Return the season of series without a calendar: the first strong peak of their autocorrelation; 1 where there is none."""
+    shortest, votes = 2, []
+    for one in series:
+        values = np.diff(_without_gaps(one.values))
+        lags = len(values) // 3
+        if lags <= shortest or values.std() <= _TINY:
+            votes.append(1)
+            continue
+        centred = values - values.mean()
+        spectrum = np.abs(np.fft.rfft(centred, 2 * len(centred))) ** 2
+        related = np.fft.irfft(spectrum)[: lags + 1]
+        related /= related[0]
+        peaks = [
+            lag
+            for lag in range(shortest, lags)
+            if related[lag] > max(related[lag - 1], related[lag + 1], 0.3, 2.6 / np.sqrt(len(centred)))
+        ]
+        votes.append(max(peaks, key=lambda lag: related[lag], default=1))
+    values, counts = np.unique(votes, return_counts=True)
+    season = int(values[counts.argmax()])
+    return season if counts.max() > len(votes) / 2 else 1
+
+
+def _without_gaps(values: Doubles) -> Doubles:
+    known = np.flatnonzero(np.isfinite(values))
+    return np.interp(np.arange(len(values)), known, values[known])
+
+
+def forecast_metrics(observed: Doubles, forecasts: Doubles, scales: Doubles) -> dict[str, float]:
+    """Score the middle of forecasts, and their bounds where they have any width.
+
+    MASE and sMAPE are means over the series; `within_tolerance` is the share of forecasts within 10 % of what was observed.
+    """
+    middle, low, high = forecasts[..., 1], forecasts[..., 0], forecasts[..., 2]
+    error, known = np.abs(middle - observed), np.isfinite(observed)
+    size = np.abs(observed) + np.abs(middle)
+    relative = np.where(size > _TINY, 200 * error / np.maximum(size, _TINY), 0.0)
+    found = {
+        "mase": _mean_of_series(error / scales[None, :, None]),
+        "smape": _mean_of_series(np.where(known, relative, np.nan)),
+        "mae": float(np.nanmean(error)),
+        "rmse": float(np.sqrt(np.nanmean(error**2))),
+        "within_tolerance": float((error <= TOLERANCE * np.abs(observed))[known].mean()),
+    }
+    if (high > low).any():
+        found["interval_coverage"] = float(((observed >= low) & (observed <= high))[known].mean())
+        found["interval_width"] = float((high - low)[known].mean())
+        found["pinball"] = (_pinball(observed, low, (1 - LEVEL) / 2) + _pinball(observed, high, (1 + LEVEL) / 2)) / 2
+    return found
+
+
+def _mean_of_series(values: Doubles) -> float:
+    known = np.isfinite(values)
+    counts = known.sum(axis=(0, 2))
+    sums = np.where(known, values, 0.0).sum(axis=(0, 2))
+    return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+
+def _pinball(observed: Doubles, quantile: Doubles, share: float) -> float:
+    above = observed - quantile
+    return float(np.nanmean(np.maximum(share * above, (share - 1) * above)))
+
+
+def conformal_margins(observed: Doubles, forecasts: Doubles, scales: Doubles, *, level: float = LEVEL) -> tuple[float, ...]:
+    """Return by how much to widen the bounds at each step ahead, in units of a series' scale; none for too few errors.
+
+    Conformalised quantile regression (Romano et al. 2019) over series and origins. Neighbouring steps are taken together until
+    there are errors enough, and margins never fall from one step to the next: nobody sees further better.
+    """
+    outside = np.maximum(forecasts[..., 0] - observed, observed - forecasts[..., 2]) / scales[None, :, None]
+    horizon = observed.shape[2]
+    if np.isfinite(outside).sum() < _LEAST_ERRORS:
+        return ()
+    margins = []
+    for step in range(horizon):
+        for reach in range(horizon):
+            near = outside[..., max(0, step - reach) : step + reach + 1]
+            errors = np.sort(near[np.isfinite(near)])
+            if len(errors) >= _LEAST_ERRORS:
+                break
+        margins.append(float(errors[min(len(errors), int(np.ceil((len(errors) + 1) * level))) - 1]))
+    rising: tuple[float, ...] = tuple(isotonic_regression(margins).tolist())
+    return rising
+
+
+def forecast_curves(
+    series: Sequence[OneSeries], origins: Origins, forecasts: Doubles, observed: Doubles, scales: Doubles
+) -> dict[str, Any]:
+    """Return the back-test of the series forecast best, in the middle and worst, and the error at each step ahead."""
+    error = np.abs(forecasts[..., 1] - observed) / scales[None, :, None]
+    by_series = np.array([np.nanmean(own) if np.isfinite(own).any() else np.inf for own in np.moveaxis(error, 1, 0)])
+    order = np.argsort(by_series, kind="stable")
+    shown = dict.fromkeys(order[np.linspace(0, len(order) - 1, min(_SHOWN_SERIES, len(order))).round().astype(int)].tolist())
+    ahead = [float(np.nanmean(error[..., step])) for step in range(origins.horizon) if np.isfinite(error[..., step]).any()]
+    return {
+        "error_ahead": ahead,
+        "backtests": [_backtest(series[i], origins.back[:, i], forecasts[:, i], origins.horizon) for i in shown],
+    }
+
+
+def _backtest(one: OneSeries, back: Places, forecasts: Doubles, horizon: int) -> dict[str, Any]:
+    """Return what was observed and the forecasts from origins that do not overlap; places count from the series' own first."""
+    chosen: list[int] = []
+    for origin, steps in enumerate(back.tolist()):
+        if not chosen or int(back[chosen[-1]]) - steps >= horizon:
+            chosen.append(origin)
+    start = max(0, len(one.values) - int(back.max()) - _SHOWN_HISTORY * horizon)
+    return {
+        "series": one.name,
+        "place": one.first + start,
+        "observed": [float(value) if np.isfinite(value) else None for value in one.values[start:]],
+        "forecasts": [
+            {"place": one.first + len(one.values) - int(back[origin]), "values": forecasts[origin].tolist()} for origin in chosen
+        ],
+    }

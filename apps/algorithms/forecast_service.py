@@ -1,0 +1,299 @@
+"""What services over series share: horizon, calibration, back-tests, baselines, the light form. A service adds its fit."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from apps.algorithms.base import BaseMLService, Wanted
+from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.predictors import load_predictor
+from apps.algorithms.predictors.calendar import Doubles
+from apps.algorithms.predictors.forecast import ForecastPredictor, History, Known
+from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
+from apps.algorithms.schema import Column, TableSchema, Task
+from apps.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from apps.algorithms.engine.forecasts import Origins
+    from apps.algorithms.series import OneSeries, SeriesSplit, TrainingSeries
+
+LEVEL = 0.90
+FREQUENCIES = ("found", "hour", "day", "week", "month")
+REPEATED = ("refused", "sum", "mean")
+LEAST_STEPS = 12
+_USUAL_HORIZONS = {"hour": 48, "day": 90, "weekday": 60, "week": 13, "month": 12, "quarter": 4, "year": 3}
+_OTHER_HORIZON = 12
+_PARTS = 4  # a series has this many horizons at least when none is asked for
+_LEAST_PARTS = 3  # one to learn from, one to calibrate, one to measure
+_CALIBRATED = 0.2  # of the steps to learn from
+_KEPT_HORIZONS = 4  # of known values, in the light form
+_CALIBRATION_DONE = 0.6  # of the fit
+
+
+class ForecastService(BaseMLService):
+    """A service over series. Each forecast comes after the last known step, so the model learns again from all of it."""
+
+    tasks: ClassVar[tuple[Task, ...]] = (Task.FORECAST,)
+    input_kind: ClassVar[str] = "series"
+    learns_again: ClassVar[bool] = True
+    light_form: ClassVar[type[ForecastPredictor]]
+    light: ForecastPredictor
+    horizon: int | None = None
+    season: int = 1
+
+    series_parameters: ClassVar[tuple[Hyperparameter, ...]] = (
+        Hyperparameter("horizon", "integer", None, "Horizon", "Steps ahead; empty: from the calendar.", 1, 1_000, nullable=True),
+        Hyperparameter(
+            "frequency", "choice", "found", "Frequency", "Step that rows are brought down to; found: that of the times.",
+            choices=FREQUENCIES,
+        ),
+        Hyperparameter(
+            "repeated", "choice", "refused", "Several rows of one step",
+            "With their sum, a step without a row is 0.", choices=REPEATED,
+        ),
+        Hyperparameter(
+            "season", "integer", None, "Season", "Steps after which it repeats; empty: from the calendar or the data.",
+            1, 1_000, nullable=True,
+        ),
+    )  # fmt: skip
+
+    @property
+    def schema(self) -> TableSchema:
+        """The input the fitted model takes."""
+        return self.light.schema
+
+    @abstractmethod
+    def _calibration_forecasts(self, data: "TrainingSeries", origins: "Origins", progress: Progress) -> Doubles:
+        """Return forecasts (origins, series, horizon, 3) of a model that has not seen what they are of.
+
+        `progress` is called with each share of this work.
+        """
+
+    @abstractmethod
+    def _learn(self, data: "TrainingSeries", known: Known, margins: tuple[float, ...], progress: Progress) -> ForecastPredictor:
+        """Fit all of the series and return the light predictor; keep the library's own model."""
+
+    @abstractmethod
+    def _forecasts(self, data: "TrainingSeries", origins: "Origins") -> Doubles:
+        """Return the fitted model's forecasts (origins, series, horizon, 3), each with what was known at its origin."""
+
+    @abstractmethod
+    def _native_ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
+        """Return what `ForecastPredictor.ahead` returns, computed by the library's own model."""
+
+    @abstractmethod
+    def _save_native(self, folder: Path) -> None:
+        """Write the library's own model."""
+
+    @abstractmethod
+    def _load_native(self, folder: Path) -> None:
+        """Read the library's own model."""
+
+    def read(self, path: Path, *, columns: list[Column], wanted: Wanted) -> "TrainingSeries":
+        """Read the series of a canonical Parquet file; covariates are the columns that are asked for by name."""
+        from apps.algorithms.series import Roles, TrainingSeries
+
+        covariates = tuple(name for name in wanted.features if name not in {wanted.time, wanted.group, wanted.target})
+        return TrainingSeries.from_parquet(
+            path,
+            columns=columns,
+            roles=Roles(wanted.time, wanted.target, wanted.group, covariates),
+            frequency=self.parameters["frequency"],
+            repeated=self.parameters["repeated"],
+            zone=self.zone,
+        )
+
+    def split(self, data: "TrainingSeries", *, test_share: float) -> "SeriesSplit":
+        """Keep the last part of each series apart; it decides the horizon."""
+        self.horizon = self._horizon_of(data)
+        return data.at_least(_LEAST_PARTS * self.horizon).split(test_share=test_share, horizon=self.horizon)
+
+    def difference(self, data: "TrainingSeries", light: Path) -> float:
+        """Return the largest difference between the library's forecasts and those of the light form."""
+        ours, theirs = self.light.forecast(by=self._native_ahead), load_predictor(light).predict([])
+        scale = np.maximum(1.0, np.abs(ours.values))
+        return float((np.abs(np.array(ours.values) - np.array(theirs.values)) / scale).max())
+
+    def _horizon_of(self, data: "TrainingSeries") -> int:
+        lengths = np.array([len(one.values) for one in data.series])
+        if lengths.max() < LEAST_STEPS:
+            raise InvalidInput(
+                f"The longest series has {lengths.max()} steps of one {data.calendar.name}; at least {LEAST_STEPS} are needed. "
+                "Upload more of it, or choose a shorter step as the frequency."
+            )
+        if all(np.ptp(one.values[np.isfinite(one.values)]) == 0 for one in data.series):
+            raise InvalidInput(f"Every value of {data.roles.target!r} is the same: there is nothing to forecast.")
+        asked: int | None = self.parameters["horizon"]
+        if asked is None:
+            usual = _USUAL_HORIZONS.get(data.calendar.name, _OTHER_HORIZON)
+            return max(1, min(usual, int(np.quantile(lengths, 0.1)) // _PARTS))
+        if lengths.max() < _LEAST_PARTS * asked:
+            raise InvalidInput(
+                f"A horizon of {asked} needs {_LEAST_PARTS * asked} steps: as many to learn from, to calibrate and to measure. The "
+                f"longest series has {lengths.max()}. Give a horizon of {lengths.max() // _LEAST_PARTS} or less, or upload more."
+            )
+        return asked
+
+    def _fit(self, data: "TrainingSeries", progress: Progress) -> None:
+        from apps.algorithms.engine.forecasts import Origins, conformal_margins, found_season, naive_scales
+
+        progress(0.0, "preparing")
+        horizon = self.horizon = self.horizon or self._horizon_of(data)
+        kept = data.at_least(2 * horizon)
+        self.warnings = kept.notes
+        self.season = self._season_of(kept, found_season)
+        scales = naive_scales(kept.series, self.season)
+        apart = replace(kept, series=tuple(_with_end(one, horizon) for one in kept.series))
+        origins = Origins.within(apart.series, horizon, self._most_origins(len(kept.series)))
+
+        def calibrating(
+            fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
+        ) -> None:
+            progress(0.02 + (_CALIBRATION_DONE - 0.02) * fraction, stage, step=step, metrics=metrics)
+
+        forecasts = self._calibration_forecasts(apart, origins, calibrating)
+        margins = conformal_margins(origins.observed(apart.series), forecasts, scales)
+        if not margins:
+            self.warnings += ("There are too few steps to say how far forecasts may be off: they have no bounds.",)
+
+        def learning(
+            fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
+        ) -> None:
+            progress(_CALIBRATION_DONE + (1 - _CALIBRATION_DONE) * fraction, stage, step=step, metrics=metrics)
+
+        self.light = self._learn(kept, self._known(kept, scales, horizon), margins, learning)
+        progress(1.0, "fitting")
+
+    def _season_of(self, data: "TrainingSeries", found: Any) -> int:
+        asked: int | None = self.parameters["season"]
+        season = asked or data.calendar.season
+        if season == 1 and asked is None:
+            season = found(data.series)
+        return int(season) if 2 * season <= data.longest else 1
+
+    def _most_origins(self, series: int) -> int:
+        """Return from how many origins forecasts are made: fewer where there are many series."""
+        return 10
+
+    def _kept_steps(self, horizon: int) -> int:
+        """Return how many known steps the light form keeps of each series."""
+        return max(_KEPT_HORIZONS * horizon, 2 * self.season)
+
+    def _known(self, data: "TrainingSeries", scales: Doubles, horizon: int) -> Known:
+        steps = min(self._kept_steps(horizon), data.longest)
+        tails = np.full((len(data.series), steps), np.nan)
+        beside = np.full((len(data.series), steps, len(data.roles.covariates)), np.nan)
+        for i, one in enumerate(data.series):
+            own = one.values[-steps:]
+            tails[i, steps - len(own) :] = own
+            beside[i, steps - len(own) :] = one.covariates[-steps:]
+        return Known(
+            names=tuple(one.name for one in data.series),
+            last=tuple(one.first + len(one.values) - 1 for one in data.series),
+            scales=tuple(scales.tolist()),
+            tails=tails,
+            beside=beside,
+        )
+
+    def _common(self, data: "TrainingSeries", known: Known, margins: tuple[float, ...]) -> dict[str, Any]:
+        """Return the fields that every `ForecastPredictor` has."""
+        schema = TableSchema(
+            columns=data.columns,
+            target=data.roles.target,
+            target_kind=data.target_kind,
+            time=data.roles.time,
+            series=data.roles.series or None,
+        )
+        fields = {"schema": schema, "calendar": data.calendar, "known": known}
+        return {**fields, "horizon": self.horizon, "level": LEVEL, "margins": margins}
+
+    def _evaluate(self, data: "TrainingSeries") -> Evaluation:
+        from apps.algorithms.engine.forecasts import forecast_curves, forecast_metrics
+
+        origins, observed, scales = self._measured(data)
+        forecasts = self.light.widened(self._forecasts(data, origins), scales)
+        curves = forecast_curves(data.series, origins, forecasts, observed, scales)
+        curves["calendar"] = data.calendar.as_json()
+        return Evaluation(forecast_metrics(observed, forecasts, scales), "mase", greater_is_better=False, curves=curves)
+
+    def _baseline(self, data: "TrainingSeries") -> Baseline:
+        """Return the better of repeating the last season and of going on along a line."""
+        from apps.algorithms.engine.forecasts import drift_forecast, forecast_metrics, naive_forecast
+
+        origins, observed, scales = self._measured(data)
+        named = f"seasonal naive ({self.season})" if self.season > 1 else "the last value"
+        found: dict[str, dict[str, float]] = {}
+        for name in (named, "drift"):
+            made = np.empty(observed.shape)
+            for origin in range(len(origins.back)):
+                for i, one in enumerate(origins.histories(data.series, origin)):
+                    made[origin, i] = (
+                        drift_forecast(one.values, origins.horizon)
+                        if name == "drift"
+                        else naive_forecast(one.values, self.season, origins.horizon)
+                    )
+            found[name] = forecast_metrics(observed, np.repeat(made[..., None], 3, axis=-1), scales)
+        best = min(found, key=lambda name: found[name]["mase"])
+        return Baseline(best, found[best])
+
+    def _measured(self, data: "TrainingSeries") -> "tuple[Origins, Doubles, Doubles]":
+        """Return the origins of a part kept apart, what was observed after them, and the scales of what came before it."""
+        from apps.algorithms.engine.forecasts import Origins, naive_scales
+
+        assert self.horizon is not None
+        origins = Origins.within(data.series, self.horizon, self._most_origins(len(data.series)))
+        before = [one.until(one.begins) for one in data.series]
+        return origins, origins.observed(data.series), naive_scales(before, self.season)
+
+    def _importance(self, data: "TrainingSeries") -> Importance:
+        """Say how large each part of the forecasts is, beside the error of the naive forecast."""
+        assert self.horizon is not None
+        known, sizes = self.light.known, dict[str, list[float]]()
+        number_of = {name: number for number, name in enumerate(known.names)}
+        for one in data.series:
+            number = number_of[one.name]
+            history = history_of(one, one.begins, self.horizon, number=number, scale=known.scales[number])
+            for name, part in self.light.parts(history, self.horizon)[1].items():
+                sizes.setdefault(name, []).extend((np.abs(part) / history.scale).tolist())
+        told = [(name, float(np.mean(own)), float(np.std(own))) for name, own in sizes.items()]
+        method = f"mean size of each part of the forecast ({self.light.method}), beside the naive forecast's error"
+        return Importance(method, tuple(sorted(told, key=lambda one: -one[1])), rows=len(data.series) * self.horizon)
+
+    def _predict(self, rows: list[dict[str, Any]]) -> Answers:
+        return self.light.forecast(rows=rows, by=self._native_ahead)
+
+    def _explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
+        return self.light.explain(rows)
+
+    def _save(self, folder: Path) -> dict[str, Any]:
+        light = folder / "light"
+        light.mkdir()
+        self.light.save(light)
+        self._save_native(folder)
+        return {"season": self.season}
+
+    def _load(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        light = folder / "light"
+        self.light = self.light_form.load(light, json.loads((light / "predictor.json").read_text()))
+        self.horizon, self.season = self.light.horizon, facts["season"]
+        self._load_native(folder)
+
+    def _predictor(self, folder: Path) -> None:
+        self.light.save(folder)
+
+
+def history_of(one: "OneSeries", steps: int, horizon: int, *, number: int | None, scale: float) -> History:
+    """Return what was known of a series after so many steps, its covariates as far as the horizon."""
+    values, covariates = one.values[:steps], one.covariates[: steps + horizon]
+    return History(one.name, number, one.first + steps - 1, values, covariates, scale)
+
+
+def _with_end(one: "OneSeries", horizon: int) -> "OneSeries":
+    """Return a series whose last part is to be forecast, not learned from."""
+    apart = max(horizon, round(len(one.values) * _CALIBRATED))
+    return replace(one, begins=len(one.values) - apart)

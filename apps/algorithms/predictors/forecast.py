@@ -1,0 +1,368 @@
+"""What the light forms of forecasts share: posted rows extend what is known, bounds are widened by held-out errors."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from apps.algorithms.predictors import FORMAT
+from apps.algorithms.predictors.arrays import load_arrays, save_arrays
+from apps.algorithms.predictors.calendar import Calendar, Doubles
+from apps.algorithms.predictors.rows import columns_of_rows
+from apps.algorithms.results import Answers, Explanation, Quantity
+from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
+from apps.core.errors import InvalidInput, Problem
+
+MOST_ANSWERS = 10_000
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known of one series: `values` on consecutive steps (NaN: not known), the last of them at place `last`.
+
+    `covariates` is (steps + steps ahead, columns); `number` is its place among the series that were learned from, None for
+    another. `scale` is the unit of its errors.
+    """
+
+    name: str
+    number: int | None
+    last: int
+    values: Doubles
+    covariates: Doubles
+    scale: float
+
+
+Ahead = Callable[[Sequence[History], int], Doubles]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The ends of the series that were learned from: `tails` (series, steps) and `beside` (series, steps, covariates).
+
+    NaN stands where nothing is known; `last` is the place of each series' last step.
+    """
+
+    names: tuple[str, ...]
+    last: tuple[int, ...]
+    scales: tuple[float, ...]
+    tails: Doubles
+    beside: Doubles
+
+    def history(self, number: int) -> History:
+        """Return one of them."""
+        return History(
+            self.names[number], number, self.last[number], self.tails[number], self.beside[number], self.scales[number]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastPredictor(ABC):
+    """Answers what comes after the last known step of each series. Safe to share between threads."""
+
+    kind: ClassVar[str]
+    method: ClassVar[str]  # of its explanations
+    takes_new_series: ClassVar[bool]
+    array_names: ClassVar[tuple[str, ...]] = ()
+
+    schema: TableSchema
+    calendar: Calendar
+    known: Known
+    horizon: int
+    level: float
+    margins: tuple[float, ...]  # by step ahead, in units of a series' scale; empty: no bounds
+
+    @property
+    def task(self) -> Task:
+        """What it answers."""
+        return Task.FORECAST
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its arrays."""
+        own = sum(int(getattr(self, name).nbytes) for name in self.array_names)
+        return own + self.known.tails.nbytes + self.known.beside.nbytes
+
+    @property
+    def covariate_names(self) -> list[str]:
+        """The columns that must be known ahead of time."""
+        return [c.name for c in self.schema.columns if c.name not in {self.schema.time, self.schema.series}]
+
+    @property
+    @abstractmethod
+    def furthest(self) -> int:
+        """How many steps ahead it can look."""
+
+    @abstractmethod
+    def ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
+        """Return low, middle and high of the steps after each history (series, horizon, 3), before bounds are widened."""
+
+    @abstractmethod
+    def parts(self, history: History, horizon: int) -> tuple[float, dict[str, Doubles]]:
+        """Return what the forecast of a series adds up from: a base, and parts by name (horizon,)."""
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what `_fields_of` must know besides the arrays."""
+        return {}
+
+    @classmethod
+    def _fields_of(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that a subclass adds, besides its arrays."""
+        return {}
+
+    def predict(self, rows: list[dict[str, Any]]) -> Answers:
+        """Forecast after the posted rows, as far as the version was measured."""
+        return self.forecast(rows=rows)
+
+    def forecast(
+        self,
+        *,
+        horizon: int | None = None,
+        rows: Sequence[Any] = (),
+        series: Sequence[str] | None = None,
+        by: Ahead | None = None,
+    ) -> Answers:
+        """Forecast `horizon` steps after the last known one of each series.
+
+        Posted rows extend what is known: with a value of the target they are its newest steps, with null they are ahead and
+        hold covariates. `series` chooses; else those of the posted rows are answered, or all. `by` computes instead of `ahead`.
+
+        Raises
+        ------
+        InvalidInput : names `/horizon`, `/series` or `/data/<row>/<column>` for each fault.
+
+        """
+        steps, histories = self._asked(horizon, rows, series)
+        made = self.ahead(histories, steps) if by is None else by(histories, steps)
+        found = self.widened(made, np.array([history.scale for history in histories]))
+        values, details, asked = [], [], []
+        warnings = self._warnings(steps, has_rows=len(rows) > 0)
+        for history, answers in zip(histories, found.tolist(), strict=True):
+            places = history.last + 1 + np.arange(steps)
+            for time, (low, middle, high) in zip(self.calendar.written(places), answers, strict=True):
+                of = {self.schema.series: history.name} if self.schema.series else {}
+                detail: dict[str, Any] = {"timestamp": time, **({"series": history.name} if of else {})}
+                if self.margins:
+                    detail |= {"interval": [low, high], "level": self.level}
+                if warnings:
+                    detail["warnings"] = warnings
+                values.append(middle)
+                details.append(detail)
+                asked.append({str(self.schema.time): time, **of})
+        return Answers(values, details, asked)
+
+    def explain(
+        self, rows: Sequence[Any] = (), *, horizon: int | None = None, series: Sequence[str] | None = None
+    ) -> list[Explanation]:
+        """Say what each forecast adds up from, in the order of `forecast`."""
+        steps, histories = self._asked(horizon, rows, series)
+        explained = []
+        for history in histories:
+            base, parts = self.parts(history, steps)
+            for step in range(steps):
+                contributions = {name: float(part[step]) for name, part in parts.items()}
+                explained.append(Explanation(base, contributions, Quantity.VALUE, self.schema.target, self.method))
+        return explained
+
+    def _asked(
+        self, horizon: int | None, rows: Sequence[Any], series: Sequence[str] | None
+    ) -> tuple[int, list[History]]:
+        steps = self.horizon if horizon is None else horizon
+        if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= self.furthest:
+            text = f"Give as horizon a whole number of steps from 1 to {self.furthest}; one step is one {self.calendar.name}."
+            raise InvalidInput(text, [Problem("/horizon", "bad_horizon", text)])
+        histories = self._extended(rows)
+        chosen = self._chosen(histories, rows, series)
+        if len(chosen) * steps > MOST_ANSWERS:
+            text = (
+                f"{len(chosen)} series by {steps} steps are {len(chosen) * steps} forecasts; at most {MOST_ANSWERS} are made at "
+                "once. Name some of the series, or give a shorter horizon."
+            )
+            raise InvalidInput(text, [Problem("/series", "too_many", text)])
+        return steps, [self._with_covariates(histories[name], steps) for name in chosen]
+
+    def _chosen(self, histories: Mapping[str, History], rows: Sequence[Any], series: Sequence[str] | None) -> list[str]:
+        if series is not None:
+            unknown = [name for name in series if name not in histories]
+            if unknown or not series:
+                text = f"There is no series {unknown[0]!r}." if unknown else "Name at least one series, or leave it out."
+                hint = f" There are: {', '.join(map(repr, self.known.names[:_SHOWN]))}." if self.schema.series else ""
+                raise InvalidInput(text + hint, [Problem("/series", "unknown_series", text + hint)])
+            return list(dict.fromkeys(series))
+        if rows and self.schema.series:
+            return list(dict.fromkeys(str(row[self.schema.series]) for row in rows))
+        return list(self.known.names)
+
+    def _extended(self, rows: Sequence[Any]) -> dict[str, History]:
+        """Return what is known of each series once the posted rows are added."""
+        histories = {name: self.known.history(number) for number, name in enumerate(self.known.names)}
+        if not rows:
+            return histories
+        posted = self._posted(rows)
+        for name in posted.names:
+            histories[name] = self._joined(name, histories.get(name), posted)
+        return histories
+
+    def _posted(self, rows: Sequence[Any]) -> "_Posted":
+        assert self.schema.target is not None
+        target = Column(self.schema.target, ColumnKind.NUMBER)
+        schema = TableSchema(columns=(*self.schema.columns, target))
+        columns = columns_of_rows(schema, rows)
+        times = np.asarray(columns[str(self.schema.time)], dtype=np.float64)
+        names = columns[self.schema.series] if self.schema.series else [""] * len(rows)
+        places = self.calendar.places(times)
+        problems = []
+        for i, (place, name) in enumerate(zip(places.tolist(), names, strict=True)):
+            if name is None:
+                text = f"Row {i}: {self.schema.series!r} must name the series that the row is of."
+                problems.append(Problem(f"/data/{i}/{self.schema.series}", "missing_series", text))
+            elif np.isnan(place):
+                text = f"Row {i}: {rows[i][self.schema.time]!r} lies on no step of one {self.calendar.name}."
+                problems.append(Problem(f"/data/{i}/{self.schema.time}", "off_step", text))
+            elif name not in self.known.names and not self.takes_new_series:
+                text = f"Row {i}: the series {name!r} was not learned from, and this algorithm knows no other."
+                problems.append(Problem(f"/data/{i}/{self.schema.series}", "unknown_series", text))
+        seen: dict[tuple[Any, float], int] = {}
+        for i, key in enumerate(zip(names, places.tolist(), strict=True)):
+            if not np.isnan(key[1]) and seen.setdefault(key, i) != i:
+                text = f"Row {i}: its time is that of row {seen[key]}. Send each step of a series once."
+                problems.append(Problem(f"/data/{i}/{self.schema.time}", "repeated_time", text))
+        if problems:
+            raise InvalidInput(problems[0].detail, problems[:50])
+        beside = self.covariate_names
+        covariates = np.column_stack([columns[name] for name in beside]) if beside else np.zeros((len(rows), 0))
+        return _Posted(np.array(names, dtype=object), places.astype(np.int64), np.asarray(columns[target.name]), covariates)
+
+    def _joined(self, name: str, before: History | None, posted: "_Posted") -> History:
+        """Return a history with the posted rows of its series laid over it."""
+        own = np.flatnonzero(posted.of == name)
+        places, values, covariates = posted.places[own], posted.values[own], posted.covariates[own]
+        told = places[np.isfinite(values)]
+        if before is None:
+            if not len(told):
+                text = f"The series {name!r} is new, and no row of it holds a value of {self.schema.target!r}."
+                raise InvalidInput(text, [Problem("/data", "no_value", text)])
+            before = History(name, None, int(told.min()) - 1, np.zeros(0), np.zeros((0, covariates.shape[1])), np.nan)
+        steps = len(before.values)
+        first = before.last - steps + 1
+        last = max(before.last, int(told.max())) if len(told) else before.last
+        self._check_gap(name, before, told, last)
+        furthest = max(last, int(places.max()))
+        if furthest > last + self.furthest:
+            at = self.calendar.written(np.array([furthest]))[0]
+            text = f"The row of {at} lies more than {self.furthest} steps after the last value known. Leave it out."
+            raise InvalidInput(text, [Problem("/data", "too_far", text)])
+        joined = np.full(last - first + 1, np.nan)
+        joined[:steps] = before.values
+        inside = np.isfinite(values) & (places >= first)
+        joined[places[inside] - first] = values[inside]
+        beside = np.full((furthest - first + 1, covariates.shape[1]), np.nan)
+        beside[: len(before.covariates)] = before.covariates[: len(beside)]
+        beside[places[places >= first] - first] = covariates[places >= first]
+        scale = before.scale if np.isfinite(before.scale) else _steps_scale(joined)
+        return replace(before, last=last, values=joined, covariates=beside, scale=scale)
+
+    def _check_gap(self, name: str, before: History, told: Any, last: int) -> None:
+        """Refuse rows that leave a hole so long that what is known would be forgotten."""
+        missing = last - before.last - len(np.unique(told[told > before.last]))
+        if missing > max(self.horizon, len(told) if before.number is None else 0):
+            start, end = self.calendar.written(np.array([before.last + 1, last]))
+            where = f" of the series {name!r}" if name else ""
+            text = (
+                f"Between {start} and {end}{where} {missing} rows are missing; at most {self.horizon} may be. Post them too, or "
+                "train again on newer data."
+            )
+            raise InvalidInput(text, [Problem("/data", "rows_missing", text)])
+
+    def _with_covariates(self, history: History, steps: int) -> History:
+        """Return a history whose covariates reach to the last step asked for."""
+        wanted = len(history.values) + steps
+        names = self.covariate_names
+        if not names:
+            return replace(history, covariates=np.zeros((wanted, 0)))
+        covariates = np.full((wanted, len(names)), np.nan)
+        covariates[: len(history.covariates)] = history.covariates[:wanted]
+        missing = np.flatnonzero(np.isnan(covariates[len(history.values) :]).any(axis=1))
+        if len(missing):
+            first = self.calendar.written(np.array([history.last + 1 + int(missing[0])]))[0]
+            text = (
+                f"The forecast needs {', '.join(map(repr, names))} for the {steps} steps ahead; {len(missing)} of them are not "
+                f"there, the first at {first}. Post a row for each, with null as {self.schema.target!r}."
+            )
+            raise InvalidInput(text, [Problem("/data", "rows_missing", text)])
+        return replace(history, covariates=covariates)
+
+    def widened(self, found: Doubles, scales: Doubles) -> Doubles:
+        """Return forecasts (…, series, horizon, 3) with their bounds widened by what held-out errors showed."""
+        if not self.margins:
+            return found
+        steps = np.arange(found.shape[-2])
+        margins = np.asarray(self.margins)[np.minimum(steps, len(self.margins) - 1)]
+        beyond = np.maximum(steps + 1, len(self.margins)) / len(self.margins)
+        wider = scales[:, None] * margins * np.sqrt(beyond)
+        low, middle, high = np.moveaxis(found, -1, 0)
+        return np.stack([np.minimum(low - wider, middle), middle, np.maximum(high + wider, middle)], axis=-1)
+
+    def _warnings(self, steps: int, *, has_rows: bool) -> list[str]:
+        if steps <= self.horizon:
+            return []
+        return [f"It was measured {self.horizon} steps ahead; what lies further is a guess."]
+
+    def save(self, folder: Path) -> None:
+        """Write `predictor.json` and the arrays beside it."""
+        known = self.known
+        facts = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "task": self.task,
+            "schema": self.schema.as_json(),
+            "calendar": self.calendar.as_json(),
+            "known": {"names": known.names, "last": known.last, "scales": known.scales},
+            "horizon": self.horizon,
+            "level": self.level,
+            "margins": self.margins,
+        }
+        save_arrays(self, self.array_names, folder)
+        save_arrays(known, ("tails", "beside"), folder)
+        (folder / "predictor.json").write_text(json.dumps({**facts, **self._facts()}))
+
+    @classmethod
+    def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
+        """Read what `save` wrote; `facts` are those of `predictor.json`."""
+        known = facts["known"]
+        return cls(
+            schema=TableSchema.from_json(facts["schema"]),
+            calendar=Calendar.from_json(facts["calendar"]),
+            known=Known(
+                names=tuple(known["names"]),
+                last=tuple(known["last"]),
+                scales=tuple(known["scales"]),
+                **load_arrays(("tails", "beside"), folder),
+            ),
+            horizon=facts["horizon"],
+            level=facts["level"],
+            margins=tuple(facts["margins"]),
+            **load_arrays(cls.array_names, folder),
+            **cls._fields_of(facts),
+        )
+
+
+@dataclass(frozen=True)
+class _Posted:
+    of: Any
+    places: Any
+    values: Doubles
+    covariates: Doubles
+
+    @property
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(self.of.tolist()))
+
+
+def _steps_scale(values: Doubles) -> float:
+    steps = np.abs(np.diff(values[np.isfinite(values)]))
+    return float(steps.mean()) if len(steps) and steps.mean() > 0 else 1.0

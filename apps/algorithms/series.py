@@ -1,0 +1,271 @@
+"""The series a service learns from, on regular steps, read from the canonical Parquet copy. Worker only."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.engine.regularity import asked_calendar, calendar_of, is_shown_twice
+from apps.algorithms.predictors.calendar import Calendar, Doubles, Places, Unit
+from apps.algorithms.roles import Roles, check_roles
+from apps.algorithms.schema import Column, ColumnKind
+from apps.algorithms.tables import read_column
+from apps.core.errors import InvalidInput
+
+MOST_SERIES = 5_000
+MOST_STEPS = 1_000_000  # of a series
+_FEWEST_KNOWN = 0.5  # of the steps of a series
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class OneSeries:
+    """Values on consecutive steps, the first at place `first`; NaN where no row stood. `covariates` is (steps, columns).
+
+    What lies before step `begins` is only there to be known: the part that this is starts with it.
+    """
+
+    name: str
+    first: int
+    values: Doubles
+    covariates: Doubles
+    begins: int = 0
+
+    def until(self, steps: int) -> "OneSeries":
+        """Return its first `steps` steps."""
+        return replace(self, values=self.values[:steps], covariates=self.covariates[:steps])
+
+
+@dataclass(frozen=True)
+class SeriesSplit:
+    """What comes first, and what comes last in each series; `test` holds what came before it too."""
+
+    train: "TrainingSeries"
+    test: "TrainingSeries"
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrainingSeries:
+    """Series of one calendar; `columns` are those of the time, of the series (if there are several) and the covariates."""
+
+    calendar: Calendar
+    series: tuple[OneSeries, ...]
+    columns: tuple[Column, ...]
+    roles: Roles
+    target_kind: ColumnKind
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many values there are in this part."""
+        return sum(int(np.isfinite(one.values[one.begins :]).sum()) for one in self.series)
+
+    @property
+    def longest(self) -> int:
+        """The steps of the longest series."""
+        return max(len(one.values) for one in self.series)
+
+    @classmethod
+    def from_parquet(
+        cls, path: Path, *, columns: list[Column], roles: Roles, frequency: str, repeated: str, zone: str
+    ) -> "TrainingSeries":
+        """Read series from a canonical Parquet file.
+
+        `frequency` is "found" or the step that times are brought down to; `repeated` is what becomes of several rows of one
+        step: "refused", "sum" (a step without a row is then 0) or "mean".
+        """
+        import pyarrow.parquet as pq
+
+        kinds = {column.name: column.kind for column in columns}
+        check_roles(roles, kinds)
+        names = list(dict.fromkeys([roles.time, roles.target, *filter(None, [roles.series]), *roles.covariates]))
+        table = pq.read_table(path, columns=names, use_threads=False)
+        rows = _Rows(
+            times=np.asarray(read_column(table.column(roles.time), kinds[roles.time]), dtype=np.float64),
+            values=np.asarray(read_column(table.column(roles.target), kinds[roles.target]), dtype=np.float64),
+            names=np.array(table.column(roles.series).to_pylist() if roles.series else [""] * table.num_rows, dtype=object),
+            covariates=np.column_stack([read_column(table.column(name), kinds[name]) for name in roles.covariates])
+            if roles.covariates
+            else np.zeros((table.num_rows, 0)),
+        )
+        wanted = [name for name in names if name != roles.target]
+        found = _on_steps(rows, kind=kinds[roles.time], frequency=frequency, repeated=repeated, zone=zone)
+        return cls(
+            calendar=found.calendar,
+            series=found.series,
+            columns=tuple(Column(name, kinds[name]) for name in wanted),
+            roles=roles,
+            target_kind=kinds[roles.target],
+            notes=found.notes,
+        )
+
+    def split(self, *, test_share: float, horizon: int) -> SeriesSplit:
+        """Keep the last part of each series apart: `test_share` of its steps, one horizon at least."""
+        train, test = [], []
+        for one in self.series:
+            apart = max(horizon, round(len(one.values) * test_share))
+            train.append(one.until(len(one.values) - apart))
+            test.append(replace(one, begins=len(one.values) - apart))
+        reason = "the last part of each series is kept apart"
+        return SeriesSplit(
+            replace(self, series=tuple(train)), replace(self, series=tuple(test), notes=()), "rolling origins", reason
+        )
+
+    def at_least(self, steps: int) -> "TrainingSeries":
+        """Return the series of at least `steps` steps; say which others are left out."""
+        kept = tuple(one for one in self.series if len(one.values) >= steps)
+        lost = [one.name for one in self.series if len(one.values) < steps]
+        if not lost:
+            return self
+        text = f"{len(lost)} series of fewer than {steps} steps are left out: {_named(lost)}."
+        return replace(self, series=kept, notes=(*self.notes, text))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    times: Doubles
+    values: Doubles
+    names: npt.NDArray[Any]
+    covariates: Doubles
+
+    def take(self, index: npt.NDArray[Any]) -> "_Rows":
+        return _Rows(self.times[index], self.values[index], self.names[index], self.covariates[index])
+
+
+@dataclass(frozen=True)
+class _Found:
+    calendar: Calendar
+    series: tuple[OneSeries, ...]
+    notes: tuple[str, ...]
+
+
+def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, zone: str) -> _Found:
+    known = np.isfinite(rows.times) & np.isfinite(rows.values) & np.array([name is not None for name in rows.names])
+    notes: list[str] = []
+    if dropped := len(known) - int(known.sum()):
+        notes.append(f"{dropped} rows without a time, a value or the name of their series were left out.")
+    rows = rows.take(np.flatnonzero(known))
+    if not len(rows.times):
+        raise InvalidInput("No row has both a time and a value, so there is nothing to learn from. Choose other columns.")
+    names, codes = np.unique(rows.names.astype(str), return_inverse=True)
+    if len(names) > MOST_SERIES:
+        raise InvalidInput(f"There are {len(names)} series; at most {MOST_SERIES} are learned at once. Split the data set.")
+    order = np.lexsort((rows.times, codes))
+    rows, codes = rows.take(order), codes[order]
+    parts = np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1)
+    times = [np.unique(rows.times[part]) for part in parts]
+    if frequency == "found":
+        calendar = calendar_of(times, kind=kind, zone=zone)
+        places = calendar.places(rows.times)
+        _check_on_steps(rows.times, places, calendar, kind)
+    elif kind == ColumnKind.INTEGER:
+        raise InvalidInput("The times are step numbers, which have no days or months. Leave the frequency to be found.")
+    else:
+        calendar = asked_calendar(frequency, times, kind=kind)
+        places = calendar.floored(rows.times).astype(np.float64)
+    merged = _merged(rows, codes, places.astype(np.int64), calendar, names, repeated=repeated, zone=zone)
+    notes += merged.notes
+    with_zeros = repeated == "sum"
+    for name, (at, _, _) in zip(names.tolist(), merged.parts, strict=True):
+        _check_span(name, at, calendar, may_be_sparse=with_zeros)
+    series = tuple(_filled(name, part, with_zeros=with_zeros) for name, part in zip(names.tolist(), merged.parts, strict=True))
+    if gaps := sum(int(np.isnan(one.values).sum()) for one in series):
+        notes.append(f"{gaps} steps of one {calendar.name} have no row; they count as not known.")
+    return _Found(calendar, series, tuple(notes))
+
+
+def _check_on_steps(times: Doubles, places: Doubles, calendar: Calendar, kind: ColumnKind) -> None:
+    off = np.flatnonzero(np.isnan(places))
+    if len(off):
+        shown = ", ".join(_shown_time(times[i], kind) for i in off[:_SHOWN])
+        raise InvalidInput(
+            f"The times are not regular: {len(off)} of {len(times)} rows lie on no step of one {calendar.name} ({shown}). "
+            "Mend them, or choose a frequency that rows are brought down to, and what becomes of several rows of one step."
+        )
+
+
+def _shown_time(time: float, kind: ColumnKind) -> str:
+    if kind == ColumnKind.INTEGER:
+        return str(int(time))
+    return str(np.datetime_as_string(np.float64(time).astype("datetime64[s]"), unit="D" if kind == ColumnKind.DATE else "s"))
+
+
+@dataclass(frozen=True)
+class _Merged:
+    parts: list[tuple[Places, Doubles, Doubles]]
+    notes: list[str]
+
+
+def _merged(
+    rows: _Rows, codes: Places, places: Places, calendar: Calendar, names: npt.NDArray[Any], *, repeated: str, zone: str
+) -> _Merged:
+    """Return places, values and covariates of each series, a step once."""
+    same = np.flatnonzero((np.diff(codes) == 0) & (np.diff(places) == 0)) + 1
+    twice = _shown_twice(rows.times[same], calendar, zone)
+    notes, how = [], repeated
+    if len(same) and repeated == "refused" and twice.all():
+        how = "mean"
+        notes.append(f"{len(same)} hours stand there twice, on nights when clocks are put back; their mean is taken.")
+    elif len(same) and repeated == "refused":
+        first = same[~twice][0]
+        where = f" of the series {names[codes[first]]!r}" if names[codes[first]] else ""
+        shown = calendar.written(places[first : first + 1])[0]
+        raise InvalidInput(
+            f"{len(same)} rows repeat the time of another row, the first{where} at {shown}. Name the column that tells series "
+            "apart, or choose what becomes of repeated times: their sum, or their mean."
+        )
+    elif len(same):
+        notes.append(f"{len(same)} rows were joined to others of the same step ({how}).")
+    parts = []
+    for own in np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1):
+        at, inverse, counts = np.unique(places[own], return_inverse=True, return_counts=True)
+        columns = np.column_stack([rows.values[own], rows.covariates[own]])
+        sums = np.column_stack([np.bincount(inverse, weights=column) for column in columns.T])
+        means = sums / counts[:, None]
+        parts.append((at, sums[:, 0] if how == "sum" else means[:, 0], means[:, 1:]))
+    return _Merged(parts, notes)
+
+
+def _shown_twice(times: Doubles, calendar: Calendar, zone: str) -> npt.NDArray[np.bool_]:
+    if calendar.unit != Unit.SECOND or calendar.every > 3_600:
+        return np.zeros(len(times), dtype=bool)
+    return np.array([is_shown_twice(time, zone) for time in times.tolist()], dtype=bool)
+
+
+def _filled(name: str, part: tuple[Places, Doubles, Doubles], *, with_zeros: bool) -> OneSeries:
+    places, known, beside = part
+    first, steps = int(places[0]), int(places[-1] - places[0]) + 1
+    values = np.full(steps, 0.0 if with_zeros else np.nan)
+    covariates = np.full((steps, beside.shape[1]), np.nan)
+    values[places - first], covariates[places - first] = known, beside
+    return OneSeries(name, first, values, np.column_stack([_between(column) for column in covariates.T]) if beside.size else covariates)
+
+
+def _between(values: Doubles) -> Doubles:
+    """Fill what is not known of a covariate between its neighbours; with 0 where nothing is known at all."""
+    known = np.flatnonzero(np.isfinite(values))
+    return np.interp(np.arange(len(values)), known, values[known]) if len(known) else np.zeros(len(values))
+
+
+def _check_span(name: str, places: Places, calendar: Calendar, *, may_be_sparse: bool) -> None:
+    """Refuse a series whose rows lie too far apart, before room is made for the steps between them."""
+    steps, where = int(places[-1] - places[0]) + 1, f"The series {name!r}" if name else "The series"
+    first, last = calendar.written(places[[0, -1]])
+    if steps > MOST_STEPS:
+        raise InvalidInput(
+            f"{where} goes from {first} to {last}: {steps} steps of one {calendar.name}, more than {MOST_STEPS}. Look for times "
+            "that are mistaken, or choose a longer step as the frequency."
+        )
+    if len(places) < _FEWEST_KNOWN * steps and not may_be_sparse:
+        raise InvalidInput(
+            f"{where} goes from {first} to {last} and has a row for only {len(places) / steps:.0%} of its steps of one "
+            f"{calendar.name}. Look for times that are mistaken, or choose a longer step as the frequency."
+        )
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
