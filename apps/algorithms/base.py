@@ -3,9 +3,9 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
 from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters

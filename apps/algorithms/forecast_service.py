@@ -75,7 +75,9 @@ class ForecastService(BaseMLService):
         """
 
     @abstractmethod
-    def _learn(self, data: "TrainingSeries", known: Known, margins: tuple[float, ...], progress: Progress) -> ForecastPredictor:
+    def _learn(
+        self, data: "TrainingSeries", known: Known, margins: tuple[float, ...], progress: Progress
+    ) -> ForecastPredictor:
         """Fit all of the series and return the light predictor; keep the library's own model."""
 
     @abstractmethod
@@ -96,7 +98,8 @@ class ForecastService(BaseMLService):
 
     def read(self, path: Path, *, columns: list[Column], wanted: Wanted) -> "TrainingSeries":
         """Read the series of a canonical Parquet file; covariates are the columns that are asked for by name."""
-        from apps.algorithms.series import Roles, TrainingSeries
+        from apps.algorithms.roles import Roles
+        from apps.algorithms.series import TrainingSeries
 
         covariates = tuple(name for name in wanted.features if name not in {wanted.time, wanted.group, wanted.target})
         return TrainingSeries.from_parquet(

@@ -29,13 +29,15 @@ def check_roles(roles: Roles, kinds: Mapping[str, ColumnKind]) -> None:
             "/time_column",
             f"The column {roles.time!r} holds no times. Choose a column of dates, of dates with times, or of whole step numbers.",
         )
-    if kinds[roles.target] not in _NUMBERS:
+    if kinds[roles.target] not in _NUMBERS - {ColumnKind.BOOLEAN}:
         _refuse("/target", f"The column {roles.target!r} holds no numbers; a forecast predicts a number. Choose another.")
     for pointer, name in (("/target", roles.target), ("/group_column", roles.series)):
         if name == roles.time:
             _refuse(pointer, f"The column {name!r} holds the times; it cannot be something else too. Choose another.")
     if roles.series == roles.target:
-        _refuse("/group_column", f"{roles.target!r} is what is predicted; it cannot tell series apart. Choose another column.")
+        _refuse(
+            "/group_column", f"{roles.target!r} is what is predicted; it cannot tell series apart. Choose another column."
+        )
     for name in roles.covariates:
         if name not in {roles.time, roles.series} and kinds[name] not in _NUMBERS:
             text = f"The column {name!r} holds no numbers; what helps a forecast is given as numbers. Leave it out."

@@ -172,7 +172,9 @@ def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, z
     with_zeros = repeated == "sum"
     for name, (at, _, _) in zip(names.tolist(), merged.parts, strict=True):
         _check_span(name, at, calendar, may_be_sparse=with_zeros)
-    series = tuple(_filled(name, part, with_zeros=with_zeros) for name, part in zip(names.tolist(), merged.parts, strict=True))
+    series = tuple(
+        _filled(name, part, with_zeros=with_zeros) for name, part in zip(names.tolist(), merged.parts, strict=True)
+    )
     if gaps := sum(int(np.isnan(one.values).sum()) for one in series):
         notes.append(f"{gaps} steps of one {calendar.name} have no row; they count as not known.")
     return _Found(calendar, series, tuple(notes))
@@ -212,19 +214,19 @@ def _merged(
         notes.append(f"{len(same)} hours stand there twice, on nights when clocks are put back; their mean is taken.")
     elif len(same) and repeated == "refused":
         first = same[~twice][0]
-        where = f" of the series {names[codes[first]]!r}" if names[codes[first]] else ""
+        which = f"the series {names[codes[first]]!r}" if names[codes[first]] else "the series"
         shown = calendar.written(places[first : first + 1])[0]
         raise InvalidInput(
-            f"{len(same)} rows repeat the time of another row, the first{where} at {shown}. Name the column that tells series "
+            f"{len(same)} rows repeat the time of another row, the first in {which} at {shown}. Name the column that tells series "
             "apart, or choose what becomes of repeated times: their sum, or their mean."
         )
     elif len(same):
         notes.append(f"{len(same)} rows were joined to others of the same step ({how}).")
-    parts = []
+    parts: list[tuple[Places, Doubles, Doubles]] = []
     for own in np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1):
         at, inverse, counts = np.unique(places[own], return_inverse=True, return_counts=True)
         columns = np.column_stack([rows.values[own], rows.covariates[own]])
-        sums = np.column_stack([np.bincount(inverse, weights=column) for column in columns.T])
+        sums: Doubles = np.column_stack([np.bincount(inverse, weights=column) for column in columns.T])
         means = sums / counts[:, None]
         parts.append((at, sums[:, 0] if how == "sum" else means[:, 0], means[:, 1:]))
     return _Merged(parts, notes)
@@ -242,7 +244,9 @@ def _filled(name: str, part: tuple[Places, Doubles, Doubles], *, with_zeros: boo
     values = np.full(steps, 0.0 if with_zeros else np.nan)
     covariates = np.full((steps, beside.shape[1]), np.nan)
     values[places - first], covariates[places - first] = known, beside
-    return OneSeries(name, first, values, np.column_stack([_between(column) for column in covariates.T]) if beside.size else covariates)
+    return OneSeries(
+        name, first, values, np.column_stack([_between(column) for column in covariates.T]) if beside.size else covariates
+    )
 
 
 def _between(values: Doubles) -> Doubles:
@@ -253,16 +257,16 @@ def _between(values: Doubles) -> Doubles:
 
 def _check_span(name: str, places: Places, calendar: Calendar, *, may_be_sparse: bool) -> None:
     """Refuse a series whose rows lie too far apart, before room is made for the steps between them."""
-    steps, where = int(places[-1] - places[0]) + 1, f"The series {name!r}" if name else "The series"
+    steps, which = int(places[-1] - places[0]) + 1, f"The series {name!r}" if name else "The series"
     first, last = calendar.written(places[[0, -1]])
     if steps > MOST_STEPS:
         raise InvalidInput(
-            f"{where} goes from {first} to {last}: {steps} steps of one {calendar.name}, more than {MOST_STEPS}. Look for times "
+            f"{which} goes from {first} to {last}: {steps} steps of one {calendar.name}, more than {MOST_STEPS}. Look for times "
             "that are mistaken, or choose a longer step as the frequency."
         )
     if len(places) < _FEWEST_KNOWN * steps and not may_be_sparse:
         raise InvalidInput(
-            f"{where} goes from {first} to {last} and has a row for only {len(places) / steps:.0%} of its steps of one "
+            f"{which} goes from {first} to {last} and has a row for only {len(places) / steps:.0%} of its steps of one "
             f"{calendar.name}. Look for times that are mistaken, or choose a longer step as the frequency."
         )
 

@@ -148,6 +148,7 @@ class TrainingTable:
 
 
 def read_column(column: Any, kind: ColumnKind) -> Any:
+    """Return a Parquet column in the encoder's form: float64 (dates as seconds since 1970), or a list of text and None."""
     import pyarrow.compute as pc
 
     if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:

@@ -97,6 +97,8 @@ def _is_possible(task: Task, target: Target, keeps_class_shares: bool) -> bool:
 def _check_amount(task: Task, target: Target) -> None:
     if target.kind in _TIMES:
         _refuse(f"The column {target.name!r} holds dates; a {task} predicts a number. Choose a numeric column.")
+    if task == Task.FORECAST and target.kind == ColumnKind.BOOLEAN:
+        _refuse(f"The column {target.name!r} holds true or false; a forecast predicts a number. Choose a numeric column.")
     if target.kind not in _NUMBERS:
         other = "classification, or a numeric column" if task == Task.REGRESSION else "a numeric column"
         _refuse(f"The column {target.name!r} holds text; a {task} predicts a number. Choose {other}.")

@@ -119,11 +119,23 @@ def groups(points: Sequence[tuple[float, float, int]], *, title: str, x_label: s
     return plot.framed(drawn, numbered, title=title, x_label=x_label, y_label=y_label, diagonal=False)
 
 
+def rising(values: Sequence[float], *, title: str, x_label: str, y_label: str) -> SafeString:
+    """Draw values by their number, from 1, over an axis that begins at zero."""
+    plot = _Plot(0.0, max(*values, 1.0))
+    wide = plot.high / max(1, len(values) - 1)
+    drawn = format_html('<polyline points="{}"/>', plot.path([(i * wide, value) for i, value in enumerate(values)]))
+    heights = ticks(0.0, plot.high)
+    numbers = [round(number) for number in ticks(1, len(values))]
+    across = [((number - 1) * wide, str(number)) for number in dict.fromkeys(numbers)]
+    up = list(zip(heights, tick_labels(heights), strict=True))
+    return plot.framed(drawn, up, across=across, title=title, x_label=x_label, y_label=y_label, diagonal=False)
+
+
 class _Plot:
     """A frame whose two axes share one scale, from `low` to `high`."""
 
     def __init__(self, low: float, high: float) -> None:
-        self.low, self.spread = low, (high - low) or 1.0
+        self.low, self.high, self.spread = low, high, (high - low) or 1.0
         self.width, self.height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def x(self, value: float) -> float:
@@ -144,12 +156,13 @@ class _Plot:
         drawn: SafeString,
         marks: Sequence[tuple[float, str]],
         *,
+        across: Sequence[tuple[float, str]] | None = None,
         title: str,
         x_label: str,
         y_label: str,
         diagonal: bool = True,
     ) -> SafeString:
-        """Return the drawing in its frame, numbers and titles beside the axes."""
+        """Return the drawing in its frame, numbers and titles beside the axes; `across` are numbers of the lower one alone."""
         bottom, right, middle = _TOP + self.height, _LEFT + self.width, _TOP + self.height // 2
         guide = format_html('<line class="guide" x1="{}" y1="{}" x2="{}" y2="{}"/>', _LEFT, bottom, right, _TOP)
         return format_html(
@@ -157,17 +170,21 @@ class _Plot:
             '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>{}{}'
             '<text class="title" x="{}" y="{}" text-anchor="middle">{}</text>'
             '<text class="title" x="11" y="{}" text-anchor="middle" transform="rotate(-90 11 {})">{}</text></svg>',
-            _WIDTH, _HEIGHT, title, self._numbers(marks), _LEFT, _TOP, self.width, self.height,
+            _WIDTH, _HEIGHT, title, self._numbers(marks if across is None else across, marks), _LEFT, _TOP, self.width, self.height,
             guide if diagonal else "", drawn, _LEFT + self.width // 2, _HEIGHT - 6, x_label, middle, middle, y_label,
         )  # fmt: skip
 
-    def _numbers(self, marks: Sequence[tuple[float, str]]) -> SafeString:
+    def _numbers(self, across: Sequence[tuple[float, str]], up: Sequence[tuple[float, str]]) -> SafeString:
         bottom, right = _TOP + self.height, _LEFT + self.width
-        places = ((f"{self.x(value):.1f}", f"{self.y(value):.1f}", label) for value, label in marks)
-        return format_html_join(
+        columns = format_html_join(
             "",
-            '<line class="grid" x1="{0}" y1="{3}" x2="{0}" y2="{4}"/><line class="grid" x1="{5}" y1="{1}" x2="{6}" y2="{1}"/>'
-            '<text x="{0}" y="{7}" text-anchor="middle">{2}</text>'
-            '<text x="{8}" y="{1}" dy="0.35em" text-anchor="end">{2}</text>',
-            ((x, y, label, _TOP, bottom, _LEFT, right, bottom + 14, _LEFT - 6) for x, y, label in places),
+            '<line class="grid" x1="{0}" y1="{2}" x2="{0}" y2="{3}"/><text x="{0}" y="{4}" text-anchor="middle">{1}</text>',
+            ((f"{self.x(value):.1f}", label, _TOP, bottom, bottom + 14) for value, label in across),
         )
+        rows = format_html_join(
+            "",
+            '<line class="grid" x1="{2}" y1="{0}" x2="{3}" y2="{0}"/>'
+            '<text x="{4}" y="{0}" dy="0.35em" text-anchor="end">{1}</text>',
+            ((f"{self.y(value):.1f}", label, _LEFT, right, _LEFT - 6) for value, label in up),
+        )
+        return format_html("{}{}", columns, rows)

@@ -35,8 +35,24 @@ METRICS = {
     "silhouette": _("Silhouette"),
     "agreement": _("Stability of the groups"),
     "adjusted_rand": _("Agreement with the labels (adjusted Rand index)"),
+    "mase": _("Error beside the seasonal naive forecast (MASE)"),
+    "smape": _("Symmetric percentage error (sMAPE)"),
+    "within_tolerance": _("Share within 10 % of what was observed"),
+    "pinball": _("Pinball loss of the bounds"),
+    "backtest_error": _("Error of the back-test (MASE)"),
 }
-SMALLER_IS_BETTER = {"set_size", "log_loss", "brier", "calibration_error", "rmse", "mae", "interval_width"}
+SMALLER_IS_BETTER = {
+    "mase",
+    "smape",
+    "pinball",
+    "set_size",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "rmse",
+    "mae",
+    "interval_width",
+}
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
 NEUTRAL = {
     "set_coverage",
@@ -58,18 +74,21 @@ REMARKS = {
     "set_coverage": _("The set holds the right class in so many rows; 90 % is asked for."),
     "set_size": _("The smaller the better, at the same coverage: 1 is a single answer."),
     "interval_width": _("The narrower the better, at the same coverage."),
+    "mase": _("Below 1 it is better than repeating the last season of the history."),
 }
 CURVES = {
     "train_loss": _("On the rows it learns from"),
     "validation_loss": _("On rows held back"),
     "out_of_bag_score": _("On rows that a tree has not seen"),
     "score_agreement": _("Order of the scores, beside that of fewer trees"),
+    "backtest_error": _("On steps that came after those it learned from"),
 }
 # What a curve measures, by task: the title of its axis.
 MEASURES = {
     "classification": {"train_loss": "log_loss", "validation_loss": "log_loss", "out_of_bag_score": "accuracy"},
     "regression": {"train_loss": "rmse", "validation_loss": "rmse", "out_of_bag_score": "r2"},
     "anomaly": {"score_agreement": "rank_correlation"},
+    "forecast": {"backtest_error": "backtest_error", "train_loss": "pinball", "validation_loss": "pinball"},
 }
 
 QUANTITIES = {
@@ -87,6 +106,7 @@ STAGES = {
     "splitting": _("Keeping rows apart"),
     "preparing": _("Preparing the columns"),
     "fitting": _("Learning"),
+    "learning again": _("Learning again, from all rows"),
     "evaluating": _("Measuring on the rows kept apart"),
     "explaining": _("Finding what matters"),
     "saving": _("Writing the version"),
@@ -109,6 +129,19 @@ TASKS = {
     "regression": _("Regression: how much?"),
     "anomaly": _("Anomalies: what is unusual?"),
     "clustering": _("Groups: which rows are alike?"),
+    "forecast": _("Forecast: what comes next?"),
+}
+# The steps of a calendar.
+STEPS = {
+    "numbered step": _("numbered step"),
+    "minute": _("minute"),
+    "hour": _("hour"),
+    "day": _("day"),
+    "weekday": _("working day"),
+    "week": _("week"),
+    "month": _("month"),
+    "quarter": _("quarter"),
+    "year": _("year"),
 }
 KINDS = {
     "integer": _("whole number"),
@@ -170,7 +203,35 @@ OF_THE_CATALOGUE = (
     gettext_noop("L2 penalty"),
     gettext_noop("Patience"),
     gettext_noop("Stop after so many trees without gain on rows held back; empty: never."),
+    gettext_noop("Prophet"),
+    gettext_noop("Forecasts of trends with seasons and holidays; tells what each part adds."),
+    gettext_noop("Horizon"),
+    gettext_noop("Steps ahead; empty: from the calendar."),
+    gettext_noop("Frequency"),
+    gettext_noop("Step that rows are brought down to; found: that of the times."),
+    gettext_noop("Several rows of one step"),
+    gettext_noop("With their sum, a step without a row is 0."),
+    gettext_noop("Season"),
+    gettext_noop("Steps after which it repeats; empty: from the calendar or the data."),
+    gettext_noop("Trend"),
+    gettext_noop("Seasons"),
+    gettext_noop("Multiplicative: they grow with the trend."),
+    gettext_noop("How readily the trend bends"),
+    gettext_noop("How freely seasons are shaped"),
+    gettext_noop("Holidays"),
+    gettext_noop("Of a country, for steps up to a day."),
     gettext_noop("always the share of each class"),
+    gettext_noop("the last value"),
+    gettext_noop("found"),
+    gettext_noop("refused"),
+    gettext_noop("sum"),
+    gettext_noop("mean"),
+    gettext_noop("linear"),
+    gettext_noop("flat"),
+    gettext_noop("additive"),
+    gettext_noop("multiplicative"),
+    gettext_noop("none"),
+    gettext_noop("drift"),
     gettext_noop("always the mean"),
     gettext_noop("the largest robust z-score"),
 )
@@ -197,6 +258,9 @@ _WORDS = {
     "width",
     "kind",
     "other_kind",
+    "step",
+    "which",
+    "task",
 }
 _FRACTION = re.compile(r"-?\d+\.\d+")
 
@@ -213,6 +277,11 @@ def translated(text: str) -> str:
         if found := pattern.fullmatch(text):
             return gettext(template) % {name: _value(name, value) for name, value in found.groupdict().items()}
     return text
+
+
+def step_word(name: str) -> str:
+    """Name the step of a calendar."""
+    return str(STEPS.get(name, translated(name)))
 
 
 def class_word(label: str) -> str:

@@ -89,9 +89,7 @@ def predict(*, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
     return predict_with(live_predictor(model_id), model_id=model_id, rows=rows, actor=actor)
 
 
-def predict_with(
-    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED
-) -> Predicted:
+def predict_with(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED) -> Predicted:
     """Answer rows with one version; the log entry is written behind, or before the answer when the log has no room.
 
     The rows of a forecast extend what it knows; None are none. What is logged is what each answer is of.

@@ -87,7 +87,9 @@ def _check(model: RegisteredModel) -> None:
     if service.needs_target and not model.target:
         raise InvalidInput("A target is needed.", [Problem("/target", "required", "Name the column to predict.")])
     if service.input_kind == "series" and not model.time_column:
-        raise InvalidInput("A time column is needed.", [Problem("/time_column", "required", "Name the column of the times.")])
+        raise InvalidInput(
+            "A time column is needed.", [Problem("/time_column", "required", "Name the column of the times.")]
+        )
     if model.target and model.target in model.features:
         text = "The target cannot be one of the features: the model would copy it."
         raise InvalidInput(text, [Problem("/features", "target_in_features", text)])

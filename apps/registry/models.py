@@ -25,7 +25,9 @@ class RegisteredModel(models.Model):
     target = models.CharField(max_length=300, blank=True)
     features = models.JSONField(default=list, blank=True, help_text="Columns used; empty: all.")
     group_column = models.CharField(
-        max_length=300, blank=True, help_text="Rows that share it stay on one side of the split; of a forecast, they are one series."
+        max_length=300,
+        blank=True,
+        help_text="Rows that share it stay on one side of the split; of a forecast, they are one series.",
     )
     time_column = models.CharField(
         max_length=300, blank=True, help_text="Splits by time: the latest rows are kept apart. A forecast needs it."

@@ -7,6 +7,7 @@ from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.schema import Task
 from apps.dashboard.words import CURVES, MEASURES, METRICS, translated
+from tests.contracts.series import weekly_series
 from tests.contracts.tables import mixed_table
 
 pytestmark = pytest.mark.slow
@@ -16,16 +17,18 @@ CASES = [(service, task) for service in catalog.entries() for task in service.ta
 @pytest.mark.parametrize(("service", "task"), CASES, ids=[f"{service.slug}-{task}" for service, task in CASES])
 def test_curves_metrics_and_methods_have_their_french(service: type[BaseMLService], task: Task):
     curves: set[str] = set()
-    table = mixed_table(task)
+    data = weekly_series() if task == Task.FORECAST else mixed_table(task)
     model = service(task=task, parameters=dict(service.fast_parameters), seed=5)
-    model.fit(table, lambda *_said, metrics=None, **_more: curves.update(metrics or ()))
-    explained = model.explain(table.records(1))[0]
+    apart = model.split(data, test_share=0.2).test
+    model.fit(model.split(data, test_share=0.2).train, lambda *_said, metrics=None, **_more: curves.update(metrics or ()))
+    explained = model.explain([] if task == Task.FORECAST else data.records(1))[0]
 
     assert curves <= {*CURVES, *METRICS}
     assert {MEASURES.get(task, {}).get(curve, curve) for curve in curves} <= set(METRICS)  # the title of the axis
-    assert set(model.evaluate(table).metrics) <= set(METRICS)
+    assert set(model.evaluate(apart).metrics) <= set(METRICS)
     with translation.override("fr"):
-        for method in (explained.method, model.importance(table).method):
+        assert translated(model.baseline(apart).name) != model.baseline(apart).name
+        for method in (explained.method, model.importance(apart).method):
             assert translated(method) != method
 
 

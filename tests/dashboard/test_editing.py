@@ -344,7 +344,7 @@ def test_a_column_is_offered_for_the_tasks_that_the_api_takes_it_for(cast, brows
     page = Page(browser(cast.trainer).get(NEW, {"dataset": str(version.dataset_id)}))
 
     tasks = {o.get("value"): o.get("data-tasks") for o in page.all("option") if "data-tasks" in o.attributes}
-    assert tasks == {"who": "", "paid": "classification regression", "same": "", "when": "", "n": "regression"}
+    assert tasks == {"who": "", "paid": "classification regression", "same": "", "when": "", "n": "regression forecast"}
     few = upload(cast.acme, as_csv(rows[:400]), name="Few")
     page = Page(browser(cast.trainer).get(NEW, {"dataset": str(few.dataset_id)}))
     assert {o.get("value"): o.get("data-tasks") for o in page.all("option") if "data-tasks" in o.attributes} == tasks

@@ -19,6 +19,7 @@ TOLERANCE = 0.10  # a forecast this near, as a share of what was observed, count
 _LEAST_ERRORS = 20
 _SHOWN_SERIES, _SHOWN_HISTORY = 3, 4  # series, horizons
 _TINY = 1e-12
+_NEARLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def found_season(series: Sequence[OneSeries]) -> int:
             for lag in range(shortest, lags)
             if related[lag] > max(related[lag - 1], related[lag + 1], 0.3, 2.6 / np.sqrt(len(centred)))
         ]
-        votes.append(max(peaks, key=lambda lag: related[lag], default=1))
+        highest = max((related[lag] for lag in peaks), default=0.0)
+        votes.append(next((lag for lag in peaks if related[lag] >= _NEARLY * highest), 1))  # not twice the season
     values, counts = np.unique(votes, return_counts=True)
     season = int(values[counts.argmax()])
     return season if counts.max() > len(votes) / 2 else 1
@@ -199,6 +201,7 @@ def _backtest(one: OneSeries, back: Places, forecasts: Doubles, horizon: int) ->
         "place": one.first + start,
         "observed": [float(value) if np.isfinite(value) else None for value in one.values[start:]],
         "forecasts": [
-            {"place": one.first + len(one.values) - int(back[origin]), "values": forecasts[origin].tolist()} for origin in chosen
+            {"place": one.first + len(one.values) - int(back[origin]), "values": forecasts[origin].tolist()}
+            for origin in chosen
         ],
     }

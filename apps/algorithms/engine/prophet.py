@@ -1,35 +1,39 @@
 """Prophet fits, and their parameters in the light form. Worker only."""
 
 import logging
+import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from prophet import Prophet
-from prophet.make_holidays import make_holidays_df
 
 from apps.algorithms.predictors.calendar import DAY, Calendar, Doubles, Places, Unit
 from apps.algorithms.predictors.prophet import Holidays, Season, prophet_seconds
 from apps.algorithms.series import OneSeries
+
+for _name in ("prophet", "prophet.plot", "cmdstanpy"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # they tell of each fit, and of libraries that draw
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="prophet")  # its own calls of pandas
+
+from prophet import Prophet  # noqa: E402
+from prophet.make_holidays import make_holidays_df  # noqa: E402
+from prophet.serialize import model_from_dict, model_to_dict  # noqa: E402
 
 _YEARS_AHEAD = 20  # of holidays that the light form knows
 _WAVES = 5  # of a season that was found in the data
 _LEAST_WAVES_SHARE = 2  # steps of a season that each wave needs
 _FOUND = "season"
 
-for _name in ("prophet", "cmdstanpy"):
-    logging.getLogger(_name).setLevel(logging.ERROR)  # they tell each fit
-
 
 @dataclass(frozen=True)
 class Settings:
     """How each Prophet is fitted; `season` is that of series whose calendar has none, in steps."""
 
-    growth: str
-    seasonality_mode: str
+    growth: Literal["linear", "flat"]
+    seasonality_mode: Literal["additive", "multiplicative"]
     changepoint_prior_scale: float
     seasonality_prior_scale: float
     country: str
@@ -39,13 +43,16 @@ class Settings:
 
 def fit_one(one: OneSeries, calendar: Calendar, covariates: Sequence[str], settings: Settings) -> Prophet:
     """Fit one series by the library."""
+    seasons: Literal["auto"] | bool = False if _is_numbered(calendar) else "auto"
     model = Prophet(
         growth=settings.growth,
         seasonality_mode=settings.seasonality_mode,
         changepoint_prior_scale=settings.changepoint_prior_scale,
         seasonality_prior_scale=settings.seasonality_prior_scale,
         uncertainty_samples=0,
-        **({"daily_seasonality": False, "weekly_seasonality": False, "yearly_seasonality": False} if _is_numbered(calendar) else {}),
+        daily_seasonality=seasons,
+        weekly_seasonality=seasons,
+        yearly_seasonality=seasons,
     )
     if settings.country and not _is_numbered(calendar) and _steps_within_days(calendar):
         model.add_country_holidays(settings.country)
@@ -76,7 +83,7 @@ def forecast_of(
 def rows_of(one: OneSeries, calendar: Calendar, covariates: Sequence[str]) -> pd.DataFrame:
     """Return a series as the library takes it."""
     frame = _frame(calendar, one.first + np.arange(len(one.values)), covariates, one.covariates)
-    frame["y"] = one.values
+    frame["y"] = one.values  # noqa: PD011  (a series of ours)
     return frame
 
 
@@ -88,7 +95,17 @@ def _frame(calendar: Calendar, places: Places, covariates: Sequence[str], beside
     return frame
 
 
-def light_fields(models: Sequence[Prophet], covariates: Sequence[str], settings: Settings) -> dict[str, Any]:
+def as_json(models: Sequence[Prophet]) -> list[dict[str, Any]]:
+    """Return fitted models in the library's own form."""
+    return [model_to_dict(model) for model in models]
+
+
+def from_json(stored: Sequence[dict[str, Any]]) -> list[Prophet]:
+    """Rebuild models from `as_json`."""
+    return [model_from_dict(one) for one in stored]
+
+
+def light_fields(models: Sequence[Any], covariates: Sequence[str], settings: Settings) -> dict[str, Any]:
     """Return what `ProphetPredictor` needs of fitted models; a feature that one has not learned weighs nothing in it."""
     seasons: dict[str, Season] = {}
     for model in models:
@@ -126,13 +143,13 @@ def _regressor(column: int) -> str:
     return f"covariate {column}"
 
 
-def _feature_names(model: Prophet) -> list[str]:
+def _feature_names(model: Any) -> list[str]:
     """Return the names of the features that the weights are of, in the library's own order."""
     features, _, _, _ = model.make_all_seasonality_features(model.history.head(1))
     return [str(name) for name in features.columns]
 
 
-def _holidays(models: Sequence[Prophet], country: str) -> Holidays:
+def _holidays(models: Sequence[Any], country: str) -> Holidays:
     names: set[str] = set()
     for model in models:
         if model.train_holiday_names is not None:

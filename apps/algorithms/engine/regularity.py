@@ -48,7 +48,10 @@ def asked_calendar(frequency: str, times: Sequence[Doubles], *, kind: ColumnKind
 def is_shown_twice(wall: float, zone: str) -> bool:
     """Say whether clocks of the zone showed this time twice, on the night when they were put back."""
     local = datetime.fromtimestamp(wall, UTC).replace(tzinfo=ZoneInfo(zone))
-    return local.utcoffset() != local.replace(fold=1).utcoffset() and local.dst() != local.replace(fold=1).dst()
+    before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
+    assert before is not None
+    assert after is not None
+    return before > after
 
 
 def _of_days(times: Sequence[Doubles], *, zone: str = "", is_date: bool = False) -> Calendar:

@@ -46,7 +46,7 @@ class Calendar:
     def name(self) -> str:
         """The step in a word or two: "day", "weekday", "quarter", "900 seconds"."""
         if self.unit == Unit.NUMBER:
-            return "step"
+            return "numbered step"
         if self.unit == Unit.WEEKDAY:
             return "weekday"
         if self.unit == Unit.MONTH:

@@ -110,9 +110,9 @@ class ForecastPredictor(ABC):
         return {}
 
     @classmethod
+    @abstractmethod
     def _fields_of(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields that a subclass adds, besides its arrays."""
-        return {}
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Forecast after the posted rows, as far as the version was measured."""
@@ -168,12 +168,12 @@ class ForecastPredictor(ABC):
                 explained.append(Explanation(base, contributions, Quantity.VALUE, self.schema.target, self.method))
         return explained
 
-    def _asked(
-        self, horizon: int | None, rows: Sequence[Any], series: Sequence[str] | None
-    ) -> tuple[int, list[History]]:
+    def _asked(self, horizon: int | None, rows: Sequence[Any], series: Sequence[str] | None) -> tuple[int, list[History]]:
         steps = self.horizon if horizon is None else horizon
         if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= self.furthest:
-            text = f"Give as horizon a whole number of steps from 1 to {self.furthest}; one step is one {self.calendar.name}."
+            text = (
+                f"Give as horizon a whole number of steps from 1 to {self.furthest}; one step is one {self.calendar.name}."
+            )
             raise InvalidInput(text, [Problem("/horizon", "bad_horizon", text)])
         histories = self._extended(rows)
         chosen = self._chosen(histories, rows, series)
@@ -271,10 +271,10 @@ class ForecastPredictor(ABC):
         missing = last - before.last - len(np.unique(told[told > before.last]))
         if missing > max(self.horizon, len(told) if before.number is None else 0):
             start, end = self.calendar.written(np.array([before.last + 1, last]))
-            where = f" of the series {name!r}" if name else ""
+            which = f"the series {name!r}" if name else "the series"
             text = (
-                f"Between {start} and {end}{where} {missing} rows are missing; at most {self.horizon} may be. Post them too, or "
-                "train again on newer data."
+                f"Between {start} and {end}, {missing} rows of {which} are missing; at most {self.horizon} may be. Post them too, "
+                "or train again on newer data."
             )
             raise InvalidInput(text, [Problem("/data", "rows_missing", text)])
 

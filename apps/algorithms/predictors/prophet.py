@@ -74,7 +74,7 @@ class ProphetPredictor(ForecastPredictor):
         found = np.empty((len(histories), horizon, 3))
         for i, history in enumerate(histories):
             base, parts = self.parts(history, horizon)
-            found[i] = (base + sum(parts.values()))[:, None]
+            found[i] = base + np.sum(list(parts.values()), axis=0)[:, None]
         return found
 
     def parts(self, history: History, horizon: int) -> tuple[float, dict[str, Doubles]]:
@@ -83,7 +83,7 @@ class ProphetPredictor(ForecastPredictor):
         own, ahead = history.number, np.arange(horizon + 1)
         wall = prophet_seconds(self.calendar, history.last + ahead)
         trend = self._trend(own, wall)
-        parts = {TREND: trend[1:] - trend[0]}
+        parts: dict[str, Doubles] = {TREND: trend[1:] - trend[0]}
         at, weights = 0, self.weights[own]
         for name, features in self._features(own, wall[1:], history.covariates[len(history.values) :]):
             part = features @ weights[at : at + features.shape[1]]

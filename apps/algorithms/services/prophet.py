@@ -18,7 +18,7 @@ from apps.algorithms.results import Progress, StoredPredictor
 if TYPE_CHECKING:
     from apps.algorithms.engine.forecasts import Origins
     from apps.algorithms.engine.prophet import Settings
-    from apps.algorithms.series import OneSeries, TrainingSeries
+    from apps.algorithms.series import TrainingSeries
 
 _COUNTRIES = ("FR", "none", "BE", "CH", "LU", "CA", "DE", "ES", "IT", "NL", "PT", "GB", "US")
 _FITS = 400  # of all series and origins together, where forecasts are calibrated and measured
@@ -34,6 +34,7 @@ class ProphetService(ForecastService):
     title: ClassVar[str] = "Prophet"
     summary: ClassVar[str] = "Forecasts of trends with seasons and holidays; tells what each part adds."
     library: ClassVar[str] = "prophet"
+    fast_parameters = {"horizon": 7, "holidays": "none"}
     reference: ClassVar[str] = "Taylor, S. J., Letham, B. (2018). Forecasting at Scale. The American Statistician 72, 37-45."
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
         *ForecastService.series_parameters,
@@ -117,11 +118,11 @@ class ProphetService(ForecastService):
         return Settings(**chosen, country="" if country == "none" else country, season=self.season, seed=self.seed)
 
     def _save_native(self, folder: Path) -> None:
-        from prophet.serialize import model_to_dict
+        from apps.algorithms.engine import prophet
 
-        (folder / _MODELS).write_text(json.dumps([model_to_dict(model) for model in self.native]))
+        (folder / _MODELS).write_text(json.dumps(prophet.as_json(self.native)))
 
     def _load_native(self, folder: Path) -> None:
-        from prophet.serialize import model_from_dict
+        from apps.algorithms.engine import prophet
 
-        self.native = [model_from_dict(stored) for stored in json.loads((folder / _MODELS).read_text())]
+        self.native = prophet.from_json(json.loads((folder / _MODELS).read_text()))

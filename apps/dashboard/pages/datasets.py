@@ -114,6 +114,7 @@ def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
         usable=latest_ready_version(dataset),
         versions=page_of(visit, versions_of(dataset)),
         columns=columns,
+        series=version.reading.get("series") if version else None,
         names=names,
         preview=[[row.get(name) for name in names] for row in version.preview[:12]] if version else [],
         models=models,

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from apps.dashboard import charts
 from apps.dashboard.figures import percent
+from apps.dashboard.pages.forecasts import drawings_of_forecasts
 from apps.dashboard.words import class_word
 from apps.registry.models import ModelVersion
 
@@ -44,7 +45,7 @@ def drawings_of(version: ModelVersion) -> list[dict[str, Any]]:
         )
         share = _("They hold %(share)s of the differences.") % {"share": percent(found_map["share"])}
         drawn.append({"title": _("Groups"), "chart": chart, "text": f"{text} {share}"})
-    return drawn
+    return [*drawn, *drawings_of_forecasts(curves)]
 
 
 def confusion_of(version: ModelVersion) -> list[tuple[str, list[int]]]:

@@ -25,6 +25,7 @@ from apps.training.actions import check_campaign
 from apps.training.models import TrainingCampaign
 
 _JUDGED = {Task.ANOMALY, Task.CLUSTERING}  # nothing is predicted; labels may say how good the answers are
+_OF_SERIES = {"time_column": "times", "group_column": "series", "features": "ahead"}  # fields of a forecast, by the model's
 _SPLIT_AND_AGE = ("group_column", "time_column", "retrain_every_days")
 
 
@@ -39,6 +40,9 @@ class ModelForm(PageForm):
         "algorithm": gettext_lazy("Algorithm"),
         "name": gettext_lazy("Name of the model"),
         "description": gettext_lazy("Description"),
+        "times": gettext_lazy("Times"),
+        "series": gettext_lazy("Series told apart by"),
+        "ahead": gettext_lazy("Columns known ahead"),
         "left_out": gettext_lazy("Columns to leave out"),
         "group_column": gettext_lazy("Rows that belong together"),
         "time_column": gettext_lazy("Rows in the order of time"),
@@ -66,8 +70,34 @@ class ModelForm(PageForm):
 
     @property
     def task(self) -> str:
-        """What is asked; classification until something else is chosen."""
-        return self.given.get("task") or str(Task.CLASSIFICATION)
+        """What is asked: what was chosen, else a forecast of series, else classification."""
+        usual = Task.FORECAST if self.found_series.get("step") else Task.CLASSIFICATION
+        return self.given.get("task") or str(usual)
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether it is asked what comes next."""
+        return self.task == Task.FORECAST
+
+    @property
+    def found_series(self) -> dict[str, Any]:
+        """What the chosen data was found to hold of series."""
+        return (self.version.reading.get("series") if self.version else None) or {}
+
+    @property
+    def times(self) -> str:
+        """The column of the times: what was chosen, else what was found."""
+        return str(self.given.get("times", self.found_series.get("time", "")))
+
+    @property
+    def series(self) -> str:
+        """The column that tells series apart."""
+        return str(self.given.get("series", self.found_series.get("series", "")))
+
+    @property
+    def known_ahead(self) -> list[str]:
+        """The columns that help and are known ahead of time."""
+        return self.given.getlist("ahead")
 
     @property
     def target(self) -> str:
@@ -116,18 +146,27 @@ class ModelForm(PageForm):
         return [column["name"] for column in version.columns if column["name"] not in never]
 
     def _fields(self, service: Service, version: DatasetVersion) -> dict[str, Any]:
+        chosen = self._series_fields() if self.is_forecast else self._table_fields(version)
         return {
+            **chosen,
             "name": self.name,
             "description": self.given.get("description", ""),
             "algorithm": service.slug,
             "task": self.task,
             "target": self.target,
-            "features": self._features(version) if set(self.left_out) - {self.target} else [],
-            "group_column": self.given.get("group_column", ""),
-            "time_column": self.given.get("time_column", ""),
             "retrain_every_days": self.given.get("retrain_every_days") or None,
             "parameters": parameters_given(service, self.given),
         }
+
+    def _table_fields(self, version: DatasetVersion) -> dict[str, Any]:
+        return {
+            "features": self._features(version) if set(self.left_out) - {self.target} else [],
+            "group_column": self.given.get("group_column", ""),
+            "time_column": self.given.get("time_column", ""),
+        }
+
+    def _series_fields(self) -> dict[str, Any]:
+        return {"features": self.known_ahead, "group_column": self.series, "time_column": self.times}
 
     def is_valid(self) -> bool:
         """Check all that can be known before anything is written; what is wrong stands in `faults`."""
@@ -135,7 +174,7 @@ class ModelForm(PageForm):
         if self.service is not None and self.version is not None:
             fields = self._fields(self.service, self.version)
             self._check_words(fields)
-            if not self.faults.keys() & {"target", "labels", "task"}:
+            if not self.faults.keys() & {"target", "labels", "task", "times"}:
                 self._check_training(self.service, self.version, fields)
         return not self.faults
 
@@ -153,7 +192,9 @@ class ModelForm(PageForm):
             )
         if self.service is not None and self.service.needs_target and self.task not in _JUDGED and not self.target:
             self.say("target", _("Choose the target: the column to predict."))
-        if self.version is not None and not self._features(self.version):
+        if self.is_forecast and not self.times:
+            self.say("times", _("Choose the column of the times."))
+        if self.version is not None and not self.is_forecast and not self._features(self.version):
             self.say("left_out", _("Every column is left out: leave at least one to learn from."))
 
     def _check_words(self, fields: dict[str, Any]) -> None:
@@ -186,6 +227,8 @@ class ModelForm(PageForm):
         """Return the field that a pointer of the API means; the target's depends on what is asked."""
         if pointer.startswith("/parameters/") and self.service is not None:
             return field_name(self.service, pointer.removeprefix("/parameters/"))
+        if self.is_forecast and (own := _OF_SERIES.get(pointer.lstrip("/").partition("/")[0])):
+            return own
         if pointer.startswith("/features"):
             return "left_out"
         if pointer.lstrip("/") == "target":
@@ -222,12 +265,16 @@ def as_it_stands(model: RegisteredModel, campaign: TrainingCampaign | None) -> Q
     given.update({"name": model.name, "description": model.description, "task": model.task, "algorithm": model.algorithm})
     given["labels" if model.task in _JUDGED else "target"] = model.target
     given.update({name: str(getattr(model, name) or "") for name in _SPLIT_AND_AGE})
+    if model.task == Task.FORECAST:
+        given.update({"times": given.pop("time_column")[0], "series": given.pop("group_column")[0]})
+        given.setlist("ahead", model.features)
     if campaign is not None:
         version = campaign.dataset_version
         given["dataset"] = str(version.dataset_id)
         names = [column["name"] for column in version.columns]
         known = {*model.features, model.target, model.group_column}
-        given.setlist("left_out", [n for n in names if model.features and n not in known])
+        if model.task != Task.FORECAST:
+            given.setlist("left_out", [n for n in names if model.features and n not in known])
     for name, value in {**model.parameters, **(campaign.parameters if campaign else {})}.items():
         given[f"{model.algorithm}.{name}"] = "" if value is None else str(value)
     return given

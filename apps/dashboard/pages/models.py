@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.algorithms import catalog
-from apps.algorithms.schema import ColumnKind
+from apps.algorithms.schema import ColumnKind, Task
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.figures import day, iso_of
 from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of
+from apps.dashboard.pages.forecasts import next_of
 from apps.dashboard.pages.forms import checked, page_of
 from apps.dashboard.selectors import archived_models, campaign_rows, is_weak, model_rows, remarks_on, scores_of
 from apps.predictions import actions as predictions
@@ -62,7 +63,8 @@ def model_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
     champion = champion_of(model)
-    fields = _what_matters_first(champion, _fields(champion)) if champion else []
+    is_forecast = model.task == Task.FORECAST
+    fields = _what_matters_first(champion, _fields(champion)) if champion and not is_forecast else []
     ranked = champion.importance.get("features", [])[:12] if champion else []
     return visit.render(
         "model.html",
@@ -79,6 +81,7 @@ def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
         is_weak=champion is not None and is_weak(champion),
         before=champion_before(model.pk),
         failed=_last_failure(model),
+        ahead=next_of(visit, champion) if champion and is_forecast else None,
         fields=fields[:_SHOWN_FIELDS],
         more_fields=fields[_SHOWN_FIELDS:],
         **_past_of(visit, model),
@@ -164,7 +167,7 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     model = find_model(visit, pk)
     visit.require(Act.PREDICT, model.workspace_id)
     champion = champion_of(model)
-    if champion is None:
+    if champion is None or model.task == Task.FORECAST:
         raise Http404
     fields = _fields(champion)
     for field in fields:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.algorithms import catalog
+from apps.algorithms.schema import Task
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
 from apps.dashboard.figures import cell, duration, entered, figure, moment, on_day, percent
@@ -42,6 +43,12 @@ register.filter(words.class_word)
 def kind_word(kind: str) -> str:
     """Name what a column holds."""
     return str(KINDS.get(kind, kind))
+
+
+@register.filter
+def step_word(name: str) -> str:
+    """Name the step of a calendar."""
+    return words.step_word(name)
 
 
 @register.filter
@@ -81,6 +88,7 @@ def signed_bar(value: float, largest: float, title: str) -> SafeString:
 def curl_of(request: HttpRequest, model: RegisteredModel, version: ModelVersion) -> str:
     """Write the command that asks a model about a row of the data that it learned from."""
     address = request.build_absolute_uri(reverse("model-predict", args=[model.pk]))
-    body = json.dumps({"data": [example_row(version)]}, ensure_ascii=False)
+    asked = {"horizon": 7} if model.task == Task.FORECAST else {"data": [example_row(version)]}
+    body = json.dumps(asked, ensure_ascii=False)
     headers = ' -H "Authorization: Bearer $KEY" \\\n     -H "Content-Type: application/json" \\\n'
     return f"curl{headers}     {address} \\\n     -d {shlex.quote(body)}"

@@ -59,7 +59,10 @@ class RowsSerializer(KnownFieldsOnly):
     )
     horizon = serializers.IntegerField(min_value=1, required=False, help_text="Of a forecast: steps ahead.")
     series = serializers.ListField(
-        child=serializers.CharField(), min_length=1, required=False, help_text="Of a forecast: which series, all unless told."
+        child=serializers.CharField(),
+        min_length=1,
+        required=False,
+        help_text="Of a forecast: which series, all unless told.",
     )
 
 

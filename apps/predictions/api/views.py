@@ -79,7 +79,9 @@ class ModelPredictionViewSet(ScopedViewSet):
         model_id = self._model_id(pk)
         loaded = actions.live_predictor(model_id)
         rows, ahead = scoring.asked_of_invocation(request.data, is_forecast=loaded.forecaster is not None)
-        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=actions.Ahead(**ahead))
+        done = actions.predict_with(
+            loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=actions.Ahead(**ahead)
+        )
         return Response({"predictions": done.predictions})
 
     @extend_schema(request=RowsSerializer, responses=ExplainedSerializer)

@@ -78,7 +78,7 @@
       }
       for (const part of task.querySelectorAll("[data-for]")) {
         part.hidden = !part.dataset.for.split(" ").includes(wanted);
-        for (const field of part.querySelectorAll("select")) field.disabled = part.hidden;
+        for (const field of part.querySelectorAll("select, input")) field.disabled = part.hidden;
       }
       const target = task.querySelector("[name=target]");
       for (const option of target?.querySelectorAll("option[data-tasks]") ?? []) {

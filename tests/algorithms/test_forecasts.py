@@ -1,0 +1,97 @@
+"""How forecasts are measured: figures by hand, scales that are never zero, margins that hold what they promise."""
+
+import numpy as np
+import pytest
+
+from apps.algorithms.engine.forecasts import (
+    Origins,
+    conformal_margins,
+    drift_forecast,
+    forecast_metrics,
+    found_season,
+    naive_forecast,
+    naive_scales,
+)
+from apps.algorithms.series import OneSeries
+
+
+def one(values, begins: int = 0) -> OneSeries:
+    return OneSeries("", 0, np.array(values, dtype=np.float64), np.zeros((len(values), 0)), begins)
+
+
+def test_origins_lie_within_the_part_kept_apart_and_see_nothing_of_what_they_forecast():
+    series = [one(range(40), begins=30), one(range(100, 125), begins=15)]
+
+    origins = Origins.within(series, horizon=4, most=3)
+
+    assert origins.back.tolist() == [[10, 10], [7, 7], [4, 4]]
+    before = origins.histories(series, 1)
+    assert [len(own.values) for own in before] == [33, 18]
+    assert origins.observed(series)[1].tolist() == [[33, 34, 35, 36], [118, 119, 120, 121]]
+
+
+def test_figures_by_hand():
+    observed = np.array([[[10.0, 20.0], [np.nan, 4.0]]])
+    middle = np.array([[[12.0, 20.0], [1.0, 2.0]]])
+    forecasts = np.stack([middle - 1, middle, middle + 1], axis=-1)
+
+    found = forecast_metrics(observed, forecasts, np.array([2.0, 4.0]))
+
+    assert found["mase"] == pytest.approx((0.5 + 0.5) / 2)
+    assert found["smape"] == pytest.approx(((200 * 2 / 22 + 0) / 2 + 200 * 2 / 6) / 2)
+    assert found["mae"] == pytest.approx(4 / 3)
+    assert found["within_tolerance"] == pytest.approx(1 / 3)
+    assert found["interval_coverage"] == pytest.approx(1 / 3)
+    assert found["interval_width"] == 2.0
+
+
+def test_naive_forecasts_go_over_gaps():
+    values = np.array([1.0, 2.0, 3.0, 4.0, np.nan, 6.0])
+
+    assert naive_forecast(values, 3, 4).tolist() == [4.0, 2.0, 6.0, 4.0]
+    assert naive_forecast(values, 1, 2).tolist() == [6.0, 6.0]
+    assert drift_forecast(values, 2).tolist() == [7.0, 8.0]
+
+
+def test_scales_are_never_zero():
+    weekly = np.tile(np.arange(7.0), 10)
+
+    assert naive_scales([one(weekly)], 7)[0] == pytest.approx(
+        np.abs(np.diff(weekly)).mean()
+    )  # a perfect season: steps instead
+    assert naive_scales([one([5.0] * 20)], 7)[0] == 5.0
+    assert naive_scales([one([0.0] * 20)], 7)[0] == 1.0
+
+
+@pytest.mark.parametrize(("season", "found"), [(12, 12), (5, 5), (1, 1)])
+def test_the_season_of_series_without_a_calendar_is_found(season, found):
+    chance = np.random.default_rng(0)
+    wave = chance.normal(size=season) * 5
+    series = [one(np.tile(wave, 200 // season + 1)[:200] + chance.normal(size=200) + 0.05 * np.arange(200)) for _ in range(5)]
+
+    assert found_season(series) == found
+
+
+def test_margins_hold_nine_in_ten_of_what_comes_and_never_fall():
+    chance = np.random.default_rng(2)
+    spread = np.sqrt(np.arange(1, 11))
+
+    def errors(origins: int) -> np.ndarray:
+        return chance.normal(size=(origins, 40, 10)) * spread
+
+    scales, nothing = np.full(40, 2.0), np.zeros((8, 40, 10, 3))
+    margins = np.array(conformal_margins(errors(8), nothing, scales))
+    later = np.abs(errors(200)) <= margins * 2.0
+
+    assert (np.diff(margins) >= 0).all()
+    assert later.mean() == pytest.approx(0.90, abs=0.02)
+    assert later.mean(axis=(0, 1)) == pytest.approx(np.full(10, 0.90), abs=0.05)
+
+
+def test_too_few_errors_give_no_margins_and_few_are_taken_with_their_neighbours():
+    chance = np.random.default_rng(3)
+
+    assert conformal_margins(chance.normal(size=(1, 1, 12)), np.zeros((1, 1, 12, 3)), np.ones(1)) == ()
+    margins = conformal_margins(chance.normal(size=(4, 1, 12)), np.zeros((4, 1, 12, 3)), np.ones(1))
+    assert len(margins) == 12
+    assert min(margins) > 0.5

@@ -1,0 +1,132 @@
+"""Tables read as series: on steps, gaps and repeated times told, hostile ones refused in words."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from apps.algorithms.roles import Roles
+from apps.algorithms.schema import Column, ColumnKind
+from apps.algorithms.series import TrainingSeries
+from apps.core.errors import InvalidInput
+
+FIRST = np.datetime64("2026-01-05", "D")
+
+
+def series_in(folder: Path, times: Any, values: Any, names: Any = None, **more: Any) -> TrainingSeries:
+    """Write columns as the canonical table and read them."""
+    columns = {"t": pa.array(times), "y": pa.array(values, pa.float64())}
+    if names is not None:
+        columns["name"] = pa.array(names, pa.string())
+    covariates = more.pop("covariates", {})
+    columns |= {name: pa.array(own, pa.float64()) for name, own in covariates.items()}
+    pq.write_table(pa.table(columns), folder / "t.parquet")
+    kind = {pa.int64(): ColumnKind.INTEGER, pa.date32(): ColumnKind.DATE}.get(columns["t"].type, ColumnKind.DATETIME)
+    kinds = {"t": kind, "y": ColumnKind.NUMBER, "name": ColumnKind.CATEGORY}
+    kinds |= dict.fromkeys(covariates, ColumnKind.NUMBER)
+    read = [Column(name, kinds[name]) for name in columns]
+    roles = Roles("t", "y", "name" if names is not None else "", tuple(covariates))
+    asked = {"frequency": "found", "repeated": "refused", "zone": "Europe/Paris", **more}
+    return TrainingSeries.from_parquet(folder / "t.parquet", columns=read, roles=roles, **asked)
+
+
+def days(count: int) -> list[Any]:
+    return [(FIRST + i).item() for i in range(count)]
+
+
+def test_unsorted_rows_of_several_series_come_in_order_with_their_gaps(tmp_path):
+    times = [*days(20), *days(24)[4:]]
+    values = [*range(20), *range(104, 124)]
+    names = ["b"] * 20 + ["a"] * 20
+    order = np.random.default_rng(0).permutation(40)
+    order = order[order != 7]  # a step of "b" without a row
+
+    found = series_in(tmp_path, *([column[i] for i in order] for column in (times, values, names)))
+
+    assert [(one.name, one.first, len(one.values)) for one in found.series] == [("a", 4, 20), ("b", 0, 20)]
+    assert np.flatnonzero(np.isnan(found.series[1].values)).tolist() == [7]
+    assert found.series[0].values.tolist() == list(range(104, 124))
+    assert found.notes == ("1 steps of one day have no row; they count as not known.",)
+
+
+def test_rows_without_time_value_or_name_are_left_out_and_told(tmp_path):
+    found = series_in(tmp_path, [None, *days(20)[1:]], [0.0, None, *range(2, 20)], ["a", "a", None, *["a"] * 17])
+
+    assert found.rows == 17
+    assert found.notes[0].startswith("3 rows without")
+
+
+def test_repeated_times_are_refused_summed_or_averaged(tmp_path):
+    times, values = [*days(20), days(20)[3]], [*[1.0] * 20, 5.0]
+
+    with pytest.raises(InvalidInput, match="repeat the time of another row, the first in the series at 2026-01-08"):
+        series_in(tmp_path, times, values)
+
+    assert series_in(tmp_path, times, values, repeated="sum").series[0].values[3] == 6.0
+    assert series_in(tmp_path, times, values, repeated="mean").series[0].values[3] == 3.0
+
+
+def test_movements_are_summed_by_month_and_a_step_without_any_is_zero(tmp_path):
+    times = [np.datetime64(text).item() for text in ("2026-01-03", "2026-01-30", "2026-03-02", "2026-03-05")]
+
+    found = series_in(tmp_path, times, [1.0, 2.0, 4.0, 8.0], frequency="month", repeated="sum")
+
+    assert found.series[0].values.tolist() == [3.0, 0.0, 12.0]
+    assert found.calendar.written(np.arange(3)) == ["2026-01-01", "2026-02-01", "2026-03-01"]
+
+
+def test_the_hour_shown_twice_when_clocks_go_back_is_averaged_and_told(tmp_path):
+    start = np.datetime64("2026-10-24T00:00:00")
+    times = [(start + np.timedelta64(i, "h")).item() for i in range(48)]
+    times.insert(27, times[26])  # 25 October, 02:00
+
+    found = series_in(tmp_path, times, [float(i) for i in range(49)])
+
+    assert found.calendar.name == "hour"
+    assert found.series[0].values[26] == 26.5
+    assert "clocks are put back" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ([*days(20), np.datetime64("9999-12-31").item()], "goes from 2026-01-05 to 9999-12-31"),
+        ([days(400)[i] for i in (0, 1, 2, 3, 4, 200, 399)], "only 2% of its steps"),
+        ([np.datetime64(f"2026-01-{d:02}T0{d % 7}:{d:02}:00").item() for d in range(1, 28)], "not regular|goes from"),
+    ],
+)  # fmt: skip
+def test_mistaken_times_are_refused_before_room_is_made_for_them(times, words, tmp_path):
+    with pytest.raises(InvalidInput, match=words):
+        series_in(tmp_path, times, [1.0] * len(times))
+
+
+def test_too_many_series_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("apps.algorithms.series.MOST_SERIES", 3)
+    with pytest.raises(InvalidInput, match="4 series; at most 3"):
+        series_in(tmp_path, days(20), [1.0] * 20, [f"s{i % 4}" for i in range(20)])
+
+
+def test_covariates_are_filled_between_their_neighbours(tmp_path):
+    found = series_in(
+        tmp_path, days(20), [1.0] * 20, covariates={"price": [1.0, None, 3.0, *[None] * 17], "none": [None] * 20}
+    )
+
+    prices, nothing = found.series[0].covariates.T
+    assert prices[:4].tolist() == [1.0, 2.0, 3.0, 3.0]
+    assert (nothing == 0).all()
+
+
+def test_the_end_of_each_series_is_kept_apart_with_what_came_before_it(tmp_path):
+    found = series_in(tmp_path, [*days(40), *days(30)], list(range(70)), ["a"] * 40 + ["b"] * 30)
+
+    split = found.split(test_share=0.2, horizon=7)
+
+    assert [len(one.values) for one in split.train.series] == [32, 23]
+    assert [(len(one.values), one.begins) for one in split.test.series] == [(40, 32), (30, 23)]
+    assert (split.train.rows, split.test.rows) == (55, 15)
+    kept = found.at_least(35)
+    assert [one.name for one in kept.series] == ["a"]
+    assert "1 series of fewer than 35 steps are left out: 'b'" in kept.notes[0]
