@@ -221,7 +221,7 @@ class ForecastService(BaseMLService):
         origins, observed, scales = self._measured(data)
         forecasts = self.light.widened(self._forecasts(data, origins), scales)
         curves = forecast_curves(data.series, origins, forecasts, observed, scales)
-        curves["calendar"] = data.calendar.as_json()
+        curves |= {"calendar": data.calendar.as_json(), "horizon": origins.horizon, "season": self.season}
         return Evaluation(forecast_metrics(observed, forecasts, scales), "mase", greater_is_better=False, curves=curves)
 
     def _baseline(self, data: "TrainingSeries") -> Baseline:

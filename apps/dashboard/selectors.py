@@ -95,7 +95,7 @@ def named_parameters(algorithm: str, parameters: dict[str, Any]) -> list[tuple[s
     """Return parameters by the names that the forms give them; by their own where the algorithm is gone."""
     declared = {service.slug: service.hyperparameters for service in catalog.entries()}.get(algorithm, ())
     titles = {parameter.name: translated(parameter.title) for parameter in declared}
-    return [(titles.get(name, name), value) for name, value in parameters.items()]
+    return [(titles.get(name, name), translated(v) if isinstance(v, str) else v) for name, v in parameters.items()]
 
 
 def example_row(version: ModelVersion) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_noop
 
 SENTENCES = (
     # series and forecasts
+    gettext_noop("the last part of each series is kept apart"),
     gettext_noop("A forecast is of what comes next, not of a data set's rows. Ask predict/ for a horizon instead."),
     gettext_noop("A forecast needs the column that holds the times. Name it."),
     gettext_noop(

@@ -131,6 +131,15 @@ TASKS = {
     "clustering": _("Groups: which rows are alike?"),
     "forecast": _("Forecast: what comes next?"),
 }
+# What a forecast adds up from, besides columns.
+PARTS = {
+    "trend": _("trend"),
+    "yearly": _("season of the year"),
+    "weekly": _("season of the week"),
+    "daily": _("season of the day"),
+    "season": _("season"),
+    "holidays": _("holidays"),
+}
 # The steps of a calendar.
 STEPS = {
     "numbered step": _("numbered step"),

@@ -67,7 +67,9 @@ def test_scales_are_never_zero():
 def test_the_season_of_series_without_a_calendar_is_found(season, found):
     chance = np.random.default_rng(0)
     wave = chance.normal(size=season) * 5
-    series = [one(np.tile(wave, 200 // season + 1)[:200] + chance.normal(size=200) + 0.05 * np.arange(200)) for _ in range(5)]
+    series = [
+        one(np.tile(wave, 200 // season + 1)[:200] + chance.normal(size=200) + 0.05 * np.arange(200)) for _ in range(5)
+    ]
 
     assert found_season(series) == found
 

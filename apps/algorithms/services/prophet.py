@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from apps.algorithms.series import TrainingSeries
 
 _COUNTRIES = ("FR", "none", "BE", "CH", "LU", "CA", "DE", "ES", "IT", "NL", "PT", "GB", "US")
-_FITS = 400  # of all series and origins together, where forecasts are calibrated and measured
+_FITS = 200  # of all series and origins together, where forecasts are calibrated and measured
 _MOST_ORIGINS = 10
 _MODELS = "prophets.json"
 _OWN = ("growth", "seasonality_mode", "changepoint_prior_scale", "seasonality_prior_scale")

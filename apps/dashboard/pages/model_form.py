@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.algorithms import catalog
-from apps.algorithms.schema import Task
+from apps.algorithms.schema import ColumnKind, Task
 from apps.algorithms.targets import Target, possible_tasks
 from apps.core.errors import PlatformError
 from apps.core.plain_names import made_plain
@@ -24,6 +24,7 @@ from apps.registry.selectors import models_of
 from apps.training.actions import check_campaign
 from apps.training.models import TrainingCampaign
 
+_NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.BOOLEAN}
 _JUDGED = {Task.ANOMALY, Task.CLUSTERING}  # nothing is predicted; labels may say how good the answers are
 _OF_SERIES = {"time_column": "times", "group_column": "series", "features": "ahead"}  # fields of a forecast, by the model's
 _SPLIT_AND_AGE = ("group_column", "time_column", "retrain_every_days")
@@ -95,6 +96,13 @@ class ModelForm(PageForm):
         return str(self.given.get("series", self.found_series.get("series", "")))
 
     @property
+    def may_be_known_ahead(self) -> list[str]:
+        """The columns of numbers that are neither the target nor what the series are told by."""
+        taken = {self.target, self.times, self.series}
+        columns = self.version.columns if self.version else []
+        return [c["name"] for c in columns if ColumnKind(c["dtype"]) in _NUMBERS and c["name"] not in taken]
+
+    @property
     def known_ahead(self) -> list[str]:
         """The columns that help and are known ahead of time."""
         return self.given.getlist("ahead")
@@ -102,7 +110,8 @@ class ModelForm(PageForm):
     @property
     def target(self) -> str:
         """The column to predict, or to judge by where nothing is predicted, which is asked for in a field of its own."""
-        return self.given.get(self._target_field, "")
+        found = self.found_series.get("value", "") if self.is_forecast else ""
+        return str(self.given.get(self._target_field, found))
 
     @property
     def _target_field(self) -> str:

@@ -16,7 +16,7 @@ from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
 from apps.dashboard.figures import cell, duration, entered, figure, moment, on_day, percent
 from apps.dashboard.selectors import example_row
-from apps.dashboard.words import KINDS
+from apps.dashboard.words import KINDS, PARTS
 from apps.registry.models import ModelVersion, RegisteredModel
 
 register = template.Library()
@@ -49,6 +49,12 @@ def kind_word(kind: str) -> str:
 def step_word(name: str) -> str:
     """Name the step of a calendar."""
     return words.step_word(name)
+
+
+@register.filter
+def part_word(name: str) -> str:
+    """Name a part of a forecast: one of the model's own, or a column."""
+    return str(PARTS.get(name, name))
 
 
 @register.filter
