@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("pandas", "scipy", "sklearn", "xgboost", "pyarrow", "joblib", "tensorflow", "keras", "prophet", "shap", "numba")
+HEAVY = (
+    *("pandas", "scipy", "sklearn", "xgboost", "pyarrow", "joblib", "tensorflow", "keras"),
+    *("prophet", "holidays", "cmdstanpy", "shap", "numba"),
+)
 SCRIPT = """
 import importlib, os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "mlplatform.settings.test"
