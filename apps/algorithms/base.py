@@ -116,6 +116,11 @@ class BaseMLService(ABC):
         self._check_fitted()
         return self._baseline(table.without_missing_target() if self.needs_target else table)
 
+    def linear_baseline(self, table: "TrainingTable") -> Baseline | None:
+        """Score a plain linear model of the training rows on the same rows as `evaluate`; None where there is none."""
+        self._check_fitted()
+        return self._linear_baseline(table.without_missing_target() if self.needs_target else table)
+
     def importance(self, table: "TrainingTable") -> Importance:
         """Say how much each source column matters, most important first."""
         self._check_fitted()
@@ -200,6 +205,9 @@ class BaseMLService(ABC):
 
     @abstractmethod
     def _baseline(self, table: "TrainingTable") -> Baseline: ...
+
+    def _linear_baseline(self, table: "TrainingTable") -> Baseline | None:
+        return None
 
     @abstractmethod
     def _importance(self, table: "TrainingTable") -> Importance: ...

@@ -22,6 +22,7 @@ from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.judges import Judge
+    from apps.algorithms.engine.linear_baseline import LinearBaseline
     from apps.algorithms.tables import TrainingTable
 
 LEVEL = 0.90
@@ -55,6 +56,7 @@ class TableService(BaseMLService):
     light_form: ClassVar[type[TablePredictor]]
     light: TablePredictor
     trivial: dict[str, Any]
+    linear: "LinearBaseline | None" = None  # of this fit: it judges the model and is not saved with it
 
     @property
     def schema(self) -> TableSchema:
@@ -81,6 +83,7 @@ class TableService(BaseMLService):
 
     def _fit(self, table: "TrainingTable", progress: Progress) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
+        from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 
         progress(0.0, "preparing")
         target, classes = self._judge.target(table)
@@ -99,6 +102,7 @@ class TableService(BaseMLService):
         )
         self.trivial = self._judge.remember(target, len(classes), self.parameters)
         self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)
+        self.linear = None if target is None else fit_linear_baseline(fitted.matrix, target, classes=len(classes))
         progress(1.0, "fitting")
 
     def _evaluate(self, table: "TrainingTable") -> Evaluation:
@@ -106,6 +110,9 @@ class TableService(BaseMLService):
 
     def _baseline(self, table: "TrainingTable") -> Baseline:
         return self._judge.baseline(self.light, self.trivial, table)
+
+    def _linear_baseline(self, table: "TrainingTable") -> Baseline | None:
+        return None if self.linear is None else self._judge.linear_baseline(self.light, self.trivial, table, self.linear)
 
     def _importance(self, table: "TrainingTable") -> Importance:
         explainer, rows, how = self._explainer()
