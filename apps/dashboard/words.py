@@ -221,7 +221,7 @@ _WORDS = {
     "width",
     "kind",
     "other_kind",
-    "measure",
+    "measured",
 }
 _FRACTION = re.compile(r"-?\d+\.\d+")
 

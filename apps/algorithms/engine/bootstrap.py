@@ -148,7 +148,7 @@ def interval_of(
     if not np.isfinite(found) or not len(known) or len(known) < _LEAST_KNOWN * len(resampled):
         return None
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(known, [tail, 1 - tail]) + (found - known.mean())
+    low, high = np.quantile(known, [tail, 1 - tail], method="weibull") + (found - known.mean())
     if backed_by and np.ptp(known) == 0 and found in bounds:
         reach = (bounds[1] - bounds[0]) * (1.0 - tail ** (1.0 / backed_by))
         low, high = (found, found + reach) if found == bounds[0] else (found - reach, found)

@@ -70,8 +70,10 @@ class JudgedClasses(Judged):
             found |= {
                 "precision": lambda weights: self._by_class(weights)["precision"],
                 "recall": lambda weights: self._by_class(weights)["recall"],
-                "roc_auc": self._ranked.roc_auc,
-                "average_precision": self._ranked.average_precision,
+                "roc_auc": Ranked.of(self.chances[:, 1], self.truth == 1).roc_auc,
+                "average_precision": Ranked.of(
+                    self.chances[:, self.positive], self.truth == self.positive
+                ).average_precision,
             }
         else:
             found |= {"f1_weighted": lambda weights: self._by_class(weights)["f1_weighted"], "roc_auc": self._mean_auc}
@@ -82,12 +84,8 @@ class JudgedClasses(Judged):
     def slice_measure(self, main: str) -> SliceMeasure | None:
         """Return the ROC AUC of two classes where it is the main metric, else the accuracy."""
         if main == "roc_auc" and self.chances.shape[1] == 2:
-            return SliceMeasure("roc_auc", True, self.chances[:, self.positive], self.truth == self.positive)
+            return SliceMeasure("roc_auc", True, self.chances[:, 1], self.truth == 1)
         return SliceMeasure("accuracy", True, (self.best == self.truth).astype(np.float64))
-
-    @cached_property
-    def _ranked(self) -> Ranked:
-        return Ranked.of(self.chances[:, self.positive], self.truth == self.positive)
 
     def _by_class(self, weights: Doubles) -> dict[str, Doubles]:
         classes = self.chances.shape[1]

@@ -59,7 +59,7 @@ def losses_of_chances(truth: Codes, chances: Doubles) -> tuple[Doubles, Doubles]
 
 def confidence_bins(confidence: Doubles) -> Codes:
     """Return the bin of equal width that each confidence (0..1) lies in."""
-    return np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    return np.minimum((np.nan_to_num(confidence) * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
 
 
 def calibration_error(right: npt.NDArray[np.bool_], confidence: Doubles) -> float:

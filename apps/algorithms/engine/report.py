@@ -26,7 +26,7 @@ MOST_WORSE, MOST_WARNED = 10, 3
 MOST_COLUMNS, MOST_VALUES = 6, 8
 MOST_ROWS = 100_000  # looked at for slices
 MOST_RESAMPLED = 1_000  # rows of a slice; beyond, its interval is that of the normal distribution
-_WORDS = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "rmse": "root mean squared error", "silhouette": "silhouette",
+MEASURES = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "rmse": "root mean squared error", "silhouette": "silhouette",
           "adjusted_rand": "adjusted Rand index"}  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _beside(evaluation: Evaluation, baseline: Baseline, kind: str, resampled: Ma
     """Tell a baseline and, where both were measured on the same resamples, by how much the model is ahead of it."""
     metrics, main = _finite(baseline.metrics), evaluation.main
     told: dict[str, Any] = {"name": baseline.name, "kind": kind, "metrics": metrics, "difference": None}
-    if not ({kind, main} <= resampled.keys() and main in metrics and main in evaluation.metrics):
+    if main not in MEASURES or not ({kind, main} <= resampled.keys() and main in metrics and main in evaluation.metrics):
         return told
     sign = 1.0 if evaluation.greater_is_better else -1.0
     gain = sign * (evaluation.metrics[main] - baseline.metrics[main])
@@ -181,14 +181,14 @@ def _interval_of_slice(one: Slice, measure: SliceMeasure, groups: Index | None, 
 
 
 def _said_of_baselines(evaluation: Evaluation, baselines: list[dict[str, Any]], *, is_better: bool) -> Iterable[str]:
-    measure, ours = _WORDS.get(evaluation.main, evaluation.main), evaluation.metrics.get(evaluation.main)
+    measure, ours = MEASURES.get(evaluation.main), evaluation.metrics.get(evaluation.main)
     for beside in baselines:
         difference, theirs = beside["difference"], beside["metrics"].get(evaluation.main)
         if beside["kind"] == "trivial" and not is_better:
             yield NO_BETTER
-        elif difference is None or ours is None or theirs is None:
+        elif measure is None or difference is None or ours is None or theirs is None:
             continue
-        elif beside["kind"] == "trivial" and difference["better"] == "perhaps" and evaluation.main in _WORDS:
+        elif beside["kind"] == "trivial" and difference["better"] == "perhaps":
             yield (
                 f"On these {evaluation.judged.rows} rows it cannot be told from the trivial baseline "
                 f"({measure} {_short(ours)} against {_short(theirs)}): upload more rows, or columns that say more."
@@ -202,7 +202,7 @@ def _said_of_baselines(evaluation: Evaluation, baselines: list[dict[str, Any]], 
 
 def _said_of_slices(slices: Mapping[str, Any]) -> Iterable[str]:
     for one in slices.get("worse", [])[:MOST_WARNED]:
-        measure, score, others = _WORDS[slices["metric"]], _short(one["score"]), _short(one["elsewhere"])
+        measure, score, others = MEASURES[slices["metric"]], _short(one["score"]), _short(one["elsewhere"])
         column, rows = one["column"], one["rows"]
         if one["missing"]:
             yield f"It does worse where {column} is missing: {measure} {score} on {rows} rows, {others} elsewhere."

@@ -139,13 +139,17 @@ def _judged(measure: SliceMeasure, one: Slice, adjusted: float) -> Slice:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A part measured: its `score`, its `weight` in a mean of parts, the pulls of its rows, and the degrees of freedom."""
+    """A part measured: its `score`, its `weight` in a mean of parts, the pulls of its rows, and the degrees of freedom.
+
+    `kinds` has a line (variance of a row, rows) for each kind of rows that are averaged.
+    """
 
     part: _Part
     score: float
     weight: float
     pulls: Doubles
     freedom: int
+    kinds: tuple[tuple[float, int], ...]
 
 
 def _compared(measure: SliceMeasure, column: Column, values: Any, groups: Index | None) -> Iterator[Slice]:
@@ -191,7 +195,7 @@ def _scored(measure: SliceMeasure, part: _Part, groups: Index | None) -> _Scored
 def _mean(measure: SliceMeasure, part: _Part) -> _Scored:
     rows, score = len(part.rows), float(measure.values.mean())
     pulls = (measure.values - score) / np.sqrt(rows * max(rows - 1, 1))
-    return _Scored(part, score, float(rows), pulls, rows - 1)
+    return _Scored(part, score, float(rows), pulls, rows - 1, ((float(measure.values.var()), rows),))
 
 
 def _ranking(measure: SliceMeasure, part: _Part, truth: Bools) -> _Scored | None:
@@ -201,14 +205,22 @@ def _ranking(measure: SliceMeasure, part: _Part, truth: Bools) -> _Scored | None
     placed = placements(measure.values, truth)
     score = float(placed[truth].mean())
     pulls = (placed - score) / np.where(truth, (own * (own - 1)) ** 0.5, (other * (other - 1)) ** 0.5)
-    return _Scored(part, score, float(own * other), pulls, min(own, other) - 1)
+    kinds = ((float(placed[truth].var()), own), (float(placed[~truth].var()), other))
+    return _Scored(part, score, float(own * other), pulls, min(own, other) - 1, kinds)
 
 
 def _covariance(scored: list[_Scored], groups: Index | None) -> Doubles:
-    """Return the covariance of the parts' scores: parts share no rows, but may share groups."""
+    """Return the covariance of the parts' scores: parts share no rows, but may share groups.
+
+    A part of few errors seems surer than it is: its rows vary at least as those of all parts do.
+    """
+    variances, rows = np.moveaxis(np.array([one.kinds for one in scored]), 2, 0)
+    least = ((variances * rows).sum(axis=0) / rows.sum(axis=0) / rows).sum(axis=1)
+    own = np.array([one.pulls @ one.pulls for one in scored])
+    lacking = np.diag(np.maximum(least - own, 0.0))
     if groups is None:
-        return np.diag(np.array([one.pulls @ one.pulls for one in scored]))
+        return lacking + np.diag(own)
     width = int(groups.max()) + 1
     sums = np.stack([np.bincount(groups[one.part.rows], one.pulls, width) for one in scored]).astype(np.float64)
-    together: Doubles = sums @ sums.T
+    together: Doubles = lacking + sums @ sums.T
     return together

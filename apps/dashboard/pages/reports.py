@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from apps.dashboard.figures import figure, percent
+from apps.dashboard.figures import figure, span
 from apps.dashboard.words import METRICS, class_word, translated
 from apps.registry.models import ModelVersion
 
@@ -22,14 +22,10 @@ def _certainty(intervals: dict[str, Any]) -> str:
     """Say how the intervals beside the numbers were found."""
     if not intervals:
         return ""
-    values = {"resamples": figure(intervals["resamples"]), "level": percent(intervals["level"])}
+    values = {name: figure(intervals[name]) for name in ("resamples", "rows", "groups") if name in intervals}
     if "groups" in intervals:
-        text = _(
-            "In brackets: where the number lies in %(level)s of cases, by %(resamples)s resamples of the %(groups)s groups."
-        )
-        return text % {**values, "groups": figure(intervals["groups"])}
-    text = _("In brackets: where the number lies in %(level)s of cases, by %(resamples)s resamples of the %(rows)s rows.")
-    return text % {**values, "rows": figure(intervals["rows"])}
+        return _("The intervals come from %(resamples)s resamples of the %(groups)s groups of rows kept apart.") % values
+    return _("The intervals come from %(resamples)s resamples of the %(rows)s rows kept apart.") % values
 
 
 def _ahead(baseline: dict[str, Any]) -> dict[str, Any]:
@@ -64,4 +60,4 @@ def slice_words(one: dict[str, Any]) -> str:
         return _("missing")
     if one["from"] is None:
         return figure(one["value"]) if isinstance(one["value"], bool) else class_word(str(one["value"]))
-    return _("%(low)s to %(high)s") % {"low": figure(one["from"]), "high": figure(one["to"])}
+    return span(one["from"], one["to"], short=False)
