@@ -33,7 +33,7 @@ def test_each_score_has_its_interval_and_each_baseline_its_line(cast, late_payer
     assert page.faults == []
     low, high = evaluation["intervals"]["metrics"]["roc_auc"]
     with translation.override(language):
-        assert f"({figure(low)}–{figure(high)})" in page.text
+        assert f"({figure(low)}\u2013{figure(high)})" in page.text
         assert all(translated(one["name"]) in page.text for one in evaluation["baselines"])
     assert [one["kind"] for one in evaluation["baselines"]] == ["trivial", "linear"]
     assert ("resamples of the" if language == "en" else "rééchantillonnages des") in page.text
@@ -50,7 +50,7 @@ def test_the_api_carries_intervals_slices_and_baselines_and_performance_stays(ca
     assert version["evaluation"]["baselines"][0]["metrics"] == version["baseline"]["metrics"]
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "0.610 (0.520–0.690)"), ("fr", "0,610 (0,520–0,690)")])
+@pytest.mark.parametrize(("language", "words"), [("en", "0.610 (0.520\u20130.690)"), ("fr", "0,610 (0,520\u20130,690)")])
 def test_worse_slices_are_a_table(cast, late_payers, browser, language, words):
     version = late_payers.versions.get()
     slices = {**version.evaluation["slices"], "tested": 9, "worse": [SLICE, {**SLICE, "value": "<b>"}]}
