@@ -151,6 +151,11 @@ class BaseMLService(ABC):
         self._check_fitted()
         return self._baseline(data)
 
+    def linear_baseline(self, data: Any) -> Baseline | None:
+        """Score a plain linear model of the training part on the same part as `evaluate`; None where there is none."""
+        self._check_fitted()
+        return self._linear_baseline(data)
+
     def importance(self, data: Any) -> Importance:
         """Say how much each source column, or each part of a forecast, matters, most important first."""
         self._check_fitted()
@@ -235,6 +240,9 @@ class BaseMLService(ABC):
 
     @abstractmethod
     def _baseline(self, data: Any) -> Baseline: ...
+
+    def _linear_baseline(self, data: Any) -> Baseline | None:
+        return None
 
     @abstractmethod
     def _importance(self, data: Any) -> Importance: ...

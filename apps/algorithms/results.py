@@ -54,7 +54,8 @@ class Importance:
 class Evaluation:
     """Metrics on rows the model never saw; `main` names the metric to compare versions by.
 
-    `curves` holds what a page draws (calibration, confusion), as plain JSON.
+    `curves` holds what a page draws (calibration, confusion), as plain JSON. `judged` is what the model answered row by row
+    (`engine.judged.Judged`), to `rows` (`TrainingTable`): what a report is made from; neither is stored.
     """
 
     metrics: Mapping[str, float]
@@ -62,6 +63,8 @@ class Evaluation:
     greater_is_better: bool
     curves: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    judged: Any = field(default=None, repr=False, compare=False)
+    rows: Any = field(default=None, repr=False, compare=False)
 
     def finite(self) -> "Evaluation":
         """Return it without the metrics and curves that hold what is not a number; each is named in a warning."""
@@ -74,10 +77,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The trivial answer to the same question, scored on the same rows."""
+    """A simpler answer to the same question, scored on the same rows; `judged` is what it answered row by row."""
 
     name: str
     metrics: Mapping[str, float]
+    judged: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

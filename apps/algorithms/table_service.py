@@ -24,6 +24,7 @@ from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.judges import Judge
+    from apps.algorithms.engine.linear_baseline import LinearBaseline
     from apps.algorithms.tables import Split, TrainingTable
 
 LEVEL = 0.90
@@ -59,6 +60,7 @@ class TableService(BaseMLService):
     light_form: ClassVar[type[TablePredictor]]
     light: TablePredictor
     trivial: dict[str, Any]
+    linear: "LinearBaseline | None" = None  # of this fit: it judges the model and is not saved with it
 
     @property
     def schema(self) -> TableSchema:
@@ -131,6 +133,7 @@ class TableService(BaseMLService):
 
     def _fit_known(self, table: "TrainingTable", progress: Progress) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
+        from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 
         progress(0.0, "preparing")
         target, classes = self._judge.target(table)
@@ -149,6 +152,7 @@ class TableService(BaseMLService):
         )
         self.trivial = self._judge.remember(target, len(classes), self.parameters)
         self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)
+        self.linear = None if target is None else fit_linear_baseline(fitted.matrix, target, classes=len(classes))
         progress(1.0, "fitting")
 
     def _evaluate(self, data: "TrainingTable") -> Evaluation:
@@ -164,6 +168,11 @@ class TableService(BaseMLService):
 
     def _baseline(self, data: "TrainingTable") -> Baseline:
         return self._judge.baseline(self.light, self.trivial, self._known(data))
+
+    def _linear_baseline(self, data: "TrainingTable") -> Baseline | None:
+        if self.linear is None:
+            return None
+        return self._judge.linear_baseline(self.light, self.trivial, self._known(data), self.linear)
 
     def _importance(self, table: "TrainingTable") -> Importance:
         explainer, rows, how = self._explainer()

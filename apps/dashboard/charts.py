@@ -96,9 +96,7 @@ def scatter(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_la
     low = min(min(point) for point in points)
     high = max(max(point) for point in points)
     plot = _Plot(low, high)
-    round_numbers = ticks(low, high)
-    marks = list(zip(round_numbers, tick_labels(round_numbers), strict=True))
-    return plot.framed(plot.dots(points, 1.8, "dot"), marks, title=title, x_label=x_label, y_label=y_label)
+    return plot.framed(plot.dots(points, 1.8, "dot"), _numbered(low, high), title=title, x_label=x_label, y_label=y_label)
 
 
 def groups(points: Sequence[tuple[float, float, int]], *, title: str, x_label: str, y_label: str) -> SafeString:
@@ -114,35 +112,80 @@ def groups(points: Sequence[tuple[float, float, int]], *, title: str, x_label: s
         group: "group none" if group < 0 else f"group {_GROUP_COLOURS[group % len(_GROUP_COLOURS)]}" for group in of_group
     }
     drawn = format_html_join("", "{}", ((plot.dots(of_group[group], 2.4, names[group]),) for group in sorted(of_group)))
-    marks = ticks(min(flat), max(flat))
-    numbered = list(zip(marks, tick_labels(marks), strict=True))
-    return plot.framed(drawn, numbered, title=title, x_label=x_label, y_label=y_label, diagonal=False)
+    return plot.framed(drawn, _numbered(min(flat), max(flat)), title=title, x_label=x_label, y_label=y_label, diagonal=False)
+
+
+def residuals(points: Sequence[Sequence[float]], *, title: str, x_label: str, y_label: str) -> SafeString:
+    """Draw points whose axes have scales of their own, with the line at which the upright one is 0."""
+    if not points:
+        return SafeString("")
+    across, up = [x for x, _ in points], [y for _, y in points]
+    reach = max(abs(value) for value in up) or 1.0
+    plot = _Plot(min(across), max(across), (-reach, reach))
+    level = format_html(
+        '<line class="guide" x1="{}" y1="{}" x2="{}" y2="{}"/>',
+        _LEFT,
+        f"{plot.y(0):.1f}",
+        _LEFT + plot.width,
+        f"{plot.y(0):.1f}",
+    )
+    drawn = level + plot.dots(points, 1.8, "dot")
+    marks, upright = (_numbered(*ends) for ends in ((min(across), max(across)), (-reach, reach)))
+    return plot.framed(drawn, marks, title=title, x_label=x_label, y_label=y_label, diagonal=False, upright=upright)
+
+
+def distribution(
+    edges: Sequence[float], counts: Sequence[float], *, title: str, x_label: str, y_label: str, mark: float | None = None
+) -> SafeString:
+    """Draw counts between edges as bars, on numbered axes; a dashed line stands at `mark`."""
+    least, most = edges[0], max(edges[-1], edges[0] if mark is None else mark)
+    plot = _Plot(least, most, (0.0, max(counts, default=0) or 1))
+    bars = format_html_join(
+        "",
+        '<rect class="bar" x="{}" y="{}" width="{}" height="{}"/>',
+        (
+            (f"{plot.x(low):.1f}", f"{plot.y(count):.1f}", f"{max(plot.x(high) - plot.x(low) - 1, 1):.1f}", f"{plot.y(0) - plot.y(count):.1f}")
+            for low, high, count in zip(edges, edges[1:], counts, strict=False)
+        ),
+    )  # fmt: skip
+    if mark is not None:
+        at = f"{plot.x(max(mark, least)):.1f}"
+        bars += format_html('<line class="guide" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>', at, _TOP, f"{plot.y(0):.1f}")
+    marks, upright = _numbered(least, most), _numbered(0.0, max(counts, default=0) or 1)
+    return plot.framed(bars, marks, title=title, x_label=x_label, y_label=y_label, diagonal=False, upright=upright)
+
+
+def _numbered(low: float, high: float) -> list[tuple[float, str]]:
+    places = ticks(low, high)
+    return list(zip(places, tick_labels(places), strict=True))
 
 
 def rising(values: Sequence[float], *, title: str, x_label: str, y_label: str) -> SafeString:
     """Draw values by their number, from 1, over an axis that begins at zero."""
-    plot = _Plot(0.0, max(*values, 1.0))
-    wide = plot.high / max(1, len(values) - 1)
-    drawn = format_html('<polyline points="{}"/>', plot.path([(i * wide, value) for i, value in enumerate(values)]))
-    heights = ticks(0.0, plot.high)
-    numbers = [round(number) for number in ticks(1, len(values))]
-    across = [((number - 1) * wide, str(number)) for number in dict.fromkeys(numbers)]
-    up = list(zip(heights, tick_labels(heights), strict=True))
-    return plot.framed(drawn, up, across=across, title=title, x_label=x_label, y_label=y_label, diagonal=False)
+    most = max(*values, 1.0)
+    plot = _Plot(1.0, float(max(2, len(values))), (0.0, most))
+    drawn = format_html('<polyline points="{}"/>', plot.path(list(enumerate(values, start=1))))
+    numbers = dict.fromkeys(round(number) for number in ticks(1, len(values)))
+    marks = [(float(number), str(number)) for number in numbers]
+    return plot.framed(
+        drawn, marks, title=title, x_label=x_label, y_label=y_label, diagonal=False, upright=_numbered(0.0, most)
+    )
 
 
 class _Plot:
-    """A frame whose two axes share one scale, from `low` to `high`."""
+    """A frame whose two axes share one scale, from `low` to `high`, or with one of its own for the upright axis."""
 
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high, self.spread = low, high, (high - low) or 1.0
+    def __init__(self, low: float, high: float, upright: tuple[float, float] | None = None) -> None:
+        self.low, self.spread = low, (high - low) or 1.0
+        bottom, top = upright or (low, high)
+        self.bottom, self.rise = bottom, (top - bottom) or 1.0
         self.width, self.height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def x(self, value: float) -> float:
         return _LEFT + (value - self.low) / self.spread * self.width
 
     def y(self, value: float) -> float:
-        return _TOP + self.height - (value - self.low) / self.spread * self.height
+        return _TOP + self.height - (value - self.bottom) / self.rise * self.height
 
     def path(self, points: Sequence[Sequence[float]]) -> str:
         return " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
@@ -156,13 +199,13 @@ class _Plot:
         drawn: SafeString,
         marks: Sequence[tuple[float, str]],
         *,
-        across: Sequence[tuple[float, str]] | None = None,
         title: str,
         x_label: str,
         y_label: str,
         diagonal: bool = True,
+        upright: Sequence[tuple[float, str]] | None = None,
     ) -> SafeString:
-        """Return the drawing in its frame, numbers and titles beside the axes; `across` are numbers of the lower one alone."""
+        """Return the drawing in its frame, numbers and titles beside the axes; `upright` are the numbers of that axis."""
         bottom, right, middle = _TOP + self.height, _LEFT + self.width, _TOP + self.height // 2
         guide = format_html('<line class="guide" x1="{}" y1="{}" x2="{}" y2="{}"/>', _LEFT, bottom, right, _TOP)
         return format_html(
@@ -170,21 +213,21 @@ class _Plot:
             '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>{}{}'
             '<text class="title" x="{}" y="{}" text-anchor="middle">{}</text>'
             '<text class="title" x="11" y="{}" text-anchor="middle" transform="rotate(-90 11 {})">{}</text></svg>',
-            _WIDTH, _HEIGHT, title, self._numbers(marks if across is None else across, marks), _LEFT, _TOP, self.width, self.height,
+            _WIDTH, _HEIGHT, title, self._numbers(marks, marks if upright is None else upright), _LEFT, _TOP, self.width, self.height,
             guide if diagonal else "", drawn, _LEFT + self.width // 2, _HEIGHT - 6, x_label, middle, middle, y_label,
         )  # fmt: skip
 
-    def _numbers(self, across: Sequence[tuple[float, str]], up: Sequence[tuple[float, str]]) -> SafeString:
+    def _numbers(self, marks: Sequence[tuple[float, str]], upright: Sequence[tuple[float, str]]) -> SafeString:
         bottom, right = _TOP + self.height, _LEFT + self.width
-        columns = format_html_join(
+        below = format_html_join(
             "",
             '<line class="grid" x1="{0}" y1="{2}" x2="{0}" y2="{3}"/><text x="{0}" y="{4}" text-anchor="middle">{1}</text>',
-            ((f"{self.x(value):.1f}", label, _TOP, bottom, bottom + 14) for value, label in across),
+            ((f"{self.x(value):.1f}", label, _TOP, bottom, bottom + 14) for value, label in marks),
         )
-        rows = format_html_join(
+        beside = format_html_join(
             "",
             '<line class="grid" x1="{2}" y1="{0}" x2="{3}" y2="{0}"/>'
             '<text x="{4}" y="{0}" dy="0.35em" text-anchor="end">{1}</text>',
-            ((f"{self.y(value):.1f}", label, _LEFT, right, _LEFT - 6) for value, label in up),
+            ((f"{self.y(value):.1f}", label, _LEFT, right, _LEFT - 6) for value, label in upright),
         )
-        return format_html("{}{}", columns, rows)
+        return below + beside

@@ -36,6 +36,13 @@ def figure(value: Any) -> str:
     return number_format(round(value, places), decimal_pos=places, force_grouping=True)
 
 
+def span(low: Any, high: Any, *, short: bool = True) -> str:
+    """Write two ends, with a dash between them where no minus can be mistaken for it and `short` is wanted."""
+    if short and low >= 0:
+        return f"{figure(low)}{NOTHING}{figure(high)}"
+    return _("%(low)s to %(high)s") % {"low": figure(low), "high": figure(high)}
+
+
 def cell(value: Any) -> str:
     """Write a value of somebody's table: every digit of a number, in the reader's language."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float):

@@ -31,7 +31,7 @@ _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric of a version beside its baseline; `verdict` is "better", "worse" or ""."""
+    """One metric of a version beside its baselines, with its interval; `verdict` is "better", "worse" or ""."""
 
     code: str
     label: str
@@ -40,12 +40,17 @@ class Score:
     verdict: str
     is_main: bool
     remark: str = ""
+    low: float | None = None
+    high: float | None = None
+    linear: float | None = None
 
 
 def scores_of(version: ModelVersion) -> list[Score]:
     """Return the metrics of a version, the main one first."""
     main = version.evaluation.get("main")
     baseline = version.baseline.get("metrics", {})
+    intervals = version.evaluation.get("intervals", {}).get("metrics", {})
+    beside = {one["kind"]: one["metrics"] for one in version.evaluation.get("baselines", [])}
     scores = []
     for code, ours in version.metrics.items():
         trivial = baseline.get(code)
@@ -53,7 +58,9 @@ def scores_of(version: ModelVersion) -> list[Score]:
         if trivial is not None and ours is not None and code not in NEUTRAL and figure(ours) != figure(trivial):
             verdict = "better" if (ours > trivial) != (code in SMALLER_IS_BETTER) else "worse"
         label, remark = str(METRICS.get(code, code)), str(REMARKS.get(code, ""))
-        scores.append(Score(code, label, ours, trivial, verdict, code == main, remark))
+        low, high = intervals.get(code, (None, None))
+        linear = beside.get("linear", {}).get(code)
+        scores.append(Score(code, label, ours, trivial, verdict, code == main, remark, low, high, linear))
     return sorted(scores, key=lambda score: not score.is_main)
 
 

@@ -113,6 +113,24 @@ SENTENCES = (
     gettext_noop("The column %(column)s is left out: %(why)s."),
     gettext_noop("The measure %(name)s is not a number and is left out."),
     gettext_noop("The importance of %(count)s columns is not a number; they are not ranked."),
+    gettext_noop(
+        "On these %(rows)s rows it cannot be told from the trivial baseline (%(measured)s against %(theirs)s): "
+        "upload more rows, or columns that say more."
+    ),
+    gettext_noop(
+        "A plain linear model does better (%(measured)s against %(ours)s): take it, or look for what this model misses."
+    ),
+    gettext_noop("It does worse where %(column)s is missing: %(measured)s on %(rows)s rows, %(others)s elsewhere."),
+    gettext_noop("It does worse where %(column)s is %(value)s: %(measured)s on %(rows)s rows, %(others)s elsewhere."),
+    gettext_noop(
+        "It does worse where %(column)s is between %(low)s and %(high)s: %(measured)s on %(rows)s rows, "
+        "%(others)s elsewhere."
+    ),
+    gettext_noop("ROC AUC %(score)s"),
+    gettext_noop("accuracy %(score)s"),
+    gettext_noop("root mean squared error %(score)s"),
+    gettext_noop("silhouette %(score)s"),
+    gettext_noop("adjusted Rand index %(score)s"),
     gettext_noop("it holds no value"),
     gettext_noop("it always holds the same value"),
     gettext_noop("nearly every row has a text of its own, as an identifier has"),

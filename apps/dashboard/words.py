@@ -14,6 +14,9 @@ METRICS = {
     "accuracy": _("Accuracy"),
     "balanced_accuracy": _("Balanced accuracy"),
     "f1_macro": _("F1 (macro)"),
+    "f1_weighted": _("F1 (weighted)"),
+    "precision": _("Precision"),
+    "recall": _("Recall"),
     "log_loss": _("Log loss"),
     "brier": _("Brier score"),
     "calibration_error": _("Calibration error"),
@@ -21,12 +24,16 @@ METRICS = {
     "average_precision": _("Average precision"),
     "rmse": _("Root mean squared error"),
     "mae": _("Mean absolute error"),
+    "median_absolute_error": _("Median absolute error"),
     "r2": _("R²"),
     "interval_coverage": _("Coverage of the 90 % intervals"),
     "interval_width": _("Mean width of the intervals"),
+    "pinball_low": _("Pinball loss of the lower bounds"),
+    "pinball_high": _("Pinball loss of the upper bounds"),
     "alert_rate": _("Share of alerts"),
     "precision_of_alerts": _("Precision of alerts"),
     "recall_of_alerts": _("Recall of alerts"),
+    "precision_at_budget": _("Precision of the highest scores"),
     "set_coverage": _("Coverage of the 90 % sets"),
     "set_size": _("Mean size of the sets"),
     "rank_correlation": _("Rank correlation"),
@@ -38,7 +45,7 @@ METRICS = {
     "mase": _("Error beside the seasonal naive forecast (MASE)"),
     "smape": _("Symmetric percentage error (sMAPE)"),
     "within_tolerance": _("Share within 10 % of what was observed"),
-    "pinball": _("Pinball loss of the bounds"),
+    "pinball": _("Pinball loss"),
     "backtest_error": _("Error of the back-test (MASE)"),
 }
 SMALLER_IS_BETTER = {
@@ -51,7 +58,10 @@ SMALLER_IS_BETTER = {
     "calibration_error",
     "rmse",
     "mae",
+    "median_absolute_error",
     "interval_width",
+    "pinball_low",
+    "pinball_high",
 }
 # Where the trivial answer cannot be beaten, or more is not better: who always says the shares is well calibrated.
 NEUTRAL = {
@@ -75,6 +85,11 @@ REMARKS = {
     "set_size": _("The smaller the better, at the same coverage: 1 is a single answer."),
     "interval_width": _("The narrower the better, at the same coverage."),
     "mase": _("Below 1 it is better than repeating the last season of the history."),
+    "precision": _("Of the rows called so, the share that is of the rarer class."),
+    "recall": _("Of the rows of the rarer class, the share that is called so."),
+    "precision_at_budget": _("Among as many of the highest scores as may alert, the share of anomalies."),
+    "pinball_low": _("Small when few rows lie below their bound and none lies far above it."),
+    "pinball_high": _("Small when few rows lie above their bound and none lies far below it."),
 }
 CURVES = {
     "train_loss": _("On the rows it learns from"),
@@ -242,6 +257,7 @@ OF_THE_CATALOGUE = (
     gettext_noop("none"),
     gettext_noop("drift"),
     gettext_noop("always the mean"),
+    gettext_noop("a plain linear model"),
     gettext_noop("the largest robust z-score"),
 )
 
@@ -270,6 +286,7 @@ _WORDS = {
     "step",
     "which",
     "task",
+    "measured",
 }
 _FRACTION = re.compile(r"-?\d+\.\d+")
 

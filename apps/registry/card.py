@@ -13,8 +13,9 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
     """Return the card that is stored among a version's files."""
     split = facts.evaluation.get("split", {})
     warnings = facts.evaluation.get("warnings", [])
+    sure = facts.evaluation.get("intervals", {}).get("metrics", {})
     rows = [
-        f"| {name} | {_number(value)} | {_number(facts.baseline.metrics.get(name))} |"
+        f"| {name} | {_number(value)}{_interval(sure.get(name))} | {_number(facts.baseline.metrics.get(name))} |"
         for name, value in facts.metrics.items()
     ]
     ranked = facts.importance.features[:_SHOWN_FEATURES]
@@ -26,7 +27,7 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
         f"**Data**: {_line(facts.dataset_version)}, {facts.dataset_version.rows} rows, content hash `{facts.dataset_version.content_hash}`.",
         f"**Split**: {split.get('train_rows')} rows to learn from, {split.get('test_rows')} kept apart ({split.get('reason', '')}).",
         "## Quality on the rows kept apart",
-        f"| metric | this version | baseline: {facts.baseline.name} |\n|---|---|---|\n" + "\n".join(rows),
+        f"| metric | this version (95 % interval) | baseline: {facts.baseline.name} |\n|---|---|---|\n" + "\n".join(rows),
         "## What it looks at",
         "\n".join(
             f"{place}. {_line(name)} ({importance:.4g})" for place, (name, importance, _) in enumerate(ranked, start=1)
@@ -63,6 +64,10 @@ def _line(text: object) -> str:
 
 def _code(text: object) -> str:
     return " ".join(str(text).split()).replace("`", "'")
+
+
+def _interval(ends: list[float] | None) -> str:
+    return f" ({_number(ends[0])} to {_number(ends[1])})" if ends else ""
 
 
 def _number(value: float | None) -> str:

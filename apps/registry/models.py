@@ -68,7 +68,7 @@ class ModelVersion(models.Model):
     metrics = models.JSONField(default=dict)  # {"accuracy": …}, on the untouched part
     baseline = models.JSONField(default=dict)  # {"name": …, "metrics": {…}}
     importance = models.JSONField(default=dict)  # {"method", "features": [{name, importance, std}]}
-    evaluation = models.JSONField(default=dict)  # split, sizes, curves, warnings
+    evaluation = models.JSONField(default=dict)  # split, sizes, curves, warnings, intervals, baselines, slices
     folder = models.CharField(max_length=300, unique=True, help_text="Relative to ML_MODELS_DIR.")
     manifest = models.JSONField(default=dict)
     manifest_sha256 = models.CharField(max_length=64)

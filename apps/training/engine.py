@@ -18,7 +18,7 @@ from django.db import close_old_connections, connection, transaction
 
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService, Split, Wanted
-from apps.algorithms.engine.metrics import beats_baseline
+from apps.algorithms.engine.report import Report, report_of
 from apps.algorithms.results import Cancelled, Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard
@@ -171,10 +171,11 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     service.fit(split.train, report)
     report.stage("evaluating", evaluating)
     evaluation, baseline = service.evaluate(split.test), service.baseline(split.test)
+    linear = service.linear_baseline(split.test)
     _check_score(evaluation)
-    better = beats_baseline(evaluation, dict(baseline.metrics))
     report.stage("explaining", explaining)
     importance = service.importance(split.test)
+    judged = report_of(evaluation, baseline, linear, importance, seed=campaign.seed)
     if service.learns_again:
         report.fit("learning again", _SECOND_FIT, draws=False)
         service.fit(data, report)
@@ -194,7 +195,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         greater_is_better=evaluation.greater_is_better,
         baseline=baseline,
         importance=importance,
-        evaluation=_evaluation(evaluation, split, service, better=better),
+        evaluation=_evaluation(evaluation, split, service, judged),
         packages=_packages(service.library),
         trained_seconds=time.monotonic() - began,
     )
@@ -255,10 +256,7 @@ def _wait_for_database() -> None:
             return
 
 
-def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, *, better: bool) -> dict[str, Any]:
-    warnings = [*service.warnings, *evaluation.warnings]
-    if not better:
-        warnings.append("The model is no better than the trivial baseline: it is not worth having as it is.")
+def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, report: Report) -> dict[str, Any]:
     return {
         "split": {
             "method": split.method,
@@ -267,8 +265,11 @@ def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, *,
             "test_rows": split.test.rows,
         },
         "curves": evaluation.curves,
-        "warnings": warnings,
-        "beats_baseline": better,
+        "warnings": [*service.warnings, *evaluation.warnings, *report.warnings],
+        "beats_baseline": report.is_better,
+        "intervals": report.intervals,
+        "baselines": report.baselines,
+        "slices": report.slices,
     }
 
 

@@ -205,7 +205,10 @@ def test_what_is_no_number_is_left_out_with_a_warning_and_every_page_of_it_is_sh
         if answer["Content-Type"] == "application/json":
             json.loads(answer.content, parse_constant=pytest.fail)
     shown = client.get(reverse("version-detail", args=[one, version])).json()
-    assert (shown["evaluation"]["curves"].keys(), shown["importance"]["features"]) == ({"confusion", "positive"}, [])
+    assert (set(shown["evaluation"]["curves"]), shown["importance"]["features"]) == (
+        {"confusion", "positive", "precision_recall"},
+        [],
+    )
     for lost in ("log_loss", "brier", "roc", "calibration"):
         assert f"The measure {lost} is not a number and is left out." in shown["evaluation"]["warnings"]
     assert "The importance of 3 columns is not a number; they are not ranked." in shown["evaluation"]["warnings"]

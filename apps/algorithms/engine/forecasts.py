@@ -136,7 +136,8 @@ def forecast_metrics(observed: Doubles, forecasts: Doubles, scales: Doubles) -> 
     if (high > low).any():
         found["interval_coverage"] = float(((observed >= low) & (observed <= high))[known].mean())
         found["interval_width"] = float((high - low)[known].mean())
-        found["pinball"] = (_pinball(observed, low, (1 - LEVEL) / 2) + _pinball(observed, high, (1 + LEVEL) / 2)) / 2
+        found["pinball_low"] = _pinball(observed, low, (1 - LEVEL) / 2)
+        found["pinball_high"] = _pinball(observed, high, (1 + LEVEL) / 2)
     return found
 
 

@@ -11,6 +11,9 @@ import numpy.typing as npt
 from apps.algorithms.engine import metrics
 from apps.algorithms.engine.density import find_clusters, samples_for
 from apps.algorithms.engine.growth import spread_rows
+from apps.algorithms.engine.judged import JudgedAlerts, JudgedAmounts, JudgedGroups
+from apps.algorithms.engine.judged_classes import JudgedClasses
+from apps.algorithms.engine.linear_baseline import NAME, LinearBaseline
 from apps.algorithms.predictors.density import NOISE, DensityPredictor
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, probabilities
@@ -47,6 +50,10 @@ class Judge(ABC):
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
         """Measure the trivial answers on the same rows."""
 
+    def linear_baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable, linear: LinearBaseline) -> Baseline:
+        """Measure a linear model on the same rows."""
+        raise NotImplementedError
+
 
 class _Classes(Judge):
     def target(self, table: TrainingTable) -> tuple[npt.NDArray[Any] | None, tuple[Any, ...]]:
@@ -70,16 +77,30 @@ class _Classes(Judge):
         chances = probabilities(light.finish.link, light.raw(_matrix(light, table)))[seen]
         truth, positive, names = codes[seen], self._positive(facts), list(light.schema.class_names)
         found = metrics.classification_metrics(truth, chances, positive=positive)
+        judged = JudgedClasses(truth, chances, positive)
         if light.sets is not None:
-            found |= metrics.set_metrics(truth, light.sets.members(chances))
+            members = light.sets.members(chances)
+            found |= metrics.set_metrics(truth, members)
+            held, sizes = metrics.sets_by_row(truth, members)
+            judged = replace(judged, held=held, sizes=sizes)
         curves = metrics.classification_curves(truth, chances, names, positive=positive)
-        return Evaluation(found, "roc_auc" if "roc_auc" in found else "accuracy", greater_is_better=True, curves=curves)
+        main = "roc_auc" if "roc_auc" in found else "accuracy"
+        rows = table if seen.all() else table.take(np.flatnonzero(seen))
+        return Evaluation(found, main, greater_is_better=True, curves=curves, judged=judged, rows=rows)
 
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
         codes, seen = self._codes(light, table)
         chances = np.tile(np.array(facts["shares"]), (int(seen.sum()), 1))
-        found = metrics.classification_metrics(codes[seen], chances, positive=self._positive(facts))
-        return Baseline("always the share of each class", found)
+        return self._scored("always the share of each class", codes[seen], chances, self._positive(facts))
+
+    def linear_baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable, linear: LinearBaseline) -> Baseline:
+        codes, seen = self._codes(light, table)
+        return self._scored(NAME, codes[seen], linear.chances(_matrix(light, table))[seen], self._positive(facts))
+
+    @staticmethod
+    def _scored(name: str, truth: npt.NDArray[np.int64], chances: Doubles, positive: int) -> Baseline:
+        found = metrics.classification_metrics(truth, chances, positive=positive)
+        return Baseline(name, found, judged=JudgedClasses(truth, chances, positive))
 
     @staticmethod
     def _positive(facts: Facts) -> int:
@@ -107,14 +128,27 @@ class _Amounts(Judge):
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         assert table.target is not None
         observed, values = table.target.astype(np.float64), light.raw(_matrix(light, table))[:, 0]
-        bounds = light.intervals.around(values) if light.intervals else None
-        found = metrics.regression_metrics(observed, values, bounds)
-        return Evaluation(found, "rmse", greater_is_better=False, curves=metrics.regression_curves(observed, values))
+        judged, bounds, level = JudgedAmounts(observed, values), None, 0.0
+        if light.intervals:
+            bounds, level = light.intervals.around(values), light.intervals.level
+            judged = replace(judged, low=bounds[:, 0], high=bounds[:, 1], level=level)
+        found, curves = (
+            metrics.regression_metrics(observed, values, bounds, level=level),
+            metrics.regression_curves(observed, values),
+        )
+        return Evaluation(found, "rmse", greater_is_better=False, curves=curves, judged=judged, rows=table)
 
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
+        return self._scored("always the mean", table, np.full(table.rows, facts["mean"]))
+
+    def linear_baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable, linear: LinearBaseline) -> Baseline:
+        return self._scored(NAME, table, linear.raw(_matrix(light, table))[:, 0])
+
+    @staticmethod
+    def _scored(name: str, table: TrainingTable, values: Doubles) -> Baseline:
         assert table.target is not None
         observed = table.target.astype(np.float64)
-        return Baseline("always the mean", metrics.regression_metrics(observed, np.full(len(observed), facts["mean"])))
+        return Baseline(name, metrics.regression_metrics(observed, values), judged=JudgedAmounts(observed, values))
 
 
 class _Anomalies(Judge):
@@ -124,9 +158,12 @@ class _Anomalies(Judge):
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         answers = light.answers(_matrix(light, table))
         scores, alerts = np.array([d["score"] for d in answers.details]), np.array(answers.values) == -1
-        found = metrics.anomaly_metrics(scores, alerts, self._truth(table))
+        truth, share = self._truth(table), facts["alert_share"]
+        found = metrics.anomaly_metrics(scores, alerts, truth, share=share)
         main = "roc_auc" if "roc_auc" in found else metrics.ALERT_RATE
-        return Evaluation(found, main, greater_is_better="roc_auc" in found)
+        curves = metrics.anomaly_curves(scores, truth, threshold=light.tail.threshold if light.tail else None)
+        judged = JudgedAlerts(scores, alerts, truth, share)
+        return Evaluation(found, main, greater_is_better="roc_auc" in found, curves=curves, judged=judged, rows=table)
 
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
         matrix = np.nan_to_num(_matrix(light, table), nan=0.0)
@@ -134,7 +171,9 @@ class _Anomalies(Judge):
         spread = np.median(np.abs(matrix - middle), axis=0) * _AS_NORMAL
         scores = (np.abs(matrix - middle) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float64)
         alerts = scores > np.quantile(scores, 1 - facts["alert_share"])
-        return Baseline("the largest robust z-score", metrics.anomaly_metrics(scores, alerts, self._truth(table)))
+        truth, share = self._truth(table), facts["alert_share"]
+        found = metrics.anomaly_metrics(scores, alerts, truth, share=share)
+        return Baseline("the largest robust z-score", found, judged=JudgedAlerts(scores, alerts, truth, share))
 
     @staticmethod
     def _truth(table: TrainingTable) -> npt.NDArray[np.bool_] | None:
@@ -154,17 +193,22 @@ class _Clusters(Judge):
         dense, some = cast("DensityPredictor", light), table.take(spread_rows(table.rows, _MOST_GROUPED))
         matrix = _matrix(light, some)
         rows, found = dense.places(matrix), dense.clusters(dense.raw(matrix))
-        told = metrics.cluster_metrics(rows, found, self._groups(some))
-        told["agreement"] = metrics.agreement(found, self._grouped_by_some(dense, rows))
+        judged = JudgedGroups(
+            found, metrics.silhouettes(rows, found), self._groups(some), self._grouped_by_some(dense, rows)
+        )
+        told = metrics.cluster_metrics(found, judged.silhouettes, judged.labels)
+        told["agreement"] = metrics.agreement(found, cast("npt.NDArray[np.int64]", judged.again))
         main = next((name for name in ("adjusted_rand", "silhouette") if name in told), "noise_share")
-        return Evaluation(told, main, greater_is_better=main != "noise_share", curves=metrics.cluster_curves(rows, found))
+        better, curves = main != "noise_share", metrics.cluster_curves(rows, found)
+        return Evaluation(told, main, greater_is_better=better, curves=curves, judged=judged, rows=some)
 
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
         dense, some = cast("DensityPredictor", light), table.take(spread_rows(table.rows, _MOST_GROUPED))
         matrix = _matrix(light, some)
         dealt = np.random.default_rng(0).permutation(dense.clusters(dense.raw(matrix)))
-        told = metrics.cluster_metrics(dense.places(matrix), dealt, self._groups(some))
-        return Baseline("groups at random, of the same sizes", told)
+        judged = JudgedGroups(dealt, metrics.silhouettes(dense.places(matrix), dealt), self._groups(some))
+        told = metrics.cluster_metrics(dealt, judged.silhouettes, judged.labels)
+        return Baseline("groups at random, of the same sizes", told, judged=judged)
 
     @staticmethod
     def _grouped_by_some(dense: DensityPredictor, rows: Doubles) -> npt.NDArray[np.int64]:

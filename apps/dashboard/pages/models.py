@@ -21,6 +21,7 @@ from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of
 from apps.dashboard.pages.forecasts import next_of
 from apps.dashboard.pages.forms import checked, page_of
+from apps.dashboard.pages.reports import report_of
 from apps.dashboard.selectors import archived_models, campaign_rows, is_weak, model_rows, remarks_on, scores_of
 from apps.predictions import actions as predictions
 from apps.registry.actions import promote_version, rollback_model
@@ -72,6 +73,7 @@ def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
         champion=champion,
         service=catalog.get(model.algorithm),
         scores=scores_of(champion) if champion else [],
+        report=report_of(champion) if champion else {},
         ranked=ranked,
         strongest=max((f["importance"] for f in ranked), default=0),
         evaluation=champion.evaluation if champion else {},

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of, overlays_of
 from apps.dashboard.pages.models import find_model_or_its_record
+from apps.dashboard.pages.reports import report_of
 from apps.dashboard.selectors import compared_scores, kept_the_same_rows_apart, named_parameters, scores_of
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
@@ -34,6 +35,7 @@ def version_detail(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
         is_live=is_live,
         may_go_live=not is_live and model.archived_at is None,
         scores=scores_of(version),
+        report=report_of(version),
         beside={row.code: row for row in compared_scores(version, champion)} if champion and not is_live else {},
         same_rows=champion is not None and kept_the_same_rows_apart(champion, version),
         evaluation=version.evaluation,

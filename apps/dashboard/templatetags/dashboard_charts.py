@@ -14,7 +14,7 @@ from apps.algorithms import catalog
 from apps.algorithms.schema import Task
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
-from apps.dashboard.figures import cell, duration, entered, figure, moment, on_day, percent
+from apps.dashboard.figures import cell, duration, entered, figure, moment, on_day, percent, span
 from apps.dashboard.selectors import example_row
 from apps.dashboard.words import KINDS, PARTS
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -70,6 +70,12 @@ def algorithm_title(slug: str) -> str:
 def lookup(mapping: Any, key: Any) -> Any:
     """Return an entry of a mapping, None when it is not there."""
     return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.inclusion_tag("dashboard/_interval.html")
+def interval(low: float | None, high: float | None) -> dict[str, str]:
+    """Write the interval of a number in brackets; nothing where there is none."""
+    return {"ends": "" if low is None or high is None else span(low, high)}
 
 
 @register.simple_tag

@@ -88,6 +88,11 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     dataset = serializers.UUIDField(source="dataset_version.dataset_id")
     dataset_version = serializers.UUIDField(source="dataset_version_id")
     campaign = serializers.UUIDField(source="campaign_id")
+    evaluation = serializers.JSONField(
+        help_text="On the rows kept apart: `split`, `curves`, `warnings`, `main`, `beats_baseline`; `intervals` (95 %, by bootstrap, "
+        "a pair a metric), `baselines` (`trivial`, `linear`, and how far the version is ahead of each) and `slices` "
+        "(`worse`, and by value for the `columns` that matter most). Versions of before have no such three."
+    )
     aliases = serializers.SerializerMethodField()
 
     class Meta:
