@@ -20,7 +20,9 @@ from apps.algorithms.engine.recurrent import Settings, fit_network
 from apps.algorithms.engine.recurrent_training import raw_outputs
 from apps.algorithms.engine.recurrent_windows import SeriesSet, drawn
 
-TINY = Settings(horizon=6, sequence_length=20, hidden_layers=(8, 5), head=8, epochs=2, batch=32, windows_an_epoch=256, refit=False)
+TINY = Settings(
+    horizon=6, sequence_length=20, hidden_layers=(8, 5), head=8, epochs=2, batch=32, windows_an_epoch=256, refit=False
+)
 
 
 def waves(count: int = 4, rows: int = 120, season: int = 7, noise: float = 0.1, seed: int = 0) -> list[np.ndarray]:
@@ -43,7 +45,7 @@ def moved(network: RecurrentNetwork) -> RecurrentNetwork:
 
 @pytest.fixture(scope="module")
 def usual() -> RecurrentNetwork:
-    return moved(fitted(waves(), epochs=1))
+    return moved(fitted(waves(), epochs=1, learning_rate=0.02))
 
 
 def in_order(answers: np.ndarray) -> bool:
@@ -99,11 +101,12 @@ def test_one_seed_gives_one_network_to_the_bit_in_two_processes():
     assert len(told[0].stdout.strip()) == 64
 
 
-def test_one_seed_gives_one_network_and_another_seed_another():
-    one, same, other = (fitted(waves(2, rows=60), epochs=1, seed=seed).weights.kernels[0] for seed in (0, 0, 1))
+def test_one_seed_gives_one_network_and_another_seed_another(usual):
+    same, other = fitted(waves(), epochs=1, learning_rate=0.02), fitted(waves(), epochs=0, seed=1)
 
-    assert (one == same).all()
-    assert (one != other).any()
+    assert (same.weights.kernels[0] == usual.weights.kernels[0]).all()
+    assert same.epochs == usual.epochs
+    assert (other.weights.kernels[0] != usual.weights.kernels[0]).any()
 
 
 def test_it_learns_a_wave_that_the_season_given_does_not_know():
@@ -153,7 +156,7 @@ def test_odd_series_are_survived_and_answered_in_order():
 def test_one_short_series_is_forecast_all_the_same(rows):
     values = [np.random.default_rng(0).normal(100, 5, rows)]
 
-    network = fitted(values, epochs=int(rows == 30))
+    network = fitted(values, epochs=int(rows == 20))
 
     found = network.forecast(values, None, 6)
     assert in_order(found)
@@ -171,7 +174,9 @@ def test_without_gain_it_stays_the_base():
 
     network = fitted(walk, learning_rate=1e-9, epochs=2)
 
-    windows = prepare(np.stack([last_rows(one, network.context) for one in walk]), np.zeros((3, network.context + 6, 0)), network.cut)
+    windows = prepare(
+        np.stack([last_rows(one, network.context) for one in walk]), np.zeros((3, network.context + 6, 0)), network.cut
+    )
     assert network.epochs == 0
     assert network.forecast(walk, None, 6)[:, :, 1] == pytest.approx(windows.base * windows.unit[:, None])
 
@@ -203,7 +208,9 @@ def test_progress_never_falls_and_draws_the_curve():
     def progress(fraction, stage, *, step=None, metrics=None):
         told.append((fraction, step, metrics))
 
-    network = fit_network(waves(), None, season=7, settings=replace(TINY, epochs=3, learning_rate=0.01, refit=True), progress=progress)
+    network = fit_network(
+        waves(), None, season=7, settings=replace(TINY, epochs=3, learning_rate=0.01, refit=True), progress=progress
+    )
 
     fractions = [fraction for fraction, _, _ in told]
     steps = [step for _, step, _ in told if step is not None]

@@ -76,7 +76,9 @@ class Trainer:
         *inputs, targets, weights = (tf.gather(part, some) for part in self._learned)
         seed = tf.stack([tf.constant(self._seed, tf.int64), self._count])
         with tf.GradientTape() as tape:
-            loss = self._pinball(outputs(self._named(self._now), *inputs, dropout=self._dropout, seed=seed), targets, weights)
+            loss = self._pinball(
+                outputs(self._named(self._now), *inputs, dropout=self._dropout, seed=seed), targets, weights
+            )
         gradient = tf.clip_by_norm(tape.gradient(loss, self._now), _LONGEST)
         self._count.assign_add(1)
         self._follow(gradient, tf.cast(self._count, tf.float32))

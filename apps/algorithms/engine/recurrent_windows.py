@@ -62,7 +62,9 @@ class SeriesSet:
 
         What follows a window to learn from ends before what follows any held back of its series begins.
         """
-        learned, held, every = [], [], []
+        learned: list[Ends] = []
+        held: list[Ends] = []
+        every: list[Ends] = []
         of_each, stride = -(-_HELD // len(self.values)), max(1, cut.horizon // 3)
         for number, length in enumerate(map(len, self.values)):
             last = length - cut.horizon

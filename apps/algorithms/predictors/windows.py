@@ -158,7 +158,8 @@ def _is_seasonal(x: Doubles, used: Flags, season: int) -> Flags:
     found = np.stack([(centred[:, lag:] * centred[:, :-lag]).sum(axis=1) for lag in range(1, season + 1)])
     found /= np.where(spread > 0, spread, 1.0)
     limit = _SEASONAL * np.sqrt((1 + 2 * (found[:-1] ** 2).sum(axis=0)) / np.maximum(counts, 1))
-    return (found[-1] > limit) & (counts >= 2 * season)
+    repeats: Flags = (found[-1] > limit) & (counts >= 2 * season)
+    return repeats
 
 
 @dataclass(frozen=True)
