@@ -1,18 +1,20 @@
 """Hyperparameters as data: they feed the form, the OpenAPI schema and the validation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.core.errors import InvalidInput, Problem
+
+MOST_INTEGERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameter:
     """One setting of an algorithm.
 
-    `kind` is "integer", "number", "boolean" or "choice"; `low` and `high` are inclusive bounds; `nullable` lets None
-    stand for "no limit".
+    `kind` is "integer", "number", "boolean", "choice" or "integers" (one to four of them); `low` and `high` are inclusive bounds
+    (of each); `nullable` lets None stand for "no limit".
     """
 
     name: str
@@ -33,6 +35,8 @@ class Hyperparameter:
             return None if value in self.choices else f"Choose one of: {', '.join(self.choices)}."
         if self.kind == "boolean":
             return None if isinstance(value, bool) else "Give true or false."
+        if self.kind == "integers":
+            return self._fault_of_several(value)
         number = isinstance(value, int if self.kind == "integer" else int | float) and not isinstance(value, bool)
         if not number:
             return f"Give {'a whole' if self.kind == 'integer' else 'a'} number."
@@ -40,8 +44,18 @@ class Hyperparameter:
         above = self.high is not None and value > self.high
         return f"Give a number between {self.low:g} and {self.high:g}." if below or above else None
 
+    def _fault_of_several(self, values: Any) -> str | None:
+        if not isinstance(values, list | tuple) or not 1 <= len(values) <= MOST_INTEGERS:
+            return f"Give a list of 1 to {MOST_INTEGERS} whole numbers."
+        one = replace(self, kind="integer", nullable=False)
+        return next((fault for value in values if (fault := one.fault(value))), None)
+
     def as_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of this setting."""
+        if self.kind == "integers":
+            items = {"type": "integer", "minimum": self.low, "maximum": self.high}
+            told = {"title": self.title, "description": self.help, "default": list(self.default), "type": "array"}
+            return {**told, "items": items, "minItems": 1, "maxItems": MOST_INTEGERS}
         kind: Any = {"choice": "string"}.get(self.kind, self.kind)
         schema: dict[str, Any] = {"title": self.title, "description": self.help, "default": self.default}
         schema["type"] = [kind, "null"] if self.nullable else kind
@@ -66,4 +80,5 @@ def clean_parameters(declared: tuple[Hyperparameter, ...], given: Mapping[str, A
             problems.append(Problem(f"{pointer}/{name}", "bad_parameter", fault))
     if problems:
         raise InvalidInput(f"{problems[0].pointer.rsplit('/', 1)[-1]}: {problems[0].detail}", problems)
-    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+    chosen = {name: given.get(name, parameter.default) for name, parameter in known.items()}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}

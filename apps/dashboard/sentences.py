@@ -5,101 +5,10 @@ A sentence with values is a template: `%(name)s` stands for a value. `words.tran
 
 from django.utils.translation import gettext_noop
 
+from apps.dashboard.forecast_sentences import OF_FORECASTS
+
 SENTENCES = (
-    # series and forecasts
-    gettext_noop("the last part of each series is kept apart"),
-    gettext_noop("A forecast is of what comes next, not of a data set's rows. Ask predict/ for a horizon instead."),
-    gettext_noop("A forecast needs the column that holds the times. Name it."),
-    gettext_noop(
-        "A horizon of %(asked)s needs %(needed_steps)s steps: as many to learn from, to calibrate and to measure. The "
-        "longest series has %(longest)s. Give a horizon of %(most)s or less, or upload more."
-    ),
-    gettext_noop("A time column is needed."),
-    gettext_noop("Name the column of the times."),
-    gettext_noop(
-        "Between %(start)s and %(end)s, %(missing)s rows of %(which)s are missing; at most %(most)s may be. Post them "
-        "too, or train again on newer data."
-    ),
-    gettext_noop("the series %(name)s"),
-    gettext_noop("the series"),
-    gettext_noop("The series %(name)s"),
-    gettext_noop("The series"),
-    gettext_noop("Every value of %(name)s is the same: there is nothing to forecast."),
-    gettext_noop("Give as horizon a whole number of steps from 1 to %(most)s; one step is one %(step)s."),
-    gettext_noop("It was measured %(horizon)s steps ahead; what lies further is a guess."),
-    gettext_noop("Name at least one series, or leave it out."),
-    gettext_noop('Name series as a list of texts, such as ["north", "south"].'),
-    gettext_noop("No column holds %(what)s. Send it as a table, or add such a column."),
-    gettext_noop("times: dates, dates with times, or step numbers that rise"),
-    gettext_noop("No row has both a time and a value, so there is nothing to learn from. Choose other columns."),
-    gettext_noop("Row %(row)s: its time is that of row %(other)s. Send each step of a series once."),
-    gettext_noop("Row %(row)s: the series %(name)s was not learned from, and this algorithm knows no other."),
-    gettext_noop("Row %(row)s: %(time)s lies on no step of one %(step)s."),
-    gettext_noop("Row %(row)s: %(column)s must name the series that the row is of."),
-    gettext_noop(
-        "Several rows have the same %(time)s, and no column tells series apart. Choose their sum or mean when you train."
-    ),
-    gettext_noop("The column %(column)s holds dates; a %(task)s predicts a number. Choose a numeric column."),
-    gettext_noop("The column %(column)s holds text; a %(task)s predicts a number. Choose %(instead)s."),
-    gettext_noop("classification, or a numeric column"),
-    gettext_noop("a numeric column"),
-    gettext_noop("regression"),
-    gettext_noop("forecast"),
-    gettext_noop("The column %(column)s holds no numbers; a forecast predicts a number. Choose another."),
-    gettext_noop("The column %(column)s holds no numbers; what helps a forecast is given as numbers. Leave it out."),
-    gettext_noop(
-        "The column %(column)s holds no times. Choose a column of dates, of dates with times, or of whole step numbers."
-    ),
-    gettext_noop("The column %(column)s holds the times; it cannot be something else too. Choose another."),
-    gettext_noop("The column %(column)s holds true or false; a forecast predicts a number. Choose a numeric column."),
-    gettext_noop(
-        "The forecast needs %(names)s for the %(steps)s steps ahead; %(missing)s of them are not there, the first at "
-        "%(time)s. Post a row for each, with null as %(target)s."
-    ),
-    gettext_noop(
-        "The longest series has %(steps)s steps of one %(step)s; at least %(least)s are needed. Upload more of it, or "
-        "choose a shorter step as the frequency."
-    ),
-    gettext_noop("The row of %(time)s lies more than %(most)s steps after the last value known. Leave it out."),
-    gettext_noop("The series %(name)s is new, and no row of it holds a value of %(target)s."),
-    gettext_noop(
-        "The times are not regular: %(count)s of %(rows)s rows lie on no step of one %(step)s (%(shown)s). Mend them, "
-        "or choose a frequency that rows are brought down to, and what becomes of several rows of one step."
-    ),
-    gettext_noop("The times are step numbers, which have no days or months. Leave the frequency to be found."),
-    gettext_noop("There are too few steps to say how far forecasts may be off: they have no bounds."),
-    gettext_noop("There are %(count)s series; at most %(most)s are learned at once. Split the data set."),
-    gettext_noop("There is no series %(name)s."),
-    gettext_noop("There is no series %(name)s. There are: %(names)s."),
-    gettext_noop(
-        "These are %(count)s forecasts; at most %(most)s are explained at once. Give a shorter horizon, or name some "
-        "of the series."
-    ),
-    gettext_noop(
-        "%(which)s goes from %(start)s to %(end)s and has a row for only %(share)s of its steps of one %(step)s. Look "
-        "for times that are mistaken, or choose a longer step as the frequency."
-    ),
-    gettext_noop(
-        "%(which)s goes from %(start)s to %(end)s: %(steps)s steps of one %(step)s, more than %(most)s. Look for "
-        "times that are mistaken, or choose a longer step as the frequency."
-    ),
-    gettext_noop("%(count)s hours stand there twice, on nights when clocks are put back; their mean is taken."),
-    gettext_noop("%(column)s is what is predicted; it cannot tell series apart. Choose another column."),
-    gettext_noop(
-        "%(count)s rows repeat the time of another row, the first in %(which)s at %(time)s. Name the column that "
-        "tells series apart, or choose what becomes of repeated times: their sum, or their mean."
-    ),
-    gettext_noop("%(count)s rows were joined to others of the same step (%(how)s)."),
-    gettext_noop("%(count)s rows without a time, a value or the name of their series were left out."),
-    gettext_noop(
-        "%(series)s series by %(steps)s steps are %(count)s forecasts; at most %(most)s are made at once. Name some "
-        "of the series, or give a shorter horizon."
-    ),
-    gettext_noop("%(count)s series of fewer than %(steps)s steps are left out: %(names)s."),
-    gettext_noop("%(count)s steps of one %(step)s have no row; they count as not known."),
-    gettext_noop("seasonal naive (%(season)s)"),
-    gettext_noop("mean size of each part of the forecast (%(what)s), beside the naive forecast's error"),
-    gettext_noop("components of the model"),
+    *OF_FORECASTS,
     # learning
     gettext_noop("%(rows)s rows without a value of %(column)s were left out."),
     gettext_noop("%(title)s does not do %(task)s; it does: %(known)s."),

@@ -154,6 +154,8 @@ PARTS = {
     "daily": _("season of the day"),
     "season": _("season"),
     "holidays": _("holidays"),
+    "trend and season": _("trend and season"),
+    "network": _("what the network adds"),
 }
 # The steps of a calendar.
 STEPS = {
@@ -227,6 +229,15 @@ OF_THE_CATALOGUE = (
     gettext_noop("L2 penalty"),
     gettext_noop("Patience"),
     gettext_noop("Stop after so many trees without gain on rows held back; empty: never."),
+    gettext_noop("LSTM network"),
+    gettext_noop("One network for many series: learns what they have in common, forecasts new ones too."),
+    gettext_noop("Rows read"),
+    gettext_noop("Steps that the network reads of each series."),
+    gettext_noop("Layers"),
+    gettext_noop("Units of each layer, such as 128, 64, 32."),
+    gettext_noop("Dropout"),
+    gettext_noop("Share of units left out while it learns."),
+    gettext_noop("Epochs"),
     gettext_noop("Prophet"),
     gettext_noop("Forecasts of trends with seasons and holidays; tells what each part adds."),
     gettext_noop("Horizon"),

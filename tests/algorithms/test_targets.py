@@ -27,8 +27,8 @@ def test_numbers_whose_squares_leave_single_precision_are_not_learned(largest, f
     ("target", "tasks"),
     [
         (values(ColumnKind.CATEGORY, "a", "a", "a", "b", "b", "b"), [Task.CLASSIFICATION]),
-        (values(ColumnKind.NUMBER, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0), [Task.CLASSIFICATION, Task.REGRESSION]),
-        (values(ColumnKind.NUMBER, *np.arange(50.0)), [Task.REGRESSION]),
+        (values(ColumnKind.NUMBER, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0), [Task.CLASSIFICATION, Task.REGRESSION, Task.FORECAST]),
+        (values(ColumnKind.NUMBER, *np.arange(50.0)), [Task.REGRESSION, Task.FORECAST]),
         (values(ColumnKind.NUMBER, 1.0, 1.0, 1.0), []),
         (Target("y", ColumnKind.DATE, rows=9, distinct=9), []),
         (Target("y", ColumnKind.CATEGORY), [Task.CLASSIFICATION]),  # nothing is known yet: nothing is refused

@@ -16,7 +16,7 @@ from apps.algorithms.results import Progress
 _SEASONS = 3  # rows of so many are looked at where the series have them
 _MORE = (1, 2, 4, 9)  # times as many rows, which are tried
 _GAIN = 0.0005  # of the loss, less is none
-_WORTH = 0.05  # of the base's loss: on M3, 1 to 4 % won on one horizon were lost on the next, as all series drift alike
+_WORTH = 0.05  # of the base's loss: on M3, 3 % won on one horizon were lost on the next, as all series drift alike
 _NORMAL = 1.645  # standard errors, where too little was seen to know better
 _FEW = 20  # outcomes, too few for their quantiles
 _SPREADS = (0.5, 2.5)

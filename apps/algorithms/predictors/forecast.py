@@ -67,8 +67,6 @@ class ForecastPredictor(ABC):
     kind: ClassVar[str]
     method: ClassVar[str]  # of its explanations
     takes_new_series: ClassVar[bool]
-    array_names: ClassVar[tuple[str, ...]] = ()
-
     schema: TableSchema
     calendar: Calendar
     known: Known
@@ -84,8 +82,7 @@ class ForecastPredictor(ABC):
     @property
     def size_bytes(self) -> int:
         """Bytes of its arrays."""
-        own = sum(int(getattr(self, name).nbytes) for name in self.array_names)
-        return own + self.known.tails.nbytes + self.known.beside.nbytes
+        return self._own_bytes + self.known.tails.nbytes + self.known.beside.nbytes
 
     @property
     def covariate_names(self) -> list[str]:
@@ -105,14 +102,19 @@ class ForecastPredictor(ABC):
     def parts(self, history: History, horizon: int) -> tuple[float, dict[str, Doubles]]:
         """Return what the forecast of a series adds up from: a base, and parts by name (horizon,)."""
 
-    def _facts(self) -> dict[str, Any]:
-        """Return what `_fields_of` must know besides the arrays."""
-        return {}
+    @property
+    @abstractmethod
+    def _own_bytes(self) -> int:
+        """Bytes of the arrays that a subclass adds."""
+
+    @abstractmethod
+    def _save_arrays(self, folder: Path) -> dict[str, Any]:
+        """Write the arrays that a subclass adds; return what `_load_arrays` must know besides."""
 
     @classmethod
     @abstractmethod
-    def _fields_of(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields that a subclass adds, besides its arrays."""
+    def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that a subclass adds, from what `_save_arrays` wrote."""
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Forecast after the posted rows, as far as the version was measured."""
@@ -326,9 +328,8 @@ class ForecastPredictor(ABC):
             "level": self.level,
             "margins": self.margins,
         }
-        save_arrays(self, self.array_names, folder)
         save_arrays(known, ("tails", "beside"), folder)
-        (folder / "predictor.json").write_text(json.dumps({**facts, **self._facts()}))
+        (folder / "predictor.json").write_text(json.dumps({**facts, **self._save_arrays(folder)}))
 
     @classmethod
     def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
@@ -346,8 +347,7 @@ class ForecastPredictor(ABC):
             horizon=facts["horizon"],
             level=facts["level"],
             margins=tuple(facts["margins"]),
-            **load_arrays(cls.array_names, folder),
-            **cls._fields_of(facts),
+            **cls._load_arrays(folder, facts),
         )
 
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from apps.algorithms.predictors.arrays import bytes_of, load_arrays, save_arrays
 from apps.algorithms.predictors.calendar import DAY, Calendar, Doubles, Places, Unit
 from apps.algorithms.predictors.forecast import ForecastPredictor, History
 
 MOST_AHEAD = 10_000
+_ARRAYS = ("trends", "bends", "bend_times", "weights", "centres")
 TREND, HOLIDAYS = "trend", "holidays"
 
 
@@ -53,8 +56,6 @@ class ProphetPredictor(ForecastPredictor):
     kind: ClassVar[str] = "prophet"
     method: ClassVar[str] = "components of the model"
     takes_new_series: ClassVar[bool] = False
-    array_names: ClassVar[tuple[str, ...]] = ("trends", "bends", "bend_times", "weights", "centres")
-
     trends: Doubles
     bends: Doubles
     bend_times: Doubles
@@ -111,7 +112,12 @@ class ProphetPredictor(ForecastPredictor):
             found.append((name, ((covariates[:, column] - mean) / spread)[:, None]))
         return found
 
-    def _facts(self) -> dict[str, Any]:
+    @property
+    def _own_bytes(self) -> int:
+        return bytes_of(self, _ARRAYS)
+
+    def _save_arrays(self, folder: Path) -> dict[str, Any]:
+        save_arrays(self, _ARRAYS, folder)
         return {
             "seasons": [vars(season) for season in self.seasons],
             "holidays": dict(self.holidays.days),
@@ -119,8 +125,9 @@ class ProphetPredictor(ForecastPredictor):
         }
 
     @classmethod
-    def _fields_of(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
+    def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         return {
+            **load_arrays(_ARRAYS, folder),
             "seasons": tuple(Season(**season) for season in facts["seasons"]),
             "holidays": Holidays({name: tuple(days) for name, days in facts["holidays"].items()}),
             "is_multiplied": facts["is_multiplied"],

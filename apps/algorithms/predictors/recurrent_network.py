@@ -1,6 +1,6 @@
 """The light predictor of a recurrent network: stacked LSTM layers that correct a Theta forecast, in numpy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,19 +98,31 @@ class RecurrentNetwork:
         ValueError : the horizon is longer than it learned, or the covariates are others.
 
         """
-        cut = self.cut
-        if not 1 <= horizon <= cut.horizon:
-            raise ValueError(f"The network forecasts 1 to {cut.horizon} rows, not {horizon}.")
-        found = np.zeros((len(values), cut.horizon, 3))
-        for start in range(0, len(values), _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            past = np.stack([last_rows(one, cut.context) for one in values[some]])
-            given = None if covariates is None else covariates[some]
-            windows = prepare(past, known_rows(given, values[some], self.covariates, cut, horizon), cut)
+        found = np.zeros((len(values), self.cut.horizon, 3))
+        for some, windows in self._windows(values, covariates, horizon):
             answers = windows.base[:, :, None] + windows.scale[:, None, None] * self._widened(self.outputs(windows))
             with np.errstate(over="ignore"):  # of series near the largest numbers there are
                 found[some] = windows.unit[:, None, None] * answers
         return np.clip(found[:, :horizon], -_LARGEST, _LARGEST)
+
+    def base_forecast(self, values: Sequence[Doubles], covariates: Sequence[Doubles] | None, horizon: int) -> Doubles:
+        """Return the Theta forecast (series, horizon) that the network corrects; as `forecast`."""
+        found = np.zeros((len(values), self.cut.horizon))
+        for some, windows in self._windows(values, covariates, horizon):
+            found[some] = windows.unit[:, None] * windows.base
+        return np.clip(found[:, :horizon], -_LARGEST, _LARGEST)
+
+    def _windows(
+        self, values: Sequence[Doubles], covariates: Sequence[Doubles] | None, horizon: int
+    ) -> Iterator[tuple[slice, Windows]]:
+        cut = self.cut
+        if not 1 <= horizon <= cut.horizon:
+            raise ValueError(f"The network forecasts 1 to {cut.horizon} rows, not {horizon}.")
+        for start in range(0, len(values), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            past = np.stack([last_rows(one, cut.context) for one in values[some]])
+            given = None if covariates is None else covariates[some]
+            yield some, prepare(past, known_rows(given, values[some], self.covariates, cut, horizon), cut)
 
     def outputs(self, windows: Windows) -> Doubles:
         """Return low, median and high in scales from the base (N, H, 3), before they are widened."""

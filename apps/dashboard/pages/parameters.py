@@ -1,6 +1,7 @@
 """An algorithm's settings as form fields: shown with what was typed, read as the catalogue wants them."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ def parameter_fields(
         value = given.get(name, (standing or {}).get(parameter.name, parameter.default))
         known = live is not None and parameter.name in live
         now = live[parameter.name] if live is not None and known else None
-        shown = "" if value is None else value
+        shown = "" if value is None else _typed(value)
         fields.append(ParameterField(name, parameter, shown, list(faults.get(name, ())), now, known))
     return fields
 
@@ -67,9 +68,17 @@ def parameters_given(service: Service, given: QueryDict) -> dict[str, Any]:
     return chosen
 
 
+def _typed(value: Any) -> Any:
+    """Return a value as one types it: several numbers with commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
 def _parsed(kind: str, text: str) -> Any:
     if text == "":
         return None
+    if kind == "integers":
+        parts = re.split(r"[\s,;/]+", text)
+        return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else text
     try:
         value = {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
     except ValueError:
