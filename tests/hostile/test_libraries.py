@@ -84,7 +84,7 @@ def test_the_light_predictor_knows_no_library_only_its_own_format(slug: str, tmp
     right = load_predictor(folder).predict(trained(slug, 0).rows)
 
     assert "version" not in json.loads(written)
-    assert len(right.values) == len(trained(slug, 0).rows)
+    assert len(right.values) == len(right.asked or trained(slug, 0).rows)
     (folder / "predictor.json").write_text(json.dumps({**json.loads(written), "format": FORMAT + 1}))
     with pytest.raises(Unavailable, match=f"format {FORMAT + 1}; this release reads {FORMAT}"):
         load_predictor(folder)

@@ -14,7 +14,7 @@ from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
 from apps.registry.selectors import version_folder
 from tests.hostile.conftest import forget
-from tests.hostile.trained import file_trained, model_of, trained
+from tests.hostile.trained import TASKS, file_trained, model_of, trained
 
 NAMES = (
     "model.pkl", "model.pickle", "forest.joblib", "weights.h5", "net.keras", "net.pt", "net.pth", "net.onnx", "net.tflite",
@@ -65,7 +65,7 @@ def test_no_upload_is_loaded_as_a_model_whatever_its_name(cast, api, store, sett
     assert not place.exists()
 
 
-@pytest.mark.parametrize("slug", ["random_forest", "gradient_boosting", "xgboost", "svm", "dbscan", "isolation_forest"])
+@pytest.mark.parametrize("slug", TASKS)
 def test_no_pickle_put_into_a_store_is_loaded(cast, api, store, place: Path, slug: str):
     model = model_of(cast.acme, slug)
     live, newer = file_trained(model, seed=0), file_trained(model, seed=1)

@@ -18,6 +18,7 @@ from apps.registry.manifest import VersionFacts
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.models import Workspace
+from tests.contracts.series import weekly_series
 from tests.contracts.tables import mixed_table, silent
 from tests.factories import make_dataset_version, make_model
 
@@ -28,7 +29,16 @@ TASKS = {
     "svm": Task.CLASSIFICATION,
     "dbscan": Task.CLUSTERING,
     "isolation_forest": Task.ANOMALY,
+    "prophet": Task.FORECAST,
+    "lstm": Task.FORECAST,
 }
+# What tells two versions apart where the seed changes nothing.
+TOLD_APART = {
+    "dbscan": [{"min_samples": 5}, {"min_samples": 6}],
+    "prophet": [{"changepoint_prior_scale": 0.05}, {"changepoint_prior_scale": 0.5}],
+}
+OF_THE_DATA = {"beside", "tails", "bend_times"}  # arrays that two versions of the same data share
+NEXT_ROW = {"day": "2026-05-05", "shop": "shop 0", "sales": 120.0}  # the first after those that were learned from
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,9 @@ def trained(slug: str, seed: int) -> Trained:
     """Train once; seeds give different models of the same data."""
     task = TASKS[slug]
     kind = catalog.get(slug)
-    told_apart = {"min_samples": 5 + seed} if slug == "dbscan" else {}  # whose seed changes nothing
+    told_apart = TOLD_APART[slug][seed] if slug in TOLD_APART else {}
     service = kind(task=task, parameters={**kind.fast_parameters, **told_apart}, seed=seed)
-    split = mixed_table(task).split(task=task, test_share=0.2, seed=0)
+    split = service.split(weekly_series() if task == Task.FORECAST else mixed_table(task), test_share=0.2)
     service.fit(split.train, silent)
     folder = Path(tempfile.mkdtemp(prefix="mlplatform-test-trained-")) / "staging"
     for part, write in (("native", service.save), ("predictor", service.predictor)):
@@ -65,13 +75,14 @@ def trained(slug: str, seed: int) -> Trained:
         "baseline": service.baseline(split.test),
         "importance": service.importance(split.test),
     }
-    return Trained(folder, facts, split.test.records(8))
+    return Trained(folder, facts, [NEXT_ROW] if task == Task.FORECAST else split.test.records(8))
 
 
 def model_of(workspace: Workspace, slug: str) -> RegisteredModel:
     """Register a model that the versions of `file_trained` fit."""
-    target = "" if TASKS[slug] == Task.ANOMALY else "y"
-    return make_model(workspace, algorithm=slug, task=TASKS[slug], target=target)
+    task = TASKS[slug]
+    target = {Task.ANOMALY: "", Task.FORECAST: "sales"}.get(task, "y")
+    return make_model(workspace, algorithm=slug, task=task, target=target)
 
 
 def file_trained(model: RegisteredModel, *, seed: int = 0) -> ModelVersion:
@@ -87,5 +98,6 @@ def file_trained(model: RegisteredModel, *, seed: int = 0) -> ModelVersion:
 
 
 def array_of(folder: Path) -> str:
-    """Return the name of an array that a version's light predictor maps."""
-    return min(path.relative_to(folder).as_posix() for path in folder.glob("predictor/*.npy"))
+    """Return the name of an array that a version's light predictor maps, and that another version has otherwise."""
+    arrays = [path for path in folder.glob("predictor/*.npy") if path.stem not in OF_THE_DATA]
+    return min(path.relative_to(folder).as_posix() for path in arrays)

@@ -209,6 +209,7 @@ def test_what_goes_wrong_on_the_short_way_is_answered_by_the_long_way(client, ca
 
     class Broken:
         size_bytes = 1
+        task = loaded.predictor.task
 
         def predict(self, rows: Any) -> Any:
             raise ZeroDivisionError
