@@ -76,7 +76,7 @@ class ForecastService(BaseMLService):
 
     @abstractmethod
     def _learn(
-        self, data: "TrainingSeries", known: Known, margins: tuple[float, ...], progress: Progress
+        self, data: "TrainingSeries", known: Known, factors: tuple[float, ...], progress: Progress
     ) -> ForecastPredictor:
         """Fit all of the series and return the light predictor; keep the library's own model."""
 
@@ -143,7 +143,7 @@ class ForecastService(BaseMLService):
         return asked
 
     def _fit(self, data: "TrainingSeries", progress: Progress) -> None:
-        from apps.algorithms.engine.forecasts import Origins, conformal_margins, found_season, naive_scales
+        from apps.algorithms.engine.forecasts import Origins, conformal_factors, found_season, naive_scales
 
         progress(0.0, "preparing")
         horizon = self.horizon = self.horizon or self._horizon_of(data)
@@ -160,8 +160,8 @@ class ForecastService(BaseMLService):
             progress(0.02 + (_CALIBRATION_DONE - 0.02) * fraction, stage, step=step, metrics=metrics)
 
         forecasts = self._calibration_forecasts(apart, origins, calibrating)
-        margins = conformal_margins(origins.observed(apart.series), forecasts, scales)
-        if not margins:
+        factors = conformal_factors(origins.observed(apart.series), forecasts, scales)
+        if not factors:
             self.warnings += ("There are too few steps to say how far forecasts may be off: they have no bounds.",)
 
         def learning(
@@ -169,7 +169,7 @@ class ForecastService(BaseMLService):
         ) -> None:
             progress(_CALIBRATION_DONE + (1 - _CALIBRATION_DONE) * fraction, stage, step=step, metrics=metrics)
 
-        self.light = self._learn(kept, self._known(kept, scales, horizon), margins, learning)
+        self.light = self._learn(kept, self._known(kept, scales, horizon), factors, learning)
         progress(1.0, "fitting")
 
     def _season_of(self, data: "TrainingSeries", found: Any) -> int:
@@ -203,7 +203,7 @@ class ForecastService(BaseMLService):
             beside=beside,
         )
 
-    def _common(self, data: "TrainingSeries", known: Known, margins: tuple[float, ...]) -> dict[str, Any]:
+    def _common(self, data: "TrainingSeries", known: Known, factors: tuple[float, ...]) -> dict[str, Any]:
         """Return the fields that every `ForecastPredictor` has."""
         schema = TableSchema(
             columns=data.columns,
@@ -213,7 +213,7 @@ class ForecastService(BaseMLService):
             series=data.roles.series or None,
         )
         fields = {"schema": schema, "calendar": data.calendar, "known": known}
-        return {**fields, "horizon": self.horizon, "level": LEVEL, "margins": margins}
+        return {**fields, "horizon": self.horizon, "level": LEVEL, "factors": factors}
 
     def _evaluate(self, data: "TrainingSeries") -> Evaluation:
         from apps.algorithms.engine.forecasts import forecast_curves, forecast_metrics

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.isotonic import isotonic_regression
 
 from apps.algorithms.predictors.calendar import Doubles, Places
+from apps.algorithms.predictors.forecast import bounds_apart
 from apps.algorithms.series import OneSeries
 
 LEVEL = 0.90
 TOLERANCE = 0.10  # a forecast this near, as a share of what was observed, counts as right
-_LEAST_ERRORS = 20
+_LEAST_ERRORS, _POOLED_ERRORS = 20, 100
 _SHOWN_SERIES, _SHOWN_HISTORY = 3, 4  # series, horizons
 _TINY = 1e-12
 _NEARLY = 0.8
@@ -153,26 +153,27 @@ def _pinball(observed: Doubles, quantile: Doubles, share: float) -> float:
     return float(np.nanmean(np.maximum(share * above, (share - 1) * above)))
 
 
-def conformal_margins(observed: Doubles, forecasts: Doubles, scales: Doubles, *, level: float = LEVEL) -> tuple[float, ...]:
-    """Return by how much to widen the bounds at each step ahead, in units of a series' scale; none for too few errors.
+def conformal_factors(observed: Doubles, forecasts: Doubles, scales: Doubles, *, level: float = LEVEL) -> tuple[float, ...]:
+    """Return how many times the distance from middle to bounds must be taken at each step ahead; none for too few errors.
 
-    Conformalised quantile regression (Romano et al. 2019) over series and origins. Neighbouring steps are taken together until
-    there are errors enough, and margins never fall from one step to the next: nobody sees further better.
+    Split conformal prediction of errors beside the forecast's own bounds, over series and origins (Lei et al. 2018, section 5.2).
+    Neighbouring steps are taken together until there are errors enough.
     """
-    outside = np.maximum(forecasts[..., 0] - observed, observed - forecasts[..., 2]) / scales[None, :, None]
-    horizon = observed.shape[2]
-    if np.isfinite(outside).sum() < _LEAST_ERRORS:
+    low, middle, high = np.moveaxis(bounds_apart(forecasts, scales), -1, 0)
+    missed = observed - middle
+    beside = np.where(missed < 0, -missed / (middle - low), missed / (high - middle))
+    known, horizon = np.isfinite(beside), observed.shape[2]
+    if known.sum() < _LEAST_ERRORS:
         return ()
-    margins = []
+    counts, factors = known.sum(axis=(0, 1)), []
     for step in range(horizon):
-        for reach in range(horizon):
-            near = outside[..., max(0, step - reach) : step + reach + 1]
-            errors = np.sort(near[np.isfinite(near)])
-            if len(errors) >= _LEAST_ERRORS:
-                break
-        margins.append(float(errors[min(len(errors), int(np.ceil((len(errors) + 1) * level))) - 1]))
-    rising: tuple[float, ...] = tuple(isotonic_regression(margins).tolist())
-    return rising
+        reach = next(
+            (far for far in range(horizon) if counts[max(0, step - far) : step + far + 1].sum() >= _POOLED_ERRORS), horizon
+        )
+        near = slice(max(0, step - reach), step + reach + 1)
+        errors = np.sort(beside[..., near][known[..., near]])
+        factors.append(float(errors[min(len(errors), int(np.ceil((len(errors) + 1) * level))) - 1]))
+    return tuple(factors)
 
 
 def forecast_curves(

@@ -19,6 +19,7 @@ from apps.core.errors import InvalidInput, Problem
 
 MOST_ANSWERS = 10_000
 _SHOWN = 10
+_LEAST_APART = 0.1
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class ForecastPredictor(ABC):
     known: Known
     horizon: int
     level: float
-    margins: tuple[float, ...]  # by step ahead, in units of a series' scale; empty: no bounds
+    factors: tuple[float, ...]  # by step ahead, of the distance from middle to bounds; empty: no bounds
 
     @property
     def task(self) -> Task:
@@ -96,7 +97,7 @@ class ForecastPredictor(ABC):
 
     @abstractmethod
     def ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
-        """Return low, middle and high of the steps after each history (series, horizon, 3), before bounds are widened."""
+        """Return low, middle and high of the steps after each history (series, horizon, 3), before `widened`."""
 
     @abstractmethod
     def parts(self, history: History, horizon: int) -> tuple[float, dict[str, Doubles]]:
@@ -148,7 +149,7 @@ class ForecastPredictor(ABC):
             for time, (low, middle, high) in zip(self.calendar.written(places), answers, strict=True):
                 of = {self.schema.series: history.name} if self.schema.series else {}
                 detail: dict[str, Any] = {"timestamp": time, **({"series": history.name} if of else {})}
-                if self.margins:
+                if self.factors:
                     detail |= {"interval": [low, high], "level": self.level}
                 if warnings:
                     detail["warnings"] = warnings
@@ -299,15 +300,15 @@ class ForecastPredictor(ABC):
         return replace(history, covariates=covariates)
 
     def widened(self, found: Doubles, scales: Doubles) -> Doubles:
-        """Return forecasts (…, series, horizon, 3) with their bounds widened by what held-out errors showed."""
-        if not self.margins:
+        """Return forecasts (…, series, horizon, 3) with bounds as far away as held-out errors showed."""
+        if not self.factors:
             return found
         steps = np.arange(found.shape[-2])
-        margins = np.asarray(self.margins)[np.minimum(steps, len(self.margins) - 1)]
-        beyond = np.maximum(steps + 1, len(self.margins)) / len(self.margins)
-        wider = scales[:, None] * margins * np.sqrt(beyond)
-        low, middle, high = np.moveaxis(found, -1, 0)
-        return np.stack([np.minimum(low - wider, middle), middle, np.maximum(high + wider, middle)], axis=-1)
+        factors = np.asarray(self.factors)[np.minimum(steps, len(self.factors) - 1)]
+        beyond = np.maximum(steps + 1, len(self.factors)) / len(self.factors)
+        apart, middle = bounds_apart(found, scales), found[..., 1:2]
+        wide: Doubles = middle + (apart - middle) * (factors * np.sqrt(beyond))[:, None]
+        return wide
 
     def _warnings(self, steps: int, *, has_rows: bool) -> list[str]:
         if steps <= self.horizon:
@@ -326,7 +327,7 @@ class ForecastPredictor(ABC):
             "known": {"names": known.names, "last": known.last, "scales": known.scales},
             "horizon": self.horizon,
             "level": self.level,
-            "margins": self.margins,
+            "factors": self.factors,
         }
         save_arrays(known, ("tails", "beside"), folder)
         (folder / "predictor.json").write_text(json.dumps({**facts, **self._save_arrays(folder)}))
@@ -346,9 +347,16 @@ class ForecastPredictor(ABC):
             ),
             horizon=facts["horizon"],
             level=facts["level"],
-            margins=tuple(facts["margins"]),
+            factors=tuple(facts["factors"]),
             **cls._load_arrays(folder, facts),
         )
+
+
+def bounds_apart(forecasts: Doubles, scales: Doubles) -> Doubles:
+    """Return forecasts (…, series, horizon, 3) whose bounds lie at least a little of each series' scale from the middle."""
+    least = _LEAST_APART * np.broadcast_to(scales[:, None], forecasts.shape[:-1])
+    low, middle, high = np.moveaxis(forecasts, -1, 0)
+    return np.stack([np.minimum(low, middle - least), middle, np.maximum(high, middle + least)], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class LSTMService(ForecastService):
         return _rolled(self.light, data, origins)
 
     def _learn(
-        self, data: "TrainingSeries", known: Known, margins: tuple[float, ...], progress: Progress
+        self, data: "TrainingSeries", known: Known, factors: tuple[float, ...], progress: Progress
     ) -> ForecastPredictor:
         centres = _centres(data)
 
@@ -73,7 +73,7 @@ class LSTMService(ForecastService):
         network = self._network(data, centres, unseen, refit=True)
         if not network.epochs:
             self.warnings += ("The network adds nothing to the Theta forecast of these series: that is what it answers.",)
-        return RecurrentPredictor(**self._common(data, known, margins), network=network, centres=centres)
+        return RecurrentPredictor(**self._common(data, known, factors), network=network, centres=centres)
 
     def _network(self, data: "TrainingSeries", centres: Centres, progress: Progress, *, refit: bool) -> RecurrentNetwork:
         from apps.algorithms.engine.recurrent import Settings, fit_network

@@ -84,7 +84,7 @@ class ProphetService(ForecastService):
             yield made
 
     def _learn(
-        self, data: "TrainingSeries", known: Known, margins: tuple[float, ...], progress: Progress
+        self, data: "TrainingSeries", known: Known, factors: tuple[float, ...], progress: Progress
     ) -> ForecastPredictor:
         from apps.algorithms.engine import prophet
 
@@ -94,7 +94,7 @@ class ProphetService(ForecastService):
             self.native.append(model)
             progress(next(done) / len(data.series), "fitting")
         fields = prophet.light_fields(self.native, names, settings)
-        return ProphetPredictor(**self._common(data, known, margins), **fields)
+        return ProphetPredictor(**self._common(data, known, factors), **fields)
 
     def _native_ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
         from apps.algorithms.engine import prophet
