@@ -1,6 +1,6 @@
 """Every measurement, one after the other: `python -m benchmarks`."""
 
-from benchmarks import quality, serving, training
+from benchmarks import forecasts, quality, serving, training
 
-for measurement in (serving, training, quality):
+for measurement in (serving, training, quality, forecasts):
     measurement.main()

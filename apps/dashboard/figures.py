@@ -25,6 +25,8 @@ def figure(value: Any) -> str:
         return NOTHING
     if isinstance(value, bool):
         return _("true") if value else _("false")
+    if isinstance(value, list):
+        return ", ".join(map(figure, value))
     if not isinstance(value, int | float):
         return day(str(value))
     size = abs(value)
