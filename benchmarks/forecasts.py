@@ -68,8 +68,9 @@ def main() -> None:
 def _parts(of: Set) -> tuple[TrainingSeries, Doubles]:
     """Return the training part of a set, and what came after it (series, horizon)."""
     frame = pd.read_csv(SHARED_DATA / "series" / of.file)
-    kind = ColumnKind.INTEGER if of.time == "t" else ColumnKind.DATE
-    stamps = frame[of.time].astype(float) if of.time == "t" else pd.to_datetime(frame[of.time]).astype("int64") / 1e9
+    numbered = of.time == "t"
+    stamps = frame["t"] if numbered else pd.to_datetime(frame[of.time]).astype("datetime64[s]").astype("int64")
+    kind = ColumnKind.INTEGER if numbered else ColumnKind.DATE
     series, came, times = [], [], []
     for name, own in frame.assign(stamp=stamps).groupby("series_id", sort=True):
         before, after = own[own["split"] == "train"], own[own["split"] == "test"]
