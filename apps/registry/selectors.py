@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
+from apps.algorithms.schema import Task
 from apps.core import clock
 from apps.core.artifacts import safe_join
 from apps.datasets.models import DatasetVersion
@@ -27,6 +28,11 @@ def is_live_model(model_id: UUID, workspace_ids: Iterable[UUID]) -> bool:
     """Say whether there is such a model in these workspaces, not archived."""
     mine = RegisteredModel.objects.in_workspaces(list(workspace_ids))
     return bool(mine.filter(pk=model_id, archived_at__isnull=True).exists())
+
+
+def is_forecast(model_id: UUID) -> bool:
+    """Say whether a model is asked what comes next, not about rows."""
+    return bool(RegisteredModel.objects.filter(pk=model_id, task=Task.FORECAST).exists())
 
 
 def workspace_id_of(model_id: UUID) -> UUID | None:

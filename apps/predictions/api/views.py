@@ -32,7 +32,7 @@ from apps.predictions.cache import champions
 from apps.predictions.models import BatchPrediction
 from apps.predictions.selectors import RESULTS, result_file
 from apps.registry.models import RegisteredModel
-from apps.registry.selectors import workspace_id_of
+from apps.registry.selectors import is_forecast, workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 _MOST_NAMED = 20  # unknown fields that one answer names
@@ -67,8 +67,8 @@ class ModelPredictionViewSet(ScopedViewSet):
         knows. It answers one prediction a step of each series.
         """
         model_id = self._model_id(pk)
+        rows, ahead = asked_of(request, is_forecast=is_forecast(model_id))
         loaded = actions.live_predictor(model_id)
-        rows, ahead = asked_of(request, is_forecast=loaded.forecaster is not None)
         done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead)
         champions.remember(model_id)
         return Response(done.as_json())
@@ -77,8 +77,8 @@ class ModelPredictionViewSet(ScopedViewSet):
     def invocations(self, request: Request, pk: UUID) -> Response:
         """Answer the MLflow scoring protocol (`dataframe_split`, `dataframe_records`, `instances`, `inputs`)."""
         model_id = self._model_id(pk)
+        rows, ahead = scoring.asked_of_invocation(request.data, is_forecast=is_forecast(model_id))
         loaded = actions.live_predictor(model_id)
-        rows, ahead = scoring.asked_of_invocation(request.data, is_forecast=loaded.forecaster is not None)
         done = actions.predict_with(
             loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=actions.Ahead(**ahead)
         )
@@ -88,8 +88,8 @@ class ModelPredictionViewSet(ScopedViewSet):
     def explain(self, request: Request, pk: UUID) -> Response:
         """Attribute each row's answer to its columns."""
         model_id = self._model_id(pk)
+        rows, ahead = asked_of(request, is_forecast=is_forecast(model_id))
         loaded = actions.live_predictor(model_id)
-        rows, ahead = asked_of(request, is_forecast=loaded.forecaster is not None)
         explanations, answers = actions.explain_with(loaded, rows, ahead)
         of = rows if answers.asked is None else answers.asked
         shown = [
