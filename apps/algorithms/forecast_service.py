@@ -14,7 +14,7 @@ from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.predictors.calendar import Doubles
 from apps.algorithms.predictors.forecast import ForecastPredictor, History, Known
-from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
+from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, part_of
 from apps.algorithms.schema import Column, TableSchema, Task
 from apps.core.errors import InvalidInput
 
@@ -154,21 +154,12 @@ class ForecastService(BaseMLService):
         apart = replace(kept, series=tuple(_with_end(one, horizon) for one in kept.series))
         origins = Origins.within(apart.series, horizon, self._most_origins(len(kept.series)))
 
-        def calibrating(
-            fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
-        ) -> None:
-            progress(0.02 + (_CALIBRATION_DONE - 0.02) * fraction, stage, step=step, metrics=metrics)
-
-        forecasts = self._calibration_forecasts(apart, origins, calibrating)
+        forecasts = self._calibration_forecasts(apart, origins, part_of(progress, 0.02, _CALIBRATION_DONE))
         factors = conformal_factors(origins.observed(apart.series), forecasts, scales)
         if not factors:
             self.warnings += ("There are too few steps to say how far forecasts may be off: they have no bounds.",)
 
-        def learning(
-            fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None
-        ) -> None:
-            progress(_CALIBRATION_DONE + (1 - _CALIBRATION_DONE) * fraction, stage, step=step, metrics=metrics)
-
+        learning = part_of(progress, _CALIBRATION_DONE, 1.0)
         self.light = self._learn(kept, self._known(kept, scales, horizon), factors, learning)
         progress(1.0, "fitting")
 

@@ -19,6 +19,15 @@ class Progress(Protocol):
         """Report `fraction` (0..1, never falling) of the fit; `metrics` at `step` draw the live curve."""
 
 
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Return a `Progress` whose fractions fill the part of the whole from `start` to `end`."""
+
+    def told(fraction: float, stage: str, *, step: int | None = None, metrics: Mapping[str, float] | None = None) -> None:
+        progress(start + fraction * (end - start), stage, step=step, metrics=metrics)
+
+    return told
+
+
 def is_finite(told: Any) -> bool:
     """Say whether plain JSON holds neither NaN nor infinity."""
     if isinstance(told, Mapping):

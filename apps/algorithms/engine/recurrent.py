@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from apps.algorithms.engine.recurrent_windows import Ends, Examples, SeriesSet, 
 from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.recurrent_network import HEAD, RecurrentNetwork, Weights
 from apps.algorithms.predictors.windows import AHEAD_INPUTS, STEP_INPUTS, WINDOW_INPUTS, Cut, Singles
-from apps.algorithms.results import Progress
+from apps.algorithms.results import Progress, part_of
 
 _SEASONS = 3  # rows of so many are looked at where the series have them
 _MORE = (1, 2, 4, 9)  # times as many rows, which are tried
@@ -80,7 +79,7 @@ def fit_network(
     cut, held = _best_cut(series, widest, held_back)
     pool = series.examples(drawn(learned, settings.most_windows, chance), cut).telling()
     begun = RecurrentNetwork(cut, series.width, settings.level, 0, _begun(settings, cut, series.width, pool))
-    found = _best_epoch(begun, pool, held, settings, _part_of(progress, 0.05, 0.5 if settings.refit else 1.0))
+    found = _best_epoch(begun, pool, held, settings, part_of(progress, 0.05, 0.5 if settings.refit else 1.0))
     found = replace(found, spread=_spread(found, held, settings.level))
     if not settings.refit or not found.epochs:
         return found
@@ -183,12 +182,3 @@ def _spread(network: RecurrentNetwork, held: Examples, level: float) -> tuple[fl
     least, most = _SPREADS
     down, up = (float(np.clip(np.quantile(side, (1 + level) / 2), least, most)) for side in sides)
     return down, up
-
-
-def _part_of(progress: Progress, start: float, end: float) -> Progress:
-    """Return a `Progress` whose fractions fill a part of the whole."""
-
-    def told(fraction: float, stage: str, *, step: int | None = None, metrics: Any = None) -> None:
-        progress(start + fraction * (end - start), stage, step=step, metrics=metrics)
-
-    return told
