@@ -32,6 +32,7 @@ TASKS = {
     "prophet": Task.FORECAST,
     "lstm": Task.FORECAST,
 }
+OF_TABLES = [slug for slug, task in TASKS.items() if task != Task.FORECAST]
 # What tells two versions apart where the seed changes nothing.
 TOLD_APART = {
     "dbscan": [{"min_samples": 5}, {"min_samples": 6}],

@@ -18,6 +18,7 @@ from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
 from apps.core.errors import InvalidInput, Problem
 
 MOST_ANSWERS = 10_000
+LARGEST = float(np.finfo(np.float64).max)
 _SHOWN = 10
 _LEAST_APART = 0.1
 
@@ -307,8 +308,10 @@ class ForecastPredictor(ABC):
         factors = np.asarray(self.factors)[np.minimum(steps, len(self.factors) - 1)]
         beyond = np.maximum(steps + 1, len(self.factors)) / len(self.factors)
         apart, middle = bounds_apart(found, scales), found[..., 1:2]
-        wide: Doubles = middle + (apart - middle) * (factors * np.sqrt(beyond))[:, None]
-        return wide
+        with np.errstate(over="ignore"):  # of values near the largest numbers there are
+            wide = middle + (apart - middle) * (factors * np.sqrt(beyond))[:, None]
+        bounded: Doubles = np.clip(wide, -LARGEST, LARGEST)
+        return bounded
 
     def _warnings(self, steps: int, *, has_rows: bool) -> list[str]:
         if steps <= self.horizon:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from apps.algorithms.predictors.calendar import DAY, Calendar, Doubles, Places, Unit
-from apps.algorithms.predictors.forecast import ForecastPredictor, History
+from apps.algorithms.predictors.forecast import LARGEST, ForecastPredictor, History
 from apps.algorithms.predictors.recurrent_network import RecurrentNetwork
 from apps.core.errors import InvalidInput, Problem
 
@@ -48,7 +48,9 @@ class RecurrentPredictor(ForecastPredictor):
         middle = self.network.forecast([history.values], beside, horizon)[0, :, 1]
         theta = self.network.base_forecast([history.values], beside, horizon)[0]
         last = float(history.values[np.isfinite(history.values)][-1])
-        return last, {TREND_AND_SEASON: theta - last, NETWORK: middle - theta}
+        with np.errstate(over="ignore"):
+            parts = {TREND_AND_SEASON: theta - last, NETWORK: middle - theta}
+        return last, {name: np.clip(part, -LARGEST, LARGEST) for name, part in parts.items()}
 
     def _check_length(self, history: History) -> None:
         """Refuse a new series of fewer rows than the network reads."""
