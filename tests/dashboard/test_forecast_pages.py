@@ -7,8 +7,9 @@ from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
 from tests.dashboard.conftest import run, upload
 from tests.dashboard.reading import Page
-from tests.forecasts.conftest import DAYS, csv_of
+from tests.forecasts.conftest import DAYS, csv_of, few_origins  # noqa: F401  (a fixture)
 
+pytestmark = pytest.mark.usefixtures("few_origins")
 NEW = reverse("dashboard:new_model")
 
 

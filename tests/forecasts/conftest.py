@@ -42,7 +42,13 @@ def csv_of(names: tuple[str, ...] = ("nord", "sud"), days: int = DAYS) -> str:
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Path]:
+def few_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Prophet calibrated and measured from three origins, not ten: a third of the fits."""
+    monkeypatch.setattr("apps.algorithms.services.prophet._FITS", 6)
+
+
+@pytest.fixture
+def stores(tmp_path: Path, few_origins: None) -> Iterator[Path]:
     """Point the stores at folders of this test."""
     predictors.clear()
     recent_keys.forget_all()
