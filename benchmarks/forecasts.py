@@ -19,6 +19,7 @@ from apps.algorithms import catalog
 from apps.algorithms.engine.forecasts import forecast_metrics, naive_forecast, naive_scales
 from apps.algorithms.engine.regularity import calendar_of
 from apps.algorithms.predictors.calendar import Doubles
+from apps.algorithms.predictors.forecast import MOST_ANSWERS
 from apps.algorithms.roles import Roles
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.series import OneSeries, TrainingSeries
@@ -116,10 +117,12 @@ def _served(known: TrainingSeries, of: Set, slug: str) -> Doubles:
     parameters = {"horizon": of.horizon, "season": of.season, **OURS[slug]}
     service = catalog.get(slug)(task=Task.FORECAST, parameters=parameters, threads=2)
     service.fit(known, lambda *_said, **_more: None)
-    answers = service.predict([])
-    details = answers.details
-    bounds = [[*detail.get("interval", (value, value))] for value, detail in zip(answers.values, details, strict=True)]
-    rows = np.array([[low, value, high] for (low, high), value in zip(bounds, answers.values, strict=True)])
+    light, at_once = service.light, MOST_ANSWERS // of.horizon
+    names = light.known.names
+    told = [light.forecast(series=names[start : start + at_once]) for start in range(0, len(names), at_once)]
+    pairs = [pair for answers in told for pair in zip(answers.values, answers.details, strict=True)]
+    details = [detail for _, detail in pairs]
+    rows = np.array([[(bounds := detail.get("interval", (value, value)))[0], value, bounds[1]] for value, detail in pairs])
     answered = list(dict.fromkeys(detail["series"] for detail in details))
     made = dict(zip(answered, rows.reshape(len(answered), of.horizon, 3), strict=True))
     nothing = np.full((of.horizon, 3), np.nan)

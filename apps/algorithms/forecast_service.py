@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.algorithms.base import BaseMLService, Wanted
 from apps.algorithms.hyperparameters import Hyperparameter
-from apps.algorithms.predictors import load_predictor
+from apps.algorithms.predictors import forecast
 from apps.algorithms.predictors.calendar import Doubles
 from apps.algorithms.predictors.forecast import ForecastPredictor, History, Known
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, part_of
@@ -118,7 +118,10 @@ class ForecastService(BaseMLService):
 
     def difference(self, data: "TrainingSeries", light: Path) -> float:
         """Return the largest difference between the library's forecasts and those of the light form."""
-        ours, theirs = self.light.forecast(by=self._native_ahead), load_predictor(light).predict([])
+        names = self.light.known.names[: max(1, forecast.MOST_ANSWERS // self.light.horizon)]
+        posed: dict[str, Any] = {"series": names if self.light.schema.series else None}
+        served = self.light_form.load(light, json.loads((light / "predictor.json").read_text()))
+        ours, theirs = self.light.forecast(**posed, by=self._native_ahead), served.forecast(**posed)
         scale = np.maximum(1.0, np.abs(ours.values))
         return float((np.abs(np.array(ours.values) - np.array(theirs.values)) / scale).max())
 

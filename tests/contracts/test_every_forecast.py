@@ -91,6 +91,17 @@ def test_the_light_form_agrees_with_the_library_also_after_posted_rows(service, 
 
 
 @each_service
+def test_more_series_than_are_answered_at_once_are_compared_in_part(service, tmp_path, monkeypatch):
+    model, split, _told = fitted(service)
+    model.predictor(tmp_path)
+    monkeypatch.setattr("apps.algorithms.predictors.forecast.MOST_ANSWERS", 2 * model.horizon)
+
+    with pytest.raises(InvalidInput, match="at most 14"):
+        load_predictor(tmp_path).predict([])
+    assert model.difference(split.test, tmp_path) <= 1e-5
+
+
+@each_service
 def test_the_same_seed_gives_the_same_answers_and_the_threads_do_not_matter(service, tmp_path):
     model, _split, _told = fitted(service)
     again = service(task=Task.FORECAST, parameters=dict(service.fast_parameters), seed=5, threads=2)
