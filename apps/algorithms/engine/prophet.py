@@ -14,16 +14,13 @@ from apps.algorithms.predictors.calendar import DAY, Calendar, Doubles, Places, 
 from apps.algorithms.predictors.prophet import Holidays, Season, prophet_seconds
 from apps.algorithms.series import OneSeries
 
-_TALKATIVE = ("prophet", "prophet.plot", "cmdstanpy")  # they tell of each fit, and of libraries that draw
-logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
+for _name in ("prophet", "prophet.plot", "cmdstanpy"):  # they tell of each fit, and of libraries that draw
+    logging.getLogger(_name).disabled = True
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="prophet")  # its own calls of pandas
 
 from prophet import Prophet  # noqa: E402
 from prophet.make_holidays import make_holidays_df  # noqa: E402
 from prophet.serialize import model_from_dict, model_to_dict  # noqa: E402
-
-for _name in _TALKATIVE:
-    logging.getLogger(_name).setLevel(logging.CRITICAL)  # again: importing them gives them levels of their own
 
 _YEARS_AHEAD = 20  # of holidays that the light form knows
 _WAVES = 5  # of a season that was found in the data
