@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from apps.algorithms.base import BaseMLService, Wanted
+from apps.algorithms.base import Wanted
 from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.light_service import LightService
 from apps.algorithms.predictors import forecast
 from apps.algorithms.predictors.calendar import Doubles
 from apps.algorithms.predictors.forecast import ForecastPredictor, History, Known
-from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, part_of
+from apps.algorithms.results import Answers, Baseline, Evaluation, Importance, Progress, part_of
 from apps.algorithms.schema import Column, TableSchema, Task
 from apps.core.errors import InvalidInput
 
@@ -35,7 +36,7 @@ _KEPT_HORIZONS = 4  # of known values, in the light form
 _CALIBRATION_DONE = 0.6  # of the fit
 
 
-class ForecastService(BaseMLService):
+class ForecastService(LightService):
     """A service over series. Each forecast comes after the last known step, so the model learns again from all of it."""
 
     tasks: ClassVar[tuple[Task, ...]] = (Task.FORECAST,)
@@ -62,11 +63,6 @@ class ForecastService(BaseMLService):
         ),
     )  # fmt: skip
 
-    @property
-    def schema(self) -> TableSchema:
-        """The input the fitted model takes."""
-        return self.light.schema
-
     @abstractmethod
     def _calibration_forecasts(self, data: "TrainingSeries", origins: "Origins", progress: Progress) -> Doubles:
         """Return forecasts (origins, series, horizon, 3) of a model that has not seen what they are of.
@@ -84,17 +80,9 @@ class ForecastService(BaseMLService):
     def _forecasts(self, data: "TrainingSeries", origins: "Origins") -> Doubles:
         """Return the fitted model's forecasts (origins, series, horizon, 3), each with what was known at its origin."""
 
-    @abstractmethod
     def _native_ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
         """Return what `ForecastPredictor.ahead` returns, computed by the library's own model."""
-
-    @abstractmethod
-    def _save_native(self, folder: Path) -> None:
-        """Write the library's own model."""
-
-    @abstractmethod
-    def _load_native(self, folder: Path) -> None:
-        """Read the library's own model."""
+        return self.light.ahead(histories, horizon)
 
     def read(self, path: Path, *, columns: list[Column], wanted: Wanted) -> "TrainingSeries":
         """Read the series of a canonical Parquet file; covariates are the columns that are asked for by name."""
@@ -206,7 +194,7 @@ class ForecastService(BaseMLService):
             time=data.roles.time,
             series=data.roles.series or None,
         )
-        fields = {"schema": schema, "calendar": data.calendar, "known": known}
+        fields = {"task": self.task, "schema": schema, "calendar": data.calendar, "known": known}
         return {**fields, "horizon": self.horizon, "level": LEVEL, "factors": factors}
 
     def _evaluate(self, data: "TrainingSeries") -> Evaluation:
@@ -264,24 +252,11 @@ class ForecastService(BaseMLService):
     def _predict(self, rows: list[dict[str, Any]]) -> Answers:
         return self.light.forecast(rows=rows, by=self._native_ahead)
 
-    def _explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
-        return self.light.explain(rows)
-
-    def _save(self, folder: Path) -> dict[str, Any]:
-        light = folder / "light"
-        light.mkdir()
-        self.light.save(light)
-        self._save_native(folder)
+    def _remembered(self) -> dict[str, Any]:
         return {"season": self.season}
 
-    def _load(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        light = folder / "light"
-        self.light = self.light_form.load(light, json.loads((light / "predictor.json").read_text()))
+    def _remember(self, facts: Mapping[str, Any]) -> None:
         self.horizon, self.season = self.light.horizon, facts["season"]
-        self._load_native(folder)
-
-    def _predictor(self, folder: Path) -> None:
-        self.light.save(folder)
 
 
 def history_of(one: "OneSeries", steps: int, horizon: int, *, number: int | None, scale: float) -> History:

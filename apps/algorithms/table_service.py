@@ -1,6 +1,5 @@
 """What services over tables share: labels, the encoder, evaluation, the light form. A service adds its fit."""
 
-import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.base import BaseMLService, Wanted
+from apps.algorithms.base import Wanted
+from apps.algorithms.light_service import LightService
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.predictors.encoder import Encoder, Matrix
 from apps.algorithms.predictors.finish import Doubles, Intervals, PredictionSets
 from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.predictors.table import TablePredictor, with_warnings
-from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress
+from apps.algorithms.results import Answers, Baseline, Evaluation, Importance, Progress
 from apps.algorithms.schema import Column, TableSchema, Task
 from apps.algorithms.targets import Target, check_target
 from apps.core.errors import InvalidInput
@@ -54,18 +54,13 @@ class Encoded:
         return {"task": self.task, "schema": self.schema, "encoder": self.encoder}
 
 
-class TableService(BaseMLService):
+class TableService(LightService):
     """A service over encoded tables. Where the light predictor is the whole model, `_learn` is all that a service adds."""
 
     light_form: ClassVar[type[TablePredictor]]
     light: TablePredictor
     trivial: dict[str, Any]
     linear: "LinearBaseline | None" = None  # of this fit: it judges the model and is not saved with it
-
-    @property
-    def schema(self) -> TableSchema:
-        """The input the fitted model takes."""
-        return self.light.schema
 
     @abstractmethod
     def _learn(self, data: Encoded, progress: Progress) -> TablePredictor:
@@ -74,12 +69,6 @@ class TableService(BaseMLService):
     def _native_raw(self, matrix: Matrix) -> Doubles:
         """Return what `TablePredictor.raw` returns, computed by the library's own model."""
         return self.light.raw(matrix)
-
-    def _save_native(self, folder: Path) -> None:
-        """Write the library's own model."""
-
-    def _load_native(self, folder: Path) -> None:
-        """Read the library's own model."""
 
     def _explainer(self) -> tuple[TablePredictor, int, str]:
         """Return who explains how many rows for the importance, and what is to be said of it."""
@@ -105,7 +94,7 @@ class TableService(BaseMLService):
     def difference(self, data: "TrainingTable", light: Path) -> float:
         """Return the largest difference of probabilities, scores or relative values over 500 rows."""
         rows = data.records(_COMPARED_ROWS)
-        return _largest_difference(self.predict(rows), load_predictor(light).predict(rows))
+        return largest_difference(self.predict(rows), load_predictor(light).predict(rows))
 
     def _fit(self, data: "TrainingTable", progress: Progress) -> None:
         table = self._known(data)
@@ -195,24 +184,11 @@ class TableService(BaseMLService):
         matrix, warnings = self.light.encoder.encode(columns_of_rows(self.schema, rows), len(rows))
         return with_warnings(self.light.answers_of_raw(self._native_raw(matrix)), warnings)
 
-    def _explain(self, rows: list[dict[str, Any]]) -> list[Explanation]:
-        return self.light.explain(rows)
-
-    def _save(self, folder: Path) -> dict[str, Any]:
-        light = folder / "light"
-        light.mkdir()
-        self.light.save(light)
-        self._save_native(folder)
+    def _remembered(self) -> dict[str, Any]:
         return {"trivial": self.trivial}
 
-    def _load(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        light = folder / "light"
+    def _remember(self, facts: Mapping[str, Any]) -> None:
         self.trivial = facts["trivial"]
-        self.light = self.light_form.load(light, json.loads((light / "predictor.json").read_text()))
-        self._load_native(folder)
-
-    def _predictor(self, folder: Path) -> None:
-        self.light.save(folder)
 
     @property
     def _judge(self) -> "Judge":
@@ -224,11 +200,14 @@ class TableService(BaseMLService):
         return self.light.encoder.encode(table.columns, table.rows)[0]
 
 
-def _largest_difference(native: Answers, light: Answers) -> float:
+def largest_difference(native: Answers, light: Answers) -> float:
+    """Return the largest difference of probabilities, scores, distances (1 for another group) or relative values."""
     worst = 0.0
     for one, other, a, b in zip(native.values, light.values, native.details, light.details, strict=True):
         if "probabilities" in a:
             worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
+        elif "distance" in a:
+            worst = max(worst, abs(a["distance"] - b["distance"]), float(one != other))
         elif "score" in a:
             worst = max(worst, abs(a["score"] - b["score"]))
         else:

@@ -6,12 +6,18 @@ import socket
 import tempfile
 from pathlib import Path
 
+_NEIGHBOURS = 100
+
 _claims: dict[int, int] = {}  # descriptors, open for as long as this process lives
 
 
 def free_port(wanted: int, host: str = "127.0.0.1") -> int:
-    """Return `wanted` when nobody listens on it or is about to, else one that the system gives."""
-    for port in (wanted, 0):
+    """Return `wanted` when nobody listens on it or is about to, else the next above it that is free.
+
+    A port that the system picks comes last: it lends those to outgoing connections as well, and may lend ours before
+    its server listens on it.
+    """
+    for port in [*range(wanted, min(wanted + _NEIGHBOURS, 65_536)), 0]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -8,7 +8,6 @@ import pytest
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
 from apps.algorithms.predictors import load_predictor
-from apps.algorithms.results import Answers
 from apps.algorithms.schema import Task
 from tests.contracts.tables import mixed_table, silent
 
@@ -38,17 +37,3 @@ def light_of(model: BaseMLService, folder: Path) -> Any:
     folder.mkdir()
     model.predictor(folder)
     return load_predictor(folder)
-
-
-def largest_difference(one: Answers, other: Answers) -> float:
-    worst = 0.0
-    for a, b, x, y in zip(one.details, other.details, one.values, other.values, strict=True):
-        if "probabilities" in a:
-            worst = max(worst, *(abs(a["probabilities"][k] - b["probabilities"][k]) for k in a["probabilities"]))
-        elif "distance" in a:
-            worst = max(worst, abs(a["distance"] - b["distance"]), float(x != y))
-        elif "score" in a:
-            worst = max(worst, abs(a["score"] - b["score"]))
-        else:
-            worst = max(worst, abs(x - y) / max(1.0, abs(x)))
-    return worst

@@ -13,12 +13,12 @@ from apps.algorithms.engine.metrics import beats_baseline
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Answers, Cancelled, Explanation, Quantity
 from apps.algorithms.schema import Task
+from apps.algorithms.table_service import largest_difference
 from tests.contracts.cases import (
     ROOT,
     each_case,
     each_service,
     fitted,
-    largest_difference,
     light_of,
 )
 from tests.contracts.tables import mixed_table, silent

@@ -9,10 +9,10 @@ import pytest
 from apps.algorithms import catalog
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.table_service import largest_difference
 from apps.algorithms.tables import TrainingTable
 from apps.datasets.engine.dialect import find_dialect
 from apps.datasets.engine.tables import write_table
-from tests.contracts.cases import largest_difference
 from tests.contracts.tables import silent
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -1,24 +1,24 @@
 """What the light forms of forecasts share: posted rows extend what is known, bounds are widened by held-out errors."""
 
-import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
-from apps.algorithms.predictors import FORMAT
 from apps.algorithms.predictors.arrays import load_arrays, save_arrays
 from apps.algorithms.predictors.calendar import Calendar, Doubles
+from apps.algorithms.predictors.form import LightForm
 from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.results import Answers, Explanation, Quantity
-from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
+from apps.algorithms.schema import Column, ColumnKind, TableSchema
 from apps.core.errors import InvalidInput, Problem
 
 MOST_ANSWERS = 10_000
 LARGEST = float(np.finfo(np.float64).max)
+_OF_KNOWN = ("tails", "beside")
 _SHOWN = 10
 _LEAST_APART = 0.1
 
@@ -63,23 +63,16 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForecastPredictor(ABC):
-    """Answers what comes after the last known step of each series. Safe to share between threads."""
+class ForecastPredictor(LightForm):
+    """Answers what comes after the last known step of each series."""
 
-    kind: ClassVar[str]
-    method: ClassVar[str]  # of its explanations
     takes_new_series: ClassVar[bool]
-    schema: TableSchema
+
     calendar: Calendar
     known: Known
     horizon: int
     level: float
     factors: tuple[float, ...]  # by step ahead, of the distance from middle to bounds; empty: no bounds
-
-    @property
-    def task(self) -> Task:
-        """What it answers."""
-        return Task.FORECAST
 
     @property
     def size_bytes(self) -> int:
@@ -108,15 +101,6 @@ class ForecastPredictor(ABC):
     @abstractmethod
     def _own_bytes(self) -> int:
         """Bytes of the arrays that a subclass adds."""
-
-    @abstractmethod
-    def _save_arrays(self, folder: Path) -> dict[str, Any]:
-        """Write the arrays that a subclass adds; return what `_load_arrays` must know besides."""
-
-    @classmethod
-    @abstractmethod
-    def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields that a subclass adds, from what `_save_arrays` wrote."""
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Forecast after the posted rows, as far as the version was measured."""
@@ -318,41 +302,36 @@ class ForecastPredictor(ABC):
             return []
         return [f"It was measured {self.horizon} steps ahead; what lies further is a guess."]
 
-    def save(self, folder: Path) -> None:
-        """Write `predictor.json` and the arrays beside it."""
+    def _facts(self) -> dict[str, Any]:
         known = self.known
-        facts = {
-            "format": FORMAT,
-            "kind": self.kind,
-            "task": self.task,
-            "schema": self.schema.as_json(),
+        return {
             "calendar": self.calendar.as_json(),
             "known": {"names": known.names, "last": known.last, "scales": known.scales},
             "horizon": self.horizon,
             "level": self.level,
             "factors": self.factors,
         }
-        save_arrays(known, ("tails", "beside"), folder)
-        (folder / "predictor.json").write_text(json.dumps({**facts, **self._save_arrays(folder)}))
+
+    def save(self, folder: Path) -> None:
+        """Write `predictor.json` and the arrays beside it, the ends of the series among them."""
+        save_arrays(self.known, _OF_KNOWN, folder)
+        super().save(folder)
 
     @classmethod
-    def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
-        """Read what `save` wrote; `facts` are those of `predictor.json`."""
+    def _fields(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         known = facts["known"]
-        return cls(
-            schema=TableSchema.from_json(facts["schema"]),
-            calendar=Calendar.from_json(facts["calendar"]),
-            known=Known(
+        return {
+            "calendar": Calendar.from_json(facts["calendar"]),
+            "known": Known(
                 names=tuple(known["names"]),
                 last=tuple(known["last"]),
                 scales=tuple(known["scales"]),
-                **load_arrays(("tails", "beside"), folder),
+                **load_arrays(_OF_KNOWN, folder),
             ),
-            horizon=facts["horizon"],
-            level=facts["level"],
-            factors=tuple(facts["factors"]),
-            **cls._load_arrays(folder, facts),
-        )
+            "horizon": facts["horizon"],
+            "level": facts["level"],
+            "factors": tuple(facts["factors"]),
+        }
 
 
 def bounds_apart(forecasts: Doubles, scales: Doubles) -> Doubles:

@@ -1,44 +1,28 @@
 """What light predictors over tables share: check, encode, answer, explain. A predictor adds its raw outputs and their parts."""
 
-import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
 
 from apps.algorithms.predictors.answering import ANSWERING
 from apps.algorithms.predictors.encoder import Encoder, Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, PredictionSets, Tail
+from apps.algorithms.predictors.form import LightForm
 from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.results import Answers, Explanation
-from apps.algorithms.schema import TableSchema, Task
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class TablePredictor(ABC):
-    """Answer rows of one version; safe to share between threads.
+class TablePredictor(LightForm):
+    """Answers one value a row."""
 
-    `kind` names the form in `predictor.json`; a service names the class, so that what it wrote is read again.
-    """
-
-    kind: ClassVar[str]
-    method: ClassVar[str]  # of its explanations
-
-    task: Task
-    schema: TableSchema
     encoder: Encoder
     finish: Finish
     intervals: Intervals | None = None
     sets: PredictionSets | None = None
     tail: Tail | None = None
-
-    @property
-    @abstractmethod
-    def size_bytes(self) -> int:
-        """Bytes of its arrays."""
 
     @abstractmethod
     def raw(self, matrix: Matrix) -> Doubles:
@@ -51,15 +35,6 @@ class TablePredictor(ABC):
     @abstractmethod
     def expected(self, *, output: int) -> float:
         """Return what the parts of a raw output are added to."""
-
-    @abstractmethod
-    def _save_arrays(self, folder: Path) -> dict[str, Any]:
-        """Write the arrays; return what `_load_arrays` must know besides."""
-
-    @classmethod
-    @abstractmethod
-    def _load_arrays(cls, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields that a subclass adds, from what `_save_arrays` wrote."""
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer one value a row; raise `InvalidInput` naming each fault."""
@@ -98,37 +73,27 @@ class TablePredictor(ABC):
             base += 1.0
         return Explanation(base=base, contributions=contributions, quantity=quantity, of=of, method=self.method)
 
-    def save(self, folder: Path) -> None:
-        """Write `predictor.json` and the arrays beside it."""
-        facts = {
-            "format": FORMAT,
-            "kind": self.kind,
-            "task": self.task,
-            "schema": self.schema.as_json(),
+    def _facts(self) -> dict[str, Any]:
+        return {
             "encoder": self.encoder.as_json(),
             "finish": vars(self.finish),
             "intervals": vars(self.intervals) if self.intervals else None,
             "sets": vars(self.sets) if self.sets else None,
             "tail": vars(self.tail) if self.tail else None,
         }
-        (folder / "predictor.json").write_text(json.dumps({**facts, **self._save_arrays(folder)}))
 
     @classmethod
-    def load(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
-        """Read what `save` wrote; `facts` are those of `predictor.json`."""
+    def _fields(cls, _folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         interval, tail, sets = facts["intervals"], facts["tail"], facts.get("sets")
-        return cls(
-            task=Task(facts["task"]),
-            schema=TableSchema.from_json(facts["schema"]),
-            encoder=Encoder.from_json(facts["encoder"]),
-            finish=Finish(**{**facts["finish"], "base": tuple(facts["finish"]["base"])}),
-            intervals=Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"]))
+        return {
+            "encoder": Encoder.from_json(facts["encoder"]),
+            "finish": Finish(**{**facts["finish"], "base": tuple(facts["finish"]["base"])}),
+            "intervals": Intervals(interval["level"], tuple(interval["edges"]), tuple(interval["widths"]))
             if interval
             else None,
-            sets=PredictionSets(sets["level"], tuple(sets["least"])) if sets else None,
-            tail=Tail(tail["threshold"], tuple(tail["quantiles"])) if tail else None,
-            **cls._load_arrays(folder, facts),
-        )
+            "sets": PredictionSets(sets["level"], tuple(sets["least"])) if sets else None,
+            "tail": Tail(tail["threshold"], tuple(tail["quantiles"])) if tail else None,
+        }
 
 
 def with_warnings(answers: Answers, warnings: Mapping[int, list[str]]) -> Answers:

@@ -1,8 +1,6 @@
 """Long short-term memory network."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +8,7 @@ import numpy as np
 from apps.algorithms.forecast_service import ForecastService, history_of
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.calendar import Doubles
-from apps.algorithms.predictors.forecast import ForecastPredictor, History, Known
+from apps.algorithms.predictors.forecast import ForecastPredictor, Known
 from apps.algorithms.predictors.recurrent import RecurrentPredictor, known_inputs
 from apps.algorithms.predictors.recurrent_network import RecurrentNetwork
 from apps.algorithms.results import Progress, StoredPredictor
@@ -88,17 +86,8 @@ class LSTMService(ForecastService):
         values = [one.values for one in data.series]
         return fit_network(values, beside, season=self.season, settings=settings, progress=progress)
 
-    def _native_ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
-        return self.light.ahead(histories, horizon)
-
     def _kept_steps(self, horizon: int) -> int:
         return max(super()._kept_steps(horizon), _CONTEXT, int(self.parameters["sequence_length"]))
-
-    def _save_native(self, folder: Path) -> None:
-        """Write nothing: the light form holds every weight."""
-
-    def _load_native(self, folder: Path) -> None:
-        """Read nothing."""
 
 
 def _rolled(light: RecurrentPredictor, data: "TrainingSeries", origins: "Origins") -> Doubles:
