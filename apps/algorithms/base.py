@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -120,6 +120,19 @@ class BaseMLService(ABC):
     @abstractmethod
     def split(self, data: Any, *, test_share: float) -> Split:
         """Part what was read into what is learned from and what is kept apart to measure with."""
+
+    @classmethod
+    def is_searchable(cls) -> bool:
+        """Say whether a search can look for better settings: it needs answers to judge them by, and where to look."""
+        return cls.needs_target and any(parameter.search is not None for parameter in cls.hyperparameters)
+
+    def sample(self, data: Any, rows: int) -> Any:
+        """Return about so many rows of what was read, chosen as `split` chooses; less is never made of a few series."""
+        return data
+
+    def folds(self, data: Any, count: int) -> Sequence[Split]:
+        """Return up to `count` ways to part what was read, so that settings are compared on all of it."""
+        return [self.split(data, test_share=1 / count)]
 
     @abstractmethod
     def difference(self, data: Any, light: Path) -> float:

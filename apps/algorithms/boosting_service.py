@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Finish
 from apps.algorithms.predictors.trees import FlatTrees
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from apps.algorithms.engine.boosting import Boosting
 
 LEARNING_RATE = Hyperparameter(
-    "learning_rate", "number", 0.05, "Learning rate", "Smaller learns slower and finer.", 0.001, 1.0
-)
+    "learning_rate", "number", 0.05, "Learning rate", "Smaller learns slower and finer.", 0.001, 1.0,
+    search=Range(0.01, 0.2, log=True),
+)  # fmt: skip
 PATIENCE = Hyperparameter(
     "early_stopping_rounds", "integer", 40, "Patience",
     "Stop after so many trees without gain on rows held back; empty: never.", 5, 500, nullable=True,

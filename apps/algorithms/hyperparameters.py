@@ -10,11 +10,21 @@ MOST_INTEGERS = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """Where a search looks for a number: both ends inclusive, evenly over its logarithm where `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Hyperparameter:
     """One setting of an algorithm.
 
     `kind` is "integer", "number", "boolean", "choice" or "integers" (one to four of them); `low` and `high` are inclusive bounds
-    (of each); `nullable` lets None stand for "no limit".
+    (of each); `nullable` lets None stand for "no limit". `search` is where a search looks: a range, or the values it tries;
+    without one, a search leaves the setting as it stands.
     """
 
     name: str
@@ -26,6 +36,7 @@ class Hyperparameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     nullable: bool = False
+    search: Range | tuple[Any, ...] | None = None
 
     def fault(self, value: Any) -> str | None:
         """Say what is wrong with `value`, or None."""
@@ -51,7 +62,16 @@ class Hyperparameter:
         return next((fault for value in values if (fault := one.fault(value))), None)
 
     def as_schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of this setting."""
+        """Return the JSON Schema of this setting; `x-search` says where a search looks."""
+        searched = {} if self.search is None else {"x-search": self._searched()}
+        return {**self._as_schema(), **searched}
+
+    def _searched(self) -> dict[str, Any]:
+        if isinstance(self.search, Range):
+            return {"low": self.search.low, "high": self.search.high, "log": self.search.log}
+        return {"values": list(self.search or ())}
+
+    def _as_schema(self) -> dict[str, Any]:
         if self.kind == "integers":
             items = {"type": "integer", "minimum": self.low, "maximum": self.high}
             told = {"title": self.title, "description": self.help, "default": list(self.default), "type": "array"}

@@ -91,6 +91,14 @@ class TableService(LightService):
         """Keep rows apart: the latest, whole groups, or at random (stratified by class)."""
         return data.split(task=self.task, test_share=test_share, seed=self.seed)
 
+    def sample(self, data: "TrainingTable", rows: int) -> "TrainingTable":
+        """Return about so many rows: the latest, whole groups, or at random (stratified by class)."""
+        return data if data.rows <= rows else self.split(data, test_share=rows / data.rows).test
+
+    def folds(self, data: "TrainingTable", count: int) -> "list[Split]":
+        """Return folds that keep each row apart once; in the order of time, each is measured on what follows it."""
+        return self._known(data).folds(task=self.task, count=count, seed=self.seed)
+
     def difference(self, data: "TrainingTable", light: Path) -> float:
         """Return the largest difference of probabilities, scores or relative values over 500 rows."""
         rows = data.records(_COMPARED_ROWS)

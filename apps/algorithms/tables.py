@@ -117,6 +117,32 @@ class TrainingTable:
         cut = max(1, round(self.rows * test_share))
         return self._parts(np.sort(shuffled[cut:]), np.sort(shuffled[:cut]), "random", "rows are kept apart at random")
 
+    def folds(self, *, task: Task, count: int, seed: int) -> list[Split]:
+        """Part the rows `count` times for cross-validation, in the way that `split` does: by time, groups, classes or chance.
+
+        Fewer folds are made where there are fewer groups. In the order of time the first rows are only learned from.
+        """
+        from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
+
+        rows = np.arange(self.rows)
+        if self.times is not None:
+            order = np.argsort(np.nan_to_num(self.times, nan=-np.inf), kind="stable")
+            parted = TimeSeriesSplit(count).split(rows)
+            return [self._parts(order[a], order[b], "time", "each part is measured on what follows it") for a, b in parted]
+        if self.groups is not None:
+            count = min(count, len(set(self.groups.tolist())))
+            if count < 2:
+                raise InvalidInput("All rows to learn from belong to one group, so settings cannot be compared on others.")
+            parted = GroupKFold(count, shuffle=True, random_state=seed).split(rows, groups=self.groups)
+            method = "grouped"
+        elif task == Task.CLASSIFICATION and self.target is not None:
+            parted = StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, self.target.astype(str))
+            method = "stratified"
+        else:
+            parted = KFold(count, shuffle=True, random_state=seed).split(rows)
+            method = "random"
+        return [self._parts(a, b, method, "each row is kept apart once") for a, b in parted]
+
     def _grouped(self, shuffled: Index, share: float) -> Split:
         assert self.groups is not None
         if len(set(self.groups.tolist())) < 2:

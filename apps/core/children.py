@@ -1,4 +1,4 @@
-"""A child process that does not outlive its parent, and words for how a process ended."""
+"""A child process that does not outlive its parent, and how many threads its libraries take."""
 
 import ctypes
 import os
@@ -23,6 +23,15 @@ def die_with_parent(parent: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
     else:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Return the environment in which numeric libraries take so many threads; they read it when they are loaded."""
+    return {
+        **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")},
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own takes a GiB at once, a quarter of what the limit allows
+    }
 
 
 def _watch(parent: int) -> None:

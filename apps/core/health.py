@@ -94,7 +94,9 @@ def check_workers() -> Finding:
     except (OperationalError, OSError):
         return Finding("workers", is_well=False, detail="the broker does not answer", advice="Start the broker first.")
     served = {queue["name"] for found in queues.values() for queue in found}
-    missing = [name for name in (settings.TRAINING_QUEUE, *settings.OTHER_QUEUES) if name not in served]
+    missing = [
+        name for name in (settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES) if name not in served
+    ]
     if missing:
         advice = f"Start one: celery -A mlplatform worker -Q {','.join(missing)}"
         advice += " --pool=threads -c 1." if settings.TRAINING_QUEUE in missing else "."

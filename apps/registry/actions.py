@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
-from apps.algorithms import catalog
+from apps.algorithms.choice import choice_of
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
@@ -77,23 +77,17 @@ def _refuse_while_used(model: RegisteredModel, fixed: list[str]) -> None:
 
 
 def _check(model: RegisteredModel) -> None:
-    service = catalog.get(model.algorithm)
-    if model.task not in [str(task) for task in service.tasks]:
-        known = ", ".join(service.tasks)
-        raise InvalidInput(
-            f"{service.title} does not do {model.task!r}.",
-            [Problem("/task", "wrong_task", f"{service.title} does: {known}.")],
-        )
-    if service.needs_target and not model.target:
+    choice = choice_of(model.algorithm, model.task)
+    if choice.needs_target and not model.target:
         raise InvalidInput("A target is needed.", [Problem("/target", "required", "Name the column to predict.")])
-    if service.input_kind == "series" and not model.time_column:
+    if choice.input_kind == "series" and not model.time_column:
         raise InvalidInput(
             "A time column is needed.", [Problem("/time_column", "required", "Name the column of the times.")]
         )
     if model.target and model.target in model.features:
         text = "The target cannot be one of the features: the model would copy it."
         raise InvalidInput(text, [Problem("/features", "target_in_features", text)])
-    model.parameters = service.clean_parameters(model.parameters)
+    model.parameters = choice.clean_parameters(model.parameters)
     same = RegisteredModel.objects.filter(workspace_id=model.workspace_id, name=model.name, archived_at__isnull=True)
     if same.exclude(pk=model.pk).exists():
         raise Conflict(f"There is a model named {model.name!r} in this workspace already. Choose another name.")

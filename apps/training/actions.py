@@ -2,6 +2,8 @@
 
 import contextlib
 import difflib
+import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Min, Q
 
-from apps.algorithms import catalog
+from apps.algorithms.choice import AUTO, Choice, choice_of
 from apps.algorithms.predictors.rows import NUMERIC
 from apps.algorithms.roles import Roles, check_roles
 from apps.algorithms.schema import ColumnKind, Task
@@ -22,7 +24,7 @@ from apps.core.processes import is_gone
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import RegisteredModel
 from apps.training import lifecycle
-from apps.training.models import TrainingCampaign
+from apps.training.models import TrainingCampaign, Trial
 from apps.training.staging import remove_staging
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
@@ -33,6 +35,7 @@ _SENT_PATIENCE = timedelta(seconds=30)
 _SENT_AT_ONCE = 100
 _LOOKED_AT = 1_000  # of those that wait
 _STARTS_KEPT_IN_MIND = 200
+_LEAST_SEARCHED_ROWS = 2_000
 
 
 def start_campaign(
@@ -42,10 +45,19 @@ def start_campaign(
     parameters: dict[str, Any] | None = None,
     name: str = "",
     seed: int = 0,
+    search: Mapping[str, Any] | None = None,
     actor: Actor,
 ) -> TrainingCampaign:
-    """Queue a training; parameters given here override the model's."""
-    chosen = check_campaign(model=model, dataset_version=dataset_version, parameters=parameters)
+    """Queue a training; parameters given here override the model's.
+
+    `search` holds `seconds`, `trials` (None: as many as fit) and `continues` (the id of a campaign of this model, or None): the
+    campaign looks for better settings, and leaves those that are given here as they are. An automatic choice always searches.
+    """
+    chosen = check_campaign(model=model, dataset_version=dataset_version, parameters=parameters, search=search)
+    if search is None and model.algorithm == AUTO:
+        search = {}
+    wanted = None if search is None else _search_of(search, held=parameters or {})
+    earlier = _continued(model, dataset_version, seed, wanted) if wanted and wanted["continues"] else None
     with transaction.atomic():
         # Two requests at once must not both take the last place.
         Workspace.objects.select_for_update().get(pk=model.workspace_id)
@@ -56,12 +68,16 @@ def start_campaign(
             model=model,
             dataset_version=dataset_version,
             name=name,
+            algorithm="" if model.algorithm == AUTO else model.algorithm,
             parameters=chosen,
+            search=wanted,
             seed=seed,
             stage="queued",
             sent_at=clock.now(),
             created_by_id=actor.user_id,
         )
+        if earlier is not None:
+            _take_trials(earlier, campaign)
         lifecycle.record_creation(campaign)
         details = {"model": str(model.pk), "dataset_version": str(dataset_version.pk)}
         record_audit(actor=actor, workspace_id=model.workspace_id, verb="campaign.start", target=campaign, details=details)
@@ -70,16 +86,65 @@ def start_campaign(
 
 
 def check_campaign(
-    *, model: RegisteredModel, dataset_version: DatasetVersion, parameters: dict[str, Any] | None = None
+    *,
+    model: RegisteredModel,
+    dataset_version: DatasetVersion,
+    parameters: dict[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Refuse what a campaign could not be started with, writing nothing; return the parameters it would use."""
-    service = catalog.get(model.algorithm)
-    chosen = service.clean_parameters({**model.parameters, **(parameters or {})})
-    _check(model, dataset_version)
+    choice = choice_of(model.algorithm, model.task)
+    chosen = choice.clean_parameters({**model.parameters, **(parameters or {})})
+    if search is not None and not choice.is_searchable:
+        text = (
+            f"{choice.title} has no answers to judge settings by, so there is nothing to search for. Leave the search out."
+        )
+        raise InvalidInput(text, [Problem("/search", "not_searchable", text)])
+    _check(model, dataset_version, choice)
     return chosen
 
 
-def _check(model: RegisteredModel, version: DatasetVersion) -> None:
+def _search_of(given: Mapping[str, Any], *, held: Mapping[str, Any]) -> dict[str, Any]:
+    seconds = int(given.get("seconds") or settings.SEARCH_SECONDS)
+    if seconds >= settings.TRAINING_TIME_SECONDS:
+        text = f"A training may take {settings.TRAINING_TIME_SECONDS} seconds here. Give the search less than that."
+        raise InvalidInput(text, [Problem("/search/seconds", "too_long", text)])
+    continues = given.get("continues")
+    rows = max(_LEAST_SEARCHED_ROWS, settings.SEARCH_ROWS_A_SECOND * seconds)
+    return {
+        "seconds": seconds,
+        "trials": given.get("trials"),
+        "continues": str(continues) if continues else None,
+        "rows": rows,
+        "held": dict(held),
+    }
+
+
+def _continued(model: RegisteredModel, version: DatasetVersion, seed: int, wanted: dict[str, Any]) -> TrainingCampaign:
+    """Return the campaign whose search goes on; its scores must have been taken on the same rows."""
+    earlier: TrainingCampaign | None = model.campaigns.filter(pk=wanted["continues"], search__isnull=False).first()
+    if earlier is None:
+        fault = "The model has no search of this id."
+    elif earlier.status not in {Status.CANCELLED, Status.FAILED, Status.COMPLETED}:
+        raise Conflict(f"That search is {earlier.status}: it goes on by itself.")
+    elif (earlier.dataset_version_id, earlier.seed) != (version.pk, seed):
+        fault = "It searched on other rows: give the same data set version and the same seed, or start a new search."
+    else:
+        wanted["rows"] = (earlier.search or wanted)["rows"]
+        return earlier
+    raise InvalidInput(fault, [Problem("/search/continues", "cannot_continue", fault)])
+
+
+def _take_trials(earlier: TrainingCampaign, campaign: TrainingCampaign) -> None:
+    """Copy what an earlier search has tried: its scores are as good as new."""
+    ended = earlier.trials.filter(status__in=(Trial.Status.COMPLETED, Trial.Status.PRUNED)).order_by("number")
+    copies = list(ended)
+    for number, trial in enumerate(copies, start=1):
+        trial.pk, trial.campaign, trial.number = uuid.uuid4(), campaign, number
+    Trial.objects.bulk_create(copies)
+
+
+def _check(model: RegisteredModel, version: DatasetVersion, choice: Choice) -> None:
     if model.archived_at is not None:
         raise Conflict("The model is archived.")
     if version.dataset.workspace_id != model.workspace_id:
@@ -100,14 +165,14 @@ def _check(model: RegisteredModel, version: DatasetVersion) -> None:
     if problems:
         raise InvalidInput(f"The data set does not have every column that the model names. {problems[0].detail}", problems)
     kinds = {column["name"]: ColumnKind(column["dtype"]) for column in version.columns}
-    if catalog.get(model.algorithm).input_kind == "series":
+    if choice.input_kind == "series":
         check_roles(Roles(model.time_column, model.target, model.group_column, tuple(model.features)), kinds)
     elif model.time_column and kinds[model.time_column] not in NUMERIC:
         text = f"The rows cannot be put in order by {model.time_column!r}: it holds text. Choose a date or a number."
         raise InvalidInput(text, [Problem("/time_column", "not_a_time", text)])
     else:
         _check_split(model)
-    _check_task(model, version)
+    _check_task(model, version, choice)
 
 
 def _check_split(model: RegisteredModel) -> None:
@@ -121,18 +186,18 @@ def _check_split(model: RegisteredModel) -> None:
             raise InvalidInput(text, [Problem(pointer, "is_target", text)])
 
 
-def _check_task(model: RegisteredModel, version: DatasetVersion) -> None:
+def _check_task(model: RegisteredModel, version: DatasetVersion, choice: Choice) -> None:
     """Refuse what the data set's profile shows to fail, so that nobody waits for it."""
-    service, profile = catalog.get(model.algorithm), {column["name"]: column for column in version.columns}
+    profile = {column["name"]: column for column in version.columns}
     learned = set(model.features or profile.keys() - {model.group_column}) - {model.target}
-    if not learned and service.input_kind == "table":
+    if not learned and choice.input_kind == "table":
         text = "No feature column is left to learn from. Choose at least one column besides the target."
         raise InvalidInput(text, [Problem("/features", "no_feature", text)])
     rows = version.rows or 0
-    if service.needs_target and not model.target:
-        text = f"{service.title} needs a target: name the column to predict."
+    if choice.needs_target and not model.target:
+        text = f"{choice.title} needs a target: name the column to predict."
         raise InvalidInput(text, [Problem("/target", "no_target", text)])
-    if service.needs_target:
+    if choice.needs_target:
         target = Target.of_profile(profile[model.target], rows)
         check_target(Task(model.task), target, keeps_class_shares=not (model.group_column or model.time_column))
         rows = rows if target.rows is None else target.rows
@@ -152,6 +217,13 @@ def send(campaign_id: UUID) -> None:
     from apps.training.tasks import run_campaign
 
     tell(run_campaign, campaign_id)
+
+
+def send_trial(trial: Trial, *, seconds: int) -> None:
+    """Tell the broker of a trial; a process that is still at it after so many seconds is killed."""
+    from apps.training.tasks import run_trial
+
+    tell(run_trial, trial.pk, time_limit=seconds, expires=trial.until)
 
 
 def cancel_campaign(*, campaign: TrainingCampaign, actor: Actor) -> TrainingCampaign:

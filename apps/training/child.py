@@ -21,10 +21,11 @@ def main() -> None:
     from django.conf import settings
 
     os.nice(_NICE)
-    from apps.training import engine, lifecycle
+    from apps.training import lifecycle
+    from apps.training.engine import training
     from apps.training.supervision import EXIT_LEASE_LOST, EXIT_MEMORY
 
-    engine.warm_up()
+    training.warm_up()
     line = sys.stdin.buffer.readline()
     if not line.strip():
         return
@@ -32,7 +33,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     job = json.loads(line)
     try:
-        engine.run(UUID(job["campaign"]), UUID(job["token"]), int(job["attempt"]))
+        training.run(UUID(job["campaign"]), UUID(job["token"]), int(job["attempt"]))
     except MemoryError:
         os._exit(EXIT_MEMORY)
     except lifecycle.LeaseLost:

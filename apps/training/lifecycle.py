@@ -17,6 +17,7 @@ from django.db import transaction
 from apps.core import clock
 from apps.registry.models import ModelVersion
 from apps.training.models import TrainingCampaign, TrainingEvent
+from apps.training.trial_lifecycle import cancel_open
 
 Status = TrainingCampaign.Status
 LEGAL: dict[str, frozenset[str]] = {
@@ -82,6 +83,19 @@ def report(
         campaign.stage = stage
         campaign.save(update_fields=["progress", "stage"])
         _event(campaign, "metric" if metrics else "progress", step=step, metrics=metrics)
+
+
+def note_search_spent(campaign_id: UUID, token: UUID, seconds: float) -> None:
+    """Write how much of a search's time is used, so that a run that takes over has the rest."""
+    TrainingCampaign.objects.filter(pk=campaign_id, token=token).update(search_spent=seconds)
+
+
+def note_choice(campaign_id: UUID, token: UUID, *, algorithm: str, parameters: Mapping[str, Any]) -> None:
+    """Write what a search has chosen; raise `LeaseLost` when this run no longer holds the campaign."""
+    with transaction.atomic():
+        campaign = _held(campaign_id, token)
+        campaign.algorithm, campaign.parameters = algorithm, dict(parameters)
+        campaign.save(update_fields=["algorithm", "parameters"])
 
 
 def complete(
@@ -196,6 +210,8 @@ def _move(campaign: TrainingCampaign, status: str, *, message: str = "", metrics
         raise ValueError(f"A campaign cannot go from {campaign.status} to {status}.")
     campaign.status = status
     campaign.save()
+    if status != Status.TRAINING and campaign.search is not None:
+        cancel_open(campaign.pk)
     _event(campaign, "status", message=message, metrics=metrics)
 
 

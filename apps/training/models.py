@@ -37,7 +37,10 @@ class TrainingCampaign(models.Model):
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="campaigns")
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="campaigns")
     name = models.CharField(max_length=200, blank=True)
+    algorithm = models.CharField(max_length=60, blank=True, help_text="What it trains; empty while a search has not chosen.")
     parameters = models.JSONField(default=dict)
+    search = models.JSONField(null=True, help_text="What a search for better settings may use; none for a plain training.")
+    search_spent = models.FloatField(default=0.0, help_text="Seconds that its runs have used so far.")
     seed = models.BigIntegerField(default=0)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     progress = models.FloatField(default=0.0)
@@ -80,6 +83,65 @@ class TrainingCampaign(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"campaign {self.id}"
+
+
+class Trial(models.Model):
+    """One combination of settings that a campaign's search tries, scored by cross-validation.
+
+    waiting ──> running ──> completed
+       │           ├──────> pruned      (poor from its first folds on)
+       │           ├──────> failed
+       └─────> cancelled <──┘
+    """
+
+    class Status(models.TextChoices):
+        """Where a trial stands."""
+
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        COMPLETED = "completed", _("Completed")
+        PRUNED = "pruned", _("Stopped early")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    campaign = models.ForeignKey(TrainingCampaign, on_delete=models.CASCADE, related_name="trials")
+    number = models.PositiveIntegerField(help_text="From 1, in the order in which they were chosen.")
+    run = models.UUIDField(help_text="Token of the run that asked for it: it is of no use to any other.")
+    until = models.DateTimeField(help_text="When the search no longer waits for it.")
+    algorithm = models.CharField(max_length=60)
+    parameters = models.JSONField(default=dict)
+    searched = models.JSONField(default=dict, help_text="The settings among them that the search chose.")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    metric = models.CharField(max_length=60, blank=True)
+    greater_is_better = models.BooleanField(default=True)
+    scores = models.JSONField(default=list, help_text="One a fold, in their order.")
+    score = models.FloatField(null=True, help_text="Their mean, once all folds are done.")
+    fit_seconds = models.FloatField(null=True, help_text="Of a fold, on average.")
+    fit_rows = models.PositiveIntegerField(null=True, help_text="That a fold learns from.")
+    error = models.TextField(blank=True)
+    owner = models.JSONField(default=dict, help_text="Machine and process that run it.")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    workspace_path: ClassVar[str] = "campaign__model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["campaign_id", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="one_trial_a_number"),
+            models.CheckConstraint(
+                condition=Q(status__in=["waiting", "running", "completed", "pruned", "failed", "cancelled"]),
+                name="trial_status_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(score__isnull=False), name="completed_trial_has_a_score"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"trial {self.number} of {self.campaign_id}"
 
 
 class TrainingEvent(models.Model):

@@ -1,5 +1,6 @@
 """Reads of campaigns and their events."""
 
+import statistics
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from apps.core.errors import Conflict, InvalidInput, Problem
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version
 from apps.registry.models import RegisteredModel
-from apps.training.models import TrainingCampaign, TrainingEvent
+from apps.training.models import TrainingCampaign, TrainingEvent, Trial
 
 MOST_POINTS = 500
 _LEAST_PROGRESS_FOR_ETA = 0.03
@@ -42,6 +43,50 @@ def version_to_train_on(model: RegisteredModel, dataset_id: UUID) -> DatasetVers
         problem = Problem("/dataset", "unknown_dataset", "The model's workspace has no data set of this id.")
         raise InvalidInput("No such data set.", [problem])
     return version
+
+
+def best_first(trials: Iterable[Trial]) -> list[Trial]:
+    """Return trials that went to their end, best first; of equal ones the earlier."""
+    return sorted(trials, key=lambda one: ((-1 if one.greater_is_better else 1) * (one.score or 0.0), one.number))
+
+
+def leaderboard_of(campaign: TrainingCampaign) -> list[Trial]:
+    """Return the trials of a search: those that went to their end, best first, then the others in their order."""
+    trials = list(campaign.trials.order_by("number"))
+    done = best_first(one for one in trials if one.status == Trial.Status.COMPLETED)
+    order = [str(status) for status in Trial.Status]
+    return [
+        *done,
+        *sorted((one for one in trials if one not in done), key=lambda one: (order.index(one.status), one.number)),
+    ]
+
+
+def spread_of(trial: Trial) -> float | None:
+    """Return the standard deviation of a trial's scores over its folds; None where there is one fold."""
+    return statistics.stdev(trial.scores) if len(trial.scores) > 1 else None
+
+
+def trial_as_json(trial: Trial) -> dict[str, Any]:
+    """Return a trial as the API shows it."""
+    seconds = (trial.finished_at - trial.started_at).total_seconds() if trial.finished_at and trial.started_at else None
+    return {
+        "id": trial.pk,
+        "number": trial.number,
+        "algorithm": trial.algorithm,
+        "parameters": trial.parameters,
+        "searched": trial.searched,
+        "status": trial.status,
+        "metric": trial.metric or None,
+        "greater_is_better": trial.greater_is_better,
+        "score": trial.score,
+        "spread": spread_of(trial),
+        "scores": trial.scores,
+        "fit_seconds": trial.fit_seconds,
+        "duration_seconds": seconds,
+        "error": trial.error or None,
+        "started_at": trial.started_at,
+        "finished_at": trial.finished_at,
+    }
 
 
 def events_after(campaign_id: UUID, seq: int) -> list[TrainingEvent]:
@@ -76,7 +121,9 @@ def campaign_as_json(campaign: TrainingCampaign, *, with_history: bool = True) -
         "name": campaign.name,
         "dataset": campaign.dataset_version.dataset_id,
         "dataset_version": campaign.dataset_version_id,
+        "algorithm": campaign.algorithm or None,
         "parameters": campaign.parameters,
+        "search": _search_as_json(campaign),
         "seed": campaign.seed,
         "status": campaign.status,
         "progress": round(campaign.progress, 4),
@@ -94,6 +141,13 @@ def campaign_as_json(campaign: TrainingCampaign, *, with_history: bool = True) -
         "attempt": campaign.attempt,
         "cancel_requested": campaign.cancel_requested,
     }
+
+
+def _search_as_json(campaign: TrainingCampaign) -> dict[str, Any] | None:
+    if campaign.search is None:
+        return None
+    told = {name: campaign.search[name] for name in ("seconds", "trials", "continues", "rows")}
+    return {**told, "held": campaign.search["held"], "spent_seconds": round(campaign.search_spent, 1)}
 
 
 def _time_left(campaign: TrainingCampaign, seconds: float | None) -> float | None:

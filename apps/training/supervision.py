@@ -21,8 +21,10 @@ from django import db
 from django.conf import settings
 from django.db import close_old_connections
 
+from apps.core.children import thread_limits
 from apps.core.processes import identity
 from apps.training import lifecycle
+from apps.training.engine.words import death_words, memory_words
 from apps.training.lifecycle import Claim
 from apps.training.models import TrainingCampaign
 from apps.training.staging import remove_staging
@@ -91,15 +93,7 @@ spares = _Spares()
 
 def start_child() -> "subprocess.Popen[bytes]":
     """Start a child that imports the libraries and waits for a job on its standard input."""
-    threads = str(settings.TRAINING_THREADS)
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own takes a GiB at once, a quarter of what the limit allows
-    }
+    environment = {**os.environ, **thread_limits(settings.TRAINING_THREADS)}
     command = [sys.executable, "-m", "apps.training.child", str(os.getpid())]
     return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=settings.BASE_DIR, start_new_session=True)
 
@@ -231,22 +225,3 @@ def _settle(claim: Claim, code: int, verdict: str) -> None:
 def _ended_with_the_machine(code: int) -> bool:
     """Say whether a service manager that stops all processes together reached the child before this worker."""
     return code == -signal.SIGTERM and shutting_down.wait(_SHUTDOWN_PATIENCE)
-
-
-def memory_words() -> str:
-    """Say that the memory limit was reached, and what to do."""
-    limit = settings.TRAINING_MEMORY_BYTES / 1024**3
-    return f"The training reached its memory limit of {limit:g} GiB. Use fewer rows or columns, smaller or fewer trees, or a higher limit."
-
-
-def death_words(code: int) -> str:
-    """Say how a process died, and what that usually means."""
-    if code == -signal.SIGKILL:
-        return "The training process was killed (signal 9), maybe because the machine ran out of memory."
-    if code < 0:
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = "unknown"
-        return f"The training process crashed (signal {-code}, {name}) in a library."
-    return f"The training process ended by itself with exit code {code}, before it had a result."

@@ -17,6 +17,20 @@ def run_campaign(_campaign_id: str = "", **_extra: object) -> None:
             return
 
 
+@shared_task(name="training.run_trial")
+def run_trial(trial_id: str, **_extra: object) -> None:
+    """Score one trial of a search, if its search still waits for it."""
+    import os
+    from uuid import UUID
+
+    from apps.core.children import thread_limits
+
+    os.environ.update(thread_limits(1))  # before the libraries are loaded: trials run side by side
+    from apps.training.engine import trials
+
+    trials.run(UUID(trial_id))
+
+
 @shared_task(name="training.reap_leases")
 def reap_leases(**_extra: object) -> None:
     """Take back campaigns whose run died."""

@@ -24,13 +24,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 
 TRAINING_QUEUE = "ml_training"
+TRIALS_QUEUE = "ml_trials"  # of searches, side by side
 UPKEEP_QUEUE = "ml_scheduler"  # short tasks that bring lost work back: a worker of their own, behind no long job
 OTHER_QUEUES = (UPKEEP_QUEUE, "celery", "ml_monitoring", "ml_stats")
 CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typo in a route fails at start, not by waiting for ever
-CELERY_TASK_QUEUES = [Queue(name) for name in (*OTHER_QUEUES, TRAINING_QUEUE)]
+CELERY_TASK_QUEUES = [Queue(name) for name in (*OTHER_QUEUES, TRAINING_QUEUE, TRIALS_QUEUE)]
 CELERY_TASK_ROUTES = {
     "training.run_campaign": {"queue": "ml_training"},
+    "training.run_trial": {"queue": TRIALS_QUEUE},
     "training.*": {"queue": UPKEEP_QUEUE},
     "datasets.dispatch_checking": {"queue": UPKEEP_QUEUE},
     "datasets.*": {"queue": "celery"},

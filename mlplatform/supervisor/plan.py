@@ -14,7 +14,7 @@ from mlplatform.supervisor.processes import Part
 
 WEB_PORT, FLOWER_PORT = 8888, 5555
 WEB_PROCESSES = 2
-STOP_ORDER = [["web", "flower", "beat"], ["training", "worker", "upkeep"], ["broker"]]
+STOP_ORDER = [["web", "flower", "beat"], ["training", "trials", "worker", "upkeep"], ["broker"]]
 _CELERY = [sys.executable, "-m", "celery", "-A", "mlplatform"]
 
 
@@ -38,8 +38,10 @@ def plan_parts(*, broker: Broker, var: Path, host: str, port: int, flower_passwo
         ready = broker_answers(broker.url)
         parts.append(Part("broker", broker.command, logs / "broker.log", ready, common))
     slow = ",".join(queue for queue in settings.OTHER_QUEUES if queue != settings.UPKEEP_QUEUE)
+    at_once = str(settings.SEARCH_TRIALS_AT_ONCE)
     for name, queues, pool in (
         ("training", settings.TRAINING_QUEUE, ["--pool=threads", "-c", "1"]),
+        ("trials", settings.TRIALS_QUEUE, ["--pool=prefork", "-c", at_once, "--max-tasks-per-child=100"]),
         ("worker", slow, ["--pool=prefork", "-c", "2", "--max-tasks-per-child=200"]),
         ("upkeep", settings.UPKEEP_QUEUE, ["--pool=threads", "-c", "1"]),
     ):

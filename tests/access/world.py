@@ -21,8 +21,9 @@ from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 from apps.registry.actions import create_model
 from apps.registry.models import RegisteredModel
-from apps.training import engine, lifecycle
+from apps.training import lifecycle
 from apps.training.actions import start_campaign
+from apps.training.engine import training as engine
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.actions import issue_key, revoke_key

@@ -14,7 +14,7 @@ from tests.journeys.running import RunningPlatform
 from tests.postgres import PrivatePostgres
 
 # How often each is chosen; "child" is the process that trains, "web" one of the server's own processes.
-WEIGHTS = {"child": 8, "training": 5, "web": 4, "worker": 2, "upkeep": 2, "beat": 1, "broker": 3, "postgres": 2}
+WEIGHTS = {"child": 8, "training": 5, "trials": 1, "web": 4, "worker": 2, "upkeep": 2, "beat": 1, "broker": 3, "postgres": 2}
 _FROZEN_SECONDS = (1.0, 6.0)
 
 

@@ -99,7 +99,8 @@ def train(model: RegisteredModel, version: DatasetVersion, **fields: Any) -> Tra
 
 
 def run(campaign: TrainingCampaign) -> TrainingCampaign:
-    from apps.training import engine, lifecycle
+    from apps.training import lifecycle
+    from apps.training.engine import training as engine
 
     claim = lifecycle.claim(campaign.pk, {})
     assert claim is not None

@@ -19,7 +19,8 @@ from apps.datasets.incoming import IncomingFile
 from apps.datasets.models import DatasetVersion
 from apps.predictions.cache import predictors
 from apps.predictions.recorder import recorder
-from apps.training import engine, lifecycle
+from apps.training import lifecycle
+from apps.training.engine import training as engine
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.recent_keys import recent_keys

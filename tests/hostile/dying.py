@@ -21,10 +21,10 @@ from tests.hostile.disks import fill
 
 # point of a training: where it is, whether it lies before or after the call, and which call it is
 POINTS: dict[str, tuple[str, str, str, int]] = {
-    "before anything is staged": ("apps.training.engine", "_save", "before", 1),
-    "between the native files and the predictor": ("apps.training.engine", "storage_guard", "before", 2),
+    "before anything is staged": ("apps.training.engine.training", "_save", "before", 1),
+    "between the native files and the predictor": ("apps.training.engine.training", "storage_guard", "before", 2),
     "between two arrays of the predictor": ("numpy", "save", "after", 7),
-    "when all is staged": ("apps.training.engine", "_check_parity", "after", 1),
+    "when all is staged": ("apps.training.engine.training", "_check_parity", "after", 1),
     "between the schema and the seal": ("apps.registry.files", "seal_folder", "before", 1),
     "between the flush of two files": ("apps.core.artifacts", "sha256_of", "after", 3),
     "between the card and the manifest": ("apps.registry.files", "write_atomically", "after", 1),
@@ -34,7 +34,7 @@ POINTS: dict[str, tuple[str, str, str, int]] = {
     "between the row and its alias": ("apps.registry.actions", "_point", "before", 1),
     "between the alias and the campaign's end": ("apps.training.lifecycle", "complete", "before", 1),
     "before the commit": ("apps.training.lifecycle", "complete", "after", 1),
-    "after the commit": ("apps.training.engine", "_file_and_complete", "after", 1),
+    "after the commit": ("apps.training.engine.training", "_file_and_complete", "after", 1),
 }
 NOWHERE = "redis://127.0.0.1:1/0"  # no broker: a message is refused at once
 
@@ -124,7 +124,7 @@ class Moments:
 
 def train(job: dict[str, Any]) -> None:
     """Run a claimed campaign; at `point` it dies, or its disk fills up, or files may grow to `room` bytes only."""
-    from apps.training import engine
+    from apps.training.engine import training as engine
 
     if "point" in job:
         act_at(job["point"], partial(fill, Path(job["models"])) if job.get("fills") else die)
@@ -135,7 +135,7 @@ def train(job: dict[str, Any]) -> None:
 
 def _have_little_room_while_saving(size: int) -> None:
     """Let files grow to `size` while native files and predictor are written; the database is on another disk."""
-    from apps.training import engine
+    from apps.training.engine import training as engine
 
     real = engine._save
 
@@ -214,7 +214,7 @@ def main() -> None:
     settings.DATABASES["default"]["NAME"] = sys.argv[1]
     django.setup()
     from apps.datasets import engine as _checks  # noqa: F401  (a warm child has it)
-    from apps.training import engine
+    from apps.training.engine import training as engine
 
     engine.warm_up()
     _ = get_resolver().url_patterns

@@ -11,7 +11,8 @@ from django.urls import reverse
 from apps.algorithms import catalog
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import champion_of, reasons_to_retrain
-from apps.training import engine, lifecycle
+from apps.training import lifecycle
+from apps.training.engine import training as engine
 from apps.training.models import TrainingCampaign
 from tests.factories import make_member
 from tests.hostile.trained import OF_TABLES, TASKS, file_trained, model_of, trained

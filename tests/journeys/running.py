@@ -21,7 +21,7 @@ from tests.journeys.witness import Witness
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every look
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("broker", "web", "training", "worker", "upkeep", "beat", "flower")
+ROLES = ("broker", "web", "training", "trials", "worker", "upkeep", "beat", "flower")
 _NOT_INHERITED = {"REDIS_URL", "DATASETS_DIR", "SECRET_KEY", "ALLOWED_HOSTS", "FLOWER_BASIC_AUTH"}
 
 

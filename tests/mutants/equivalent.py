@@ -21,6 +21,6 @@ EQUIVALENT: dict[str, str] = {
         "`give_back` looks at the status under the row's lock; the filter saves reading what has ended."
     ),
     "apps/training/actions.py start_campaign: «Workspace.objects.select_for_update().get(pk=model.workspace_id) -> pass»": _SQLITE,
-    "apps/training/supervision.py death_words: if code < «0 -> (1)»:": _NOT_ZERO,
-    "apps/training/supervision.py death_words: if «code < 0 -> (code <= 0)»:": _NOT_ZERO,
+    "apps/training/engine/words.py death_words: if code < «0 -> (1)»:": _NOT_ZERO,
+    "apps/training/engine/words.py death_words: if «code < 0 -> (code <= 0)»:": _NOT_ZERO,
 }

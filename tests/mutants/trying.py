@@ -19,6 +19,7 @@ CORE = (
     "apps/core/artifacts.py", "apps/core/instance.py", "apps/core/permissions.py",
     "apps/registry/actions.py", "apps/registry/files.py", "apps/registry/selectors.py",
     "apps/training/actions.py", "apps/training/lifecycle.py", "apps/training/supervision.py",
+    "apps/training/engine/words.py", "apps/training/trial_lifecycle.py",
     "apps/workspaces/access.py", "apps/workspaces/actions.py", "apps/workspaces/api/authentication.py",
     "apps/workspaces/api/permissions.py", "apps/workspaces/api/viewsets.py",
 )  # fmt: skip

@@ -22,7 +22,7 @@ from tests.postgres import binaries, private_postgres
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("migrate", "web", "training", "worker", "upkeep", "beat", "flower")
+OURS = ("migrate", "web", "training", "trials", "worker", "upkeep", "beat", "flower")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 

@@ -12,7 +12,8 @@ from apps.core.errors import Conflict
 from apps.registry import actions, files
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import champion_of, version_folder
-from apps.training import engine, lifecycle
+from apps.training import lifecycle
+from apps.training.engine import training as engine
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.models import IdempotencyRecord

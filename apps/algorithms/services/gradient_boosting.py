@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.boosting_service import LEARNING_RATE, PATIENCE, BoostingService
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.trees import FlatTrees
@@ -29,10 +29,16 @@ class GradientBoostingService(BoostingService):
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
         Hyperparameter("n_estimators", "integer", 600, "Most trees", "Fewer are used when more do not help.", 10, 5_000),
         LEARNING_RATE,
-        Hyperparameter("max_leaf_nodes", "integer", 15, "Leaves a tree", "More see more interplay of columns.", 2, 255),
-        Hyperparameter("min_samples_leaf", "integer", 20, "Rows in a leaf", "More smooth the answers.", 1, 1_000),
-        Hyperparameter("max_features", "number", 0.5, "Share of columns tried at a split", "", 0.05, 1.0),
-        Hyperparameter("l2_regularization", "number", 1.0, "L2 penalty", "", 0.0, 1_000.0),
+        Hyperparameter(
+            "max_leaf_nodes", "integer", 15, "Leaves a tree", "More see more interplay of columns.", 2, 255,
+            search=Range(4, 64, log=True),
+        ),
+        Hyperparameter(
+            "min_samples_leaf", "integer", 20, "Rows in a leaf", "More smooth the answers.", 1, 1_000,
+            search=Range(3, 100, log=True),
+        ),
+        Hyperparameter("max_features", "number", 0.5, "Share of columns tried at a split", "", 0.05, 1.0, search=Range(0.2, 1.0)),
+        Hyperparameter("l2_regularization", "number", 1.0, "L2 penalty", "", 0.0, 1_000.0, search=Range(0.01, 100.0, log=True)),
         PATIENCE,
     )  # fmt: skip
 

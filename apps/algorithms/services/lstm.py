@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from apps.algorithms.forecast_service import ForecastService, history_of
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.calendar import Doubles
 from apps.algorithms.predictors.forecast import ForecastPredictor, Known
 from apps.algorithms.predictors.recurrent import RecurrentPredictor, known_inputs
@@ -38,11 +38,20 @@ class LSTMService(ForecastService):
         Hyperparameter(
             "sequence_length", "integer", 90, "Rows read", "Steps that the network reads of each series.", 4, 1_000
         ),
-        Hyperparameter("hidden_layers", "integers", (48,), "Layers", "Units of each layer, such as 128, 64, 32.", 1, 512),
-        Hyperparameter("dropout", "number", 0.2, "Dropout", "Share of units left out while it learns.", 0.0, 0.9),
-        Hyperparameter("learning_rate", "number", 0.002, "Learning rate", "Smaller learns slower and finer.", 1e-5, 0.1),
+        Hyperparameter(
+            "hidden_layers", "integers", (48,), "Layers", "Units of each layer, such as 128, 64, 32.", 1, 512,
+            search=((32,), (48,), (96,), (64, 32)),
+        ),
+        Hyperparameter(
+            "dropout", "number", 0.2, "Dropout", "Share of units left out while it learns.", 0.0, 0.9,
+            search=Range(0.0, 0.4),
+        ),
+        Hyperparameter(
+            "learning_rate", "number", 0.002, "Learning rate", "Smaller learns slower and finer.", 1e-5, 0.1,
+            search=Range(5e-4, 1e-2, log=True),
+        ),
         Hyperparameter("epochs", "integer", 12, "Epochs", "Fewer are used when more do not help.", 1, 200),
-    )
+    )  # fmt: skip
     predictors: ClassVar[tuple[type[StoredPredictor], ...]] = (RecurrentPredictor,)
     light_form: ClassVar[type[ForecastPredictor]] = RecurrentPredictor
     light: RecurrentPredictor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from apps.algorithms.forecast_service import ForecastService
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.calendar import Doubles
 from apps.algorithms.predictors.forecast import ForecastPredictor, History, Known
 from apps.algorithms.predictors.prophet import ProphetPredictor
@@ -41,10 +41,16 @@ class ProphetService(ForecastService):
         Hyperparameter("growth", "choice", "linear", "Trend", "", choices=("linear", "flat")),
         Hyperparameter(
             "seasonality_mode", "choice", "additive", "Seasons", "Multiplicative: they grow with the trend.",
-            choices=("additive", "multiplicative"),
+            choices=("additive", "multiplicative"), search=("additive", "multiplicative"),
         ),
-        Hyperparameter("changepoint_prior_scale", "number", 0.05, "How readily the trend bends", "", 0.001, 10.0),
-        Hyperparameter("seasonality_prior_scale", "number", 10.0, "How freely seasons are shaped", "", 0.01, 100.0),
+        Hyperparameter(
+            "changepoint_prior_scale", "number", 0.05, "How readily the trend bends", "", 0.001, 10.0,
+            search=Range(0.001, 0.5, log=True),
+        ),
+        Hyperparameter(
+            "seasonality_prior_scale", "number", 10.0, "How freely seasons are shaped", "", 0.01, 100.0,
+            search=Range(0.01, 10.0, log=True),
+        ),
         Hyperparameter("holidays", "choice", "FR", "Holidays", "Of a country, for steps up to a day.", choices=_COUNTRIES),
     )  # fmt: skip
     predictors: ClassVar[tuple[type[StoredPredictor], ...]] = (ProphetPredictor,)

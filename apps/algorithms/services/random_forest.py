@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish
 from apps.algorithms.results import Progress
@@ -31,10 +31,10 @@ class RandomForestService(TreeService):
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
         Hyperparameter("n_estimators", "integer", 300, "Trees", "More are steadier and slower.", 10, 2_000),
         Hyperparameter("max_depth", "integer", None, "Depth", "Empty: as deep as the data asks.", 1, 60, nullable=True),
-        Hyperparameter("min_samples_leaf", "integer", 3, "Rows in a leaf", "More smooth the answers.", 1, 1_000),
+        Hyperparameter("min_samples_leaf", "integer", 3, "Rows in a leaf", "More smooth the answers.", 1, 1_000, search=Range(1, 30, log=True)),
         Hyperparameter(
             "max_features", "choice", "auto", "Columns tried at a split",
-            "auto: the square root for classes, a third for numbers.", choices=("auto", "sqrt", "third", "all"),
+            "auto: the square root for classes, a third for numbers.", choices=("auto", "sqrt", "third", "all"), search=("sqrt", "third", "all"),
         ),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.finish import Finish
 from apps.algorithms.predictors.kernel_machine import KernelMachinePredictor
 from apps.algorithms.predictors.scaling import scaled, scaling_of
@@ -27,8 +27,14 @@ class SVMService(TableService):
     reference: ClassVar[str] = "Cortes, C., Vapnik, V. (1995). Support-Vector Networks. Machine Learning 20, 273-297."
     fast_parameters = {"landmarks": 50}
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
-        Hyperparameter("C", "number", 1.0, "Weight of errors", "More follows the rows closer.", 0.001, 1_000.0),
-        Hyperparameter("gamma", "number", None, "Gamma", "Reach of a row; empty: from the data.", 1e-6, 1e3, nullable=True),
+        Hyperparameter(
+            "C", "number", 1.0, "Weight of errors", "More follows the rows closer.", 0.001, 1_000.0,
+            search=Range(0.05, 100.0, log=True),
+        ),
+        Hyperparameter(
+            "gamma", "number", None, "Gamma", "Reach of a row; empty: from the data.", 1e-6, 1e3, nullable=True,
+            search=Range(1e-3, 1.0, log=True),
+        ),
         Hyperparameter("landmarks", "integer", 500, "Landmarks", "Rows that stand for all when there are many.", 20, 2_000),
     )  # fmt: skip
     predictors: ClassVar[tuple[type[StoredPredictor], ...]] = (KernelMachinePredictor,)

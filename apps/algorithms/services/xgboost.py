@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.boosting_service import LEARNING_RATE, PATIENCE, BoostingService
-from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.trees import FlatTrees
@@ -28,11 +28,17 @@ class XGBoostService(BoostingService):
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
         Hyperparameter("n_estimators", "integer", 800, "Most trees", "Fewer are used when more do not help.", 10, 5_000),
         LEARNING_RATE,
-        Hyperparameter("max_depth", "integer", 5, "Depth", "Deeper trees see more interplay of columns.", 1, 16),
-        Hyperparameter("min_child_weight", "number", 3.0, "Weight in a leaf", "More smooth the answers.", 0.0, 1_000.0),
-        Hyperparameter("subsample", "number", 0.8, "Share of rows a tree", "", 0.1, 1.0),
-        Hyperparameter("colsample_bytree", "number", 0.7, "Share of columns a tree", "", 0.1, 1.0),
-        Hyperparameter("reg_lambda", "number", 1.0, "L2 penalty", "", 0.0, 1_000.0),
+        Hyperparameter(
+            "max_depth", "integer", 5, "Depth", "Deeper trees see more interplay of columns.", 1, 16,
+            search=Range(2, 10),
+        ),
+        Hyperparameter(
+            "min_child_weight", "number", 3.0, "Weight in a leaf", "More smooth the answers.", 0.0, 1_000.0,
+            search=Range(0.3, 50.0, log=True),
+        ),
+        Hyperparameter("subsample", "number", 0.8, "Share of rows a tree", "", 0.1, 1.0, search=Range(0.5, 1.0)),
+        Hyperparameter("colsample_bytree", "number", 0.7, "Share of columns a tree", "", 0.1, 1.0, search=Range(0.3, 1.0)),
+        Hyperparameter("reg_lambda", "number", 1.0, "L2 penalty", "", 0.0, 1_000.0, search=Range(0.01, 100.0, log=True)),
         PATIENCE,
     )  # fmt: skip
 

@@ -12,5 +12,6 @@ urlpatterns = [
     path("campaigns/", _campaign({"get": "list"}), name="campaign-list"),
     path(_one, _campaign({"get": "retrieve"}), name="campaign-detail"),
     path(f"{_one}cancel/", _campaign({"post": "cancel"}), name="campaign-cancel"),
+    path(f"{_one}trials/", _campaign({"get": "trials"}), name="campaign-trials"),
     path(f"{_one}events/", _campaign({"get": "events"}), name="campaign-events"),
 ]

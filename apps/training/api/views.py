@@ -14,15 +14,24 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.api.pagination import PAGES
 from apps.core.api.queries import whole_number
 from apps.core.api.renderers import dump_json
 from apps.core.permissions import Act
 from apps.registry.models import RegisteredModel
 from apps.training import actions
 from apps.training.api.live import Snapshot, follow
-from apps.training.api.serializers import CampaignSerializer, TrainSerializer
+from apps.training.api.serializers import CampaignSerializer, TrainSerializer, TrialSerializer
 from apps.training.models import TrainingCampaign
-from apps.training.selectors import campaign_as_json, campaigns_of, event_as_json, events_after, version_to_train_on
+from apps.training.selectors import (
+    campaign_as_json,
+    campaigns_of,
+    event_as_json,
+    events_after,
+    leaderboard_of,
+    trial_as_json,
+    version_to_train_on,
+)
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 _HEARTBEAT_SECONDS = 15.0
@@ -51,6 +60,7 @@ class TrainViewSet(ScopedViewSet):
             parameters=fields["parameters"],
             name=fields["name"],
             seed=fields["seed"],
+            search=fields["search"],
             actor=self.access.actor,
         )
         location = {"Location": f"/api/v1/campaigns/{campaign.pk}/"}
@@ -76,8 +86,14 @@ class CampaignViewSet(ScopedViewSet):
     serializer_class = CampaignSerializer
     filterset_class = CampaignFilter
     ordering_fields: ClassVar[list[str]] = ["created_at", "finished_at"]
-    queries: ClassVar[dict[str, tuple[str, ...]]] = {"events": ("after",)}
-    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "events": Act.READ, "cancel": Act.TRAIN}
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"events": ("after",), "trials": PAGES}
+    acts: ClassVar[dict[str, Act]] = {
+        "list": Act.READ,
+        "retrieve": Act.READ,
+        "events": Act.READ,
+        "cancel": Act.TRAIN,
+        "trials": Act.READ,
+    }
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the caller's campaigns."""
@@ -102,6 +118,12 @@ class CampaignViewSet(ScopedViewSet):
     def cancel(self, request: Request, pk: UUID) -> Response:
         """Stop a campaign."""
         return Response(campaign_as_json(actions.cancel_campaign(campaign=self.get_object(), actor=self.access.actor)))
+
+    @extend_schema(responses=TrialSerializer(many=True))
+    def trials(self, request: Request, pk: UUID) -> Response:
+        """List what a campaign's search has tried, best first; nothing where it searches nothing."""
+        page = self.paginate_queryset(leaderboard_of(self.get_object()))
+        return self.get_paginated_response([trial_as_json(trial) for trial in page or []])
 
     @extend_schema(
         parameters=[OpenApiParameter("after", int), OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER)],

@@ -11,6 +11,7 @@ import pytest
 
 from apps.core.processes import identity
 from apps.training import lifecycle, supervision, tasks
+from apps.training.engine.words import death_words
 from apps.training.models import TrainingCampaign
 from apps.training.staging import staging_folder
 from tests.training.watching.children import READ_THE_JOB, SLEEP, _is_alive, become, gone, last_message, run, wait_until
@@ -39,7 +40,7 @@ def test_a_death_is_counted_and_told_and_the_campaign_waits_again(end, words, ca
 
 @pytest.mark.parametrize(("code", "words"), [(-40, "signal 40, unknown"), (-1, "signal 1, SIGHUP"), (1, "exit code 1,")])
 def test_a_death_is_told_by_number_and_by_name_where_it_has_one(code, words):
-    assert words in supervision.death_words(code)
+    assert words in death_words(code)
 
 
 def test_the_memory_limit_fails_the_campaign_at_once(campaign, monkeypatch, settings):

@@ -1,0 +1,64 @@
+"""What a campaign learns from, by which service, and whether what came out can be compared."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from apps.algorithms import catalog
+from apps.algorithms.base import BaseMLService, Wanted
+from apps.algorithms.choice import choice_of
+from apps.algorithms.results import Evaluation
+from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.core.artifacts import ArtifactDamaged, sha256_of
+from apps.core.errors import InvalidInput
+from apps.datasets.selectors import table_file
+from apps.training.models import TrainingCampaign
+
+TEST_SHARE = 0.2
+
+
+def service_of(
+    campaign: TrainingCampaign, algorithm: str, parameters: Mapping[str, Any], *, threads: int = 1
+) -> BaseMLService:
+    """Return an unfitted service as a campaign asks for it."""
+    return catalog.get(algorithm)(
+        task=Task(campaign.model.task),
+        parameters=parameters,
+        seed=campaign.seed,
+        threads=threads,
+        zone=settings.TIME_ZONE,
+    )
+
+
+def first_service(campaign: TrainingCampaign) -> BaseMLService:
+    """Return the service that reads and parts a campaign's data; where several are compared, all do that alike."""
+    service = choice_of(campaign.model.algorithm, campaign.model.task).services[0]
+    own = {parameter.name for parameter in service.hyperparameters}
+    given = {name: value for name, value in campaign.parameters.items() if name in own}
+    return service_of(campaign, service.slug, given, threads=settings.TRAINING_THREADS)
+
+
+def read(campaign: TrainingCampaign, service: BaseMLService) -> Any:
+    """Return what the service makes of the campaign's data; raise `ArtifactDamaged` where its file is not what it was."""
+    model, version = campaign.model, campaign.dataset_version
+    path = table_file(version)
+    if not path.is_file() or sha256_of(path) != version.table_sha256:
+        raise ArtifactDamaged(
+            f"The stored table of {version.dataset.name!r}, version {version.number}, is missing or damaged. "
+            "Upload the file again as a new version."
+        )
+    columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
+    wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column)
+    return service.read(path, columns=columns, wanted=wanted)
+
+
+def check_score(evaluation: Evaluation) -> None:
+    """Refuse a main score that is not a number."""
+    score = evaluation.metrics.get(evaluation.main)
+    if score is None or not math.isfinite(score):
+        raise InvalidInput(
+            f"The main score ({evaluation.main}) is not a number, so this model could not be compared with any other. "
+            "Check the target for extreme values, and that the rows kept apart hold more than one value of it."
+        )

@@ -1,0 +1,271 @@
+"""Worker only: a search for the best settings. It chooses, sends trials out as tasks, and learns from their rows.
+
+The rows are the truth: a search whose process died goes on from the trials that ended, in the time that was left.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+
+from apps.algorithms import catalog
+from apps.algorithms.choice import choice_of
+from apps.algorithms.engine.search import Chosen, Search, Tried
+from apps.core import clock
+from apps.core.errors import DATABASE_AWAY, InvalidInput
+from apps.core.processes import is_gone
+from apps.training import lifecycle, trial_lifecycle
+from apps.training.actions import send_trial
+from apps.training.engine.reporter import Reporter
+from apps.training.models import TrainingCampaign, Trial
+from apps.training.selectors import best_first
+
+logger = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.1
+_CARE_SECONDS = 1.0  # between looks at what happens seldom: processes that died, messages that were lost
+_SEND_AGAIN_SECONDS = 5.0
+_KILL_SECONDS = 5  # after the end of its time
+_REST_SECONDS, _REST_SHARE, _REST_FITS = 1.0, 0.1, 1.5  # kept for the version: so much, of the budget, and of its fits
+_MOST_REST = 0.5
+_LEAST_FAILED = 3  # trials, and none done: then it is the data, not bad luck
+
+Status = Trial.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search chose, and what is told of it with the version."""
+
+    algorithm: str
+    parameters: dict[str, Any]
+    summary: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the version's evaluation says of the search."""
+        return {"search": {**self.summary, "warnings": list(self.warnings)}}
+
+
+def search(campaign: TrainingCampaign, token: UUID, report: Reporter, *, train_rows: int, began: float) -> Found:
+    """Try settings until the time is nearly up, the trials are used up, or there is nothing left to try; return the best.
+
+    Parameters
+    ----------
+    report : its fit is the search.
+    train_rows : how many rows the version will learn from; a trial may learn from fewer.
+    began : when the run began, by the monotonic clock: its budget is of the whole campaign.
+
+    Raises
+    ------
+    InvalidInput : every algorithm failed with its own defaults; the detail is that of the first.
+
+    """
+    conductor = _Conductor(campaign, token, report, train_rows, began)
+    try:
+        while not conductor.is_over():
+            try:
+                conductor.look()
+            except DATABASE_AWAY as error:
+                logger.warning("The search of campaign %s waits for the database: %s", campaign.pk, error)
+                connection.close()
+                time.sleep(_CARE_SECONDS)
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        trial_lifecycle.cancel_open(campaign.pk)
+    return conductor.found()
+
+
+class _Conductor:
+    """One run of a search."""
+
+    def __init__(self, campaign: TrainingCampaign, token: UUID, report: Reporter, train_rows: int, began: float) -> None:
+        self.campaign, self.token, self.report = campaign, token, report
+        self.train_rows = train_rows
+        limits: dict[str, Any] = campaign.search or {}
+        self.seconds, self.most_trials = float(limits["seconds"]), limits["trials"]
+        self.began = began - campaign.search_spent
+        self.services = choice_of(campaign.model.algorithm, campaign.model.task).services
+        self.study = Search(self.services, given=campaign.parameters, held=limits["held"], seed=campaign.seed)
+        self.open: dict[UUID, Chosen] = {}
+        self.sent: dict[UUID, float] = {}
+        self.cared = 0.0
+        self.is_used_up = False
+        self.ended = self._remember()
+
+    def _remember(self) -> list[Trial]:
+        """Learn from what earlier runs have tried."""
+        trial_lifecycle.cancel_open(self.campaign.pk)
+        ended = [one for one in self.campaign.trials.order_by("number") if one.status != Status.CANCELLED]
+        tried = [Tried(t.algorithm, t.searched, tuple(t.scores), t.status == Status.COMPLETED) for t in ended]
+        scored = [one for one in ended if one.scores]
+        if scored:
+            self.study.remember(tried, greater_is_better=scored[0].greater_is_better)
+        return ended
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the budget that are used."""
+        return time.monotonic() - self.began
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial that went to its end; where time is short, the best of those whose version can still be made."""
+        ranked = best_first([one for one in self.ended if one.status == Status.COMPLETED])
+        left = self.seconds - self.elapsed
+        return next((one for one in ranked if self._version_seconds(one) < left), ranked[0] if ranked else None)
+
+    def _version_seconds(self, trial: Trial) -> float:
+        """Estimate how long the version of these settings takes: fitted on all rows, twice where it learns again."""
+        if not trial.fit_seconds or not trial.fit_rows:
+            return 0.0
+        fits = _REST_FITS * (2 if catalog.get(trial.algorithm).learns_again else 1)
+        return fits * trial.fit_seconds * max(1.0, self.train_rows / trial.fit_rows)
+
+    @property
+    def available(self) -> float:
+        """Seconds of the budget for trials: the rest is the version's."""
+        best = self.best
+        rest = _REST_SECONDS + _REST_SHARE * self.seconds + (self._version_seconds(best) if best else 0.0)
+        return self.seconds - min(rest, _MOST_REST * self.seconds)
+
+    def is_over(self) -> bool:
+        """Say whether the search has come to its end; raise when nothing can come of it."""
+        self._check_hope()
+        enough = self.most_trials is not None and len(self.ended) >= self.most_trials
+        return self.elapsed >= self.available or enough or (self.is_used_up and not self.open)
+
+    def _check_hope(self) -> None:
+        failed = [one for one in self.ended if one.status == Status.FAILED]
+        if len(failed) >= max(_LEAST_FAILED, len(self.services)) and len(failed) == len(self.ended):
+            raise InvalidInput(failed[0].error)
+
+    def look(self) -> None:
+        """Take what has ended, send what fits beside what runs, and tell how far it is."""
+        self._collect()
+        if time.monotonic() - self.cared >= _CARE_SECONDS:
+            self._care()
+        self._send_more()
+
+    def _collect(self) -> None:
+        for trial in Trial.objects.filter(pk__in=self.open):
+            chosen = self.open[trial.pk]
+            if trial.status not in trial_lifecycle.OPEN:
+                self._take(trial, chosen)
+            elif self._is_poor(trial, chosen) and trial_lifecycle.end(trial.pk, Status.PRUNED):
+                trial.status = Status.PRUNED
+                self._take(trial, chosen)
+
+    def _is_poor(self, trial: Trial, chosen: Chosen) -> bool:
+        """Tell the study of the folds that are done; return whether it would stop there."""
+        is_poor = False
+        for step in range(len(trial.scores)):
+            mean = float(np.mean(trial.scores[: step + 1]))
+            is_poor = self.study.report(chosen.ticket, mean, step=step, greater_is_better=trial.greater_is_better)
+        return is_poor
+
+    def _take(self, trial: Trial, chosen: Chosen) -> None:
+        del self.open[trial.pk]
+        if trial.status == Status.CANCELLED:
+            self.study.tell(chosen.ticket, None)
+            return
+        self._is_poor(trial, chosen)
+        self.study.tell(chosen.ticket, trial.score, was_stopped=trial.status == Status.PRUNED)
+        self.ended.append(trial)
+        best = self.best
+        if trial.score is not None and best is not None and best.score is not None:
+            drawn = {"trial_score": trial.score, "best_score": best.score}
+            self.report(self._fraction, "searching", step=trial.number, metrics=drawn)
+
+    def _care(self) -> None:
+        """See to what happens seldom, and tell how far the search is."""
+        self.cared = time.monotonic()
+        lifecycle.note_search_spent(self.campaign.pk, self.token, self.elapsed)
+        self.report(self._fraction, "searching")
+        for trial in Trial.objects.filter(pk__in=self.open):
+            if trial.status == Status.RUNNING and is_gone(trial.owner):
+                trial_lifecycle.end(trial.pk, Status.FAILED, error="The process of this trial died.")
+            elif trial.status == Status.WAITING and self.cared - self.sent[trial.pk] > _SEND_AGAIN_SECONDS:
+                self._send(trial)
+
+    @property
+    def _fraction(self) -> float:
+        by_time = self.elapsed / self.available
+        by_count = len(self.ended) / self.most_trials if self.most_trials else 0.0
+        return min(1.0, max(by_time, by_count))
+
+    def _send_more(self) -> None:
+        while len(self.open) < settings.SEARCH_TRIALS_AT_ONCE and not self.is_used_up:
+            if self.most_trials is not None and len(self.ended) + len(self.open) >= self.most_trials:
+                return
+            chosen = self.study.next()
+            if chosen is None:
+                self.is_used_up = True
+                return
+            trial = Trial.objects.create(
+                campaign=self.campaign,
+                number=(self.campaign.trials.order_by("-number").values_list("number", flat=True).first() or 0) + 1,
+                run=self.token,
+                until=clock.now() + timedelta(seconds=max(0.0, self.available - self.elapsed)),
+                algorithm=chosen.algorithm,
+                parameters=chosen.parameters,
+                searched=chosen.searched,
+            )
+            self.open[trial.pk] = chosen
+            self._send(trial)
+
+    def _send(self, trial: Trial) -> None:
+        self.sent[trial.pk] = time.monotonic()
+        send_trial(trial, seconds=max(1, int(self.seconds - self.elapsed)) + _KILL_SECONDS)
+
+    def found(self) -> Found:
+        """Return the best settings; the defaults of the first algorithm where no trial went to its end."""
+        completed = best_first([one for one in self.ended if one.status == Status.COMPLETED])
+        counts = Counter(one.status for one in self.ended)
+        summary: dict[str, Any] = {
+            "trials": len(self.ended),
+            **{str(status): counts[status] for status in (Status.COMPLETED, Status.PRUNED, Status.FAILED)},
+            "seconds": round(self.elapsed, 1),
+            "rows": completed[0].fit_rows if completed else None,
+            "leaderboard": _leaderboard(completed),
+        }
+        best = self.best
+        if best is None:
+            text = f"No trial came to its end within {self.seconds:g} seconds: the defaults were trained. Allow more time."
+            first = self.services[0]
+            own = {p.name for p in first.hyperparameters}
+            given = {name: value for name, value in self.campaign.parameters.items() if name in own}
+            return Found(first.slug, first.clean_parameters(given), summary, (text,))
+        warnings = []
+        if best.pk != completed[0].pk:
+            text = f"Trial {completed[0].number} scored better, but its version could not be made in the time left. Allow more time."
+            warnings.append(text)
+        lifecycle.note_choice(self.campaign.pk, self.token, algorithm=best.algorithm, parameters=best.parameters)
+        told = {"number": best.number, "metric": best.metric, "score": best.score, "scores": best.scores}
+        return Found(best.algorithm, best.parameters, {**summary, **told}, tuple(warnings))
+
+
+def _leaderboard(completed: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Return the best trial of each algorithm, best first, with how many of it went to their end."""
+    rows: dict[str, dict[str, Any]] = {}
+    for trial in completed:
+        row = rows.setdefault(
+            trial.algorithm,
+            {
+                "algorithm": trial.algorithm,
+                "number": trial.number,
+                "score": trial.score,
+                "spread": float(np.std(trial.scores, ddof=1)) if len(trial.scores) > 1 else None,
+                "fit_seconds": trial.fit_seconds,
+                "trials": 0,
+            },
+        )
+        row["trials"] += 1
+    return list(rows.values())
