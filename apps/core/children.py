@@ -29,7 +29,8 @@ def thread_limits(threads: int) -> dict[str, str]:
     """Return the environment in which numeric libraries take so many threads; they read it when they are loaded."""
     return {
         **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")},
-        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_WAIT_POLICY": "PASSIVE",  # beside busy neighbours, threads that spin make one another wait
+        "GOMP_SPINCOUNT": "10000",  # some microseconds first: where to sleep and wake takes longer than the work itself
         "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own takes a GiB at once, a quarter of what the limit allows
     }
 

@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.1
 _CARE_SECONDS = 1.0  # between looks at what happens seldom: processes that died, messages that were lost
 _SEND_AGAIN_SECONDS = 5.0
 _KILL_SECONDS = 5  # after the end of its time
-_REST_SECONDS, _REST_SHARE, _REST_FITS = 1.0, 0.1, 1.5  # kept for the version: so much, of the budget, and of its fits
+_REST_SECONDS, _REST_SHARE, _REST_FITS = 1.5, 0.06, 1.2  # kept for the version: so much, of the budget, and of its fits
 _MOST_REST = 0.5
 _LEAST_FAILED = 3  # trials, and none done: then it is the data, not bad luck
 
