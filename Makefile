@@ -44,7 +44,7 @@ fuzz:        ## 20,000 made-up requests at the API as it is described
 mutants:     ## put faults into a copy of the core: the tests must notice them
 	$(PYTHON) -m tests.mutants --seed 1 2
 # No line of jobs, artefacts and permissions goes untested.
-WHOLE := apps/*/lifecycle.py,apps/*/supervision.py,apps/training/tasks.py,apps/core/artifacts.py,apps/registry/files.py,apps/core/permissions.py,apps/workspaces/access.py,apps/workspaces/api/authentication.py,apps/workspaces/api/permissions.py,apps/workspaces/api/viewsets.py
+WHOLE := apps/*/lifecycle.py,apps/*/supervision.py,apps/training/trial_lifecycle.py,apps/training/tasks.py,apps/core/artifacts.py,apps/registry/files.py,apps/core/permissions.py,apps/workspaces/access.py,apps/workspaces/api/authentication.py,apps/workspaces/api/permissions.py,apps/workspaces/api/viewsets.py
 coverage:    ## run everything, measured: 95 % of all lines, every line of some files
 	$(BIN)/coverage erase
 	$(PYTHON) -m pytest --numprocesses auto --cov --cov-report=
