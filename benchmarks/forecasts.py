@@ -16,7 +16,8 @@ import pandas as pd
 from statsmodels.tsa.forecasting.theta import ThetaModel
 
 from apps.algorithms import catalog
-from apps.algorithms.engine.forecasts import forecast_metrics, naive_forecast, naive_scales
+from apps.algorithms.engine.forecasts import naive_forecast, naive_scales
+from apps.algorithms.engine.judged_series import JudgedSeries
 from apps.algorithms.engine.regularity import calendar_of
 from apps.algorithms.predictors.calendar import Doubles
 from apps.algorithms.predictors.forecast import MOST_ANSWERS
@@ -60,7 +61,7 @@ def main() -> None:
         scales = naive_scales(known.series, of.scaled_by)
         for who, forecast in _forecasters(of, given.ours).items():
             began = time.perf_counter()
-            told = forecast_metrics(came[None], forecast(known)[None], scales)
+            told = JudgedSeries.of(came[None], forecast(known)[None], scales).metrics
             cover = f"{told['interval_coverage']:.3f}" if "interval_coverage" in told else "-"
             seconds = time.perf_counter() - began
             print(f"{name:12} {who:16} {told['mase']:7.3f} {told['smape']:7.2f} {cover:>6} {seconds:8.1f}", flush=True)

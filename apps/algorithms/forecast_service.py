@@ -198,21 +198,24 @@ class ForecastService(LightService):
         return {**fields, "horizon": self.horizon, "level": LEVEL, "factors": factors}
 
     def _evaluate(self, data: "TrainingSeries") -> Evaluation:
-        from apps.algorithms.engine.forecasts import forecast_curves, forecast_metrics
+        from apps.algorithms.engine.forecasts import forecast_curves
+        from apps.algorithms.engine.judged_series import JudgedSeries
 
         origins, observed, scales = self._measured(data)
         forecasts = self.light.widened(self._forecasts(data, origins), scales)
         curves = forecast_curves(data.series, origins, forecasts, observed, scales)
         curves |= {"calendar": data.calendar.as_json(), "horizon": origins.horizon, "season": self.season}
-        return Evaluation(forecast_metrics(observed, forecasts, scales), "mase", greater_is_better=False, curves=curves)
+        judged = JudgedSeries.of(observed, forecasts, scales)
+        return Evaluation(judged.metrics, "mase", greater_is_better=False, curves=curves, judged=judged)
 
     def _baseline(self, data: "TrainingSeries") -> Baseline:
         """Return the better of repeating the last season and of going on along a line."""
-        from apps.algorithms.engine.forecasts import drift_forecast, forecast_metrics, naive_forecast
+        from apps.algorithms.engine.forecasts import drift_forecast, naive_forecast
+        from apps.algorithms.engine.judged_series import JudgedSeries
 
         origins, observed, scales = self._measured(data)
         named = f"seasonal naive ({self.season})" if self.season > 1 else "the last value"
-        found: dict[str, dict[str, float]] = {}
+        found: dict[str, JudgedSeries] = {}
         for name in (named, "drift"):
             made = np.empty(observed.shape)
             for origin in range(len(origins.back)):
@@ -222,9 +225,9 @@ class ForecastService(LightService):
                         if name == "drift"
                         else naive_forecast(one.values, self.season, origins.horizon)
                     )
-            found[name] = forecast_metrics(observed, np.repeat(made[..., None], 3, axis=-1), scales)
-        best = min(found, key=lambda name: found[name]["mase"])
-        return Baseline(best, found[best])
+            found[name] = JudgedSeries.of(observed, np.repeat(made[..., None], 3, axis=-1), scales)
+        best = min(found, key=lambda name: found[name].metrics["mase"])
+        return Baseline(best, found[best].metrics, judged=found[best])
 
     def _measured(self, data: "TrainingSeries") -> "tuple[Origins, Doubles, Doubles]":
         """Return the origins of a part kept apart, what was observed after them, and the scales of what came before it."""

@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
+from apps.algorithms.engine.bootstrap import interval_of, resampling
 from apps.algorithms.engine.forecasts import (
     Origins,
     conformal_factors,
     drift_forecast,
-    forecast_metrics,
     found_season,
     naive_forecast,
     naive_scales,
 )
+from apps.algorithms.engine.judged_series import JudgedSeries
+from apps.algorithms.engine.report import report_of
+from apps.algorithms.results import Baseline, Evaluation, Importance
 from apps.algorithms.series import OneSeries
 
 
@@ -35,7 +38,7 @@ def test_figures_by_hand():
     middle = np.array([[[12.0, 20.0], [1.0, 2.0]]])
     forecasts = np.stack([middle - 1, middle, middle + 1], axis=-1)
 
-    found = forecast_metrics(observed, forecasts, np.array([2.0, 4.0]))
+    found = JudgedSeries.of(observed, forecasts, np.array([2.0, 4.0])).metrics
 
     assert found["mase"] == pytest.approx((0.5 + 0.5) / 2)
     assert found["smape"] == pytest.approx(((200 * 2 / 22 + 0) / 2 + 200 * 2 / 6) / 2)
@@ -98,3 +101,52 @@ def test_too_few_errors_give_no_bounds_and_few_are_taken_with_their_neighbours()
     factors = conformal_factors(chance.normal(size=(4, 1, 12)), around(np.zeros((4, 1, 12)), 1.0), np.ones(1))
     assert len(set(factors)) == 1  # all of them together
     assert 1.0 < factors[0] < 3.0
+
+
+class TestHowSureTheMeasuresAre:
+    """Series are resampled whole: errors of neighbouring steps go together."""
+
+    def judged(self, *, series: int = 40, seed: int = 0, better: float = 1.0) -> JudgedSeries:
+        rng = np.random.default_rng(seed)
+        observed = rng.normal(100, 10, (3, series, 12))
+        missed = rng.normal(0, 5, (3, series, 12)) * rng.uniform(0.5, 2.0, (1, series, 1)) / better
+        middle = observed + missed
+        return JudgedSeries.of(observed, np.stack([middle - 8, middle, middle + 8], axis=-1), np.full(series, 5.0))
+
+    def test_weights_of_one_are_the_metrics_and_weights_leave_series_out(self):
+        judged = self.judged()
+        half = np.zeros((1, 40))
+        half[:, :20] = 1.0
+
+        kept = judged.take(np.arange(20)).metrics
+
+        assert judged.metrics.keys() == judged.measures.keys()
+        for name, measure in judged.measures.items():
+            assert measure(half)[0] == pytest.approx(kept[name])
+
+    def test_its_interval_holds_the_truth_nine_times_in_ten_or_more(self):
+        truth = np.mean([self.judged(seed=seed).metrics["mase"] for seed in range(200, 300)])
+        held = 0
+        for seed in range(100):
+            judged = self.judged(seed=seed)
+            told = interval_of(judged.metrics["mase"], resampling(40, seed=seed).measured(judged.measures)["mase"])
+            held += told[0] <= truth <= told[1]
+
+        assert held >= 88
+
+    def test_a_report_says_how_far_it_is_ahead_of_the_naive_forecast(self):
+        ours, theirs = self.judged(better=2.0), self.judged()
+        evaluation = Evaluation(ours.metrics, "mase", greater_is_better=False, judged=ours)
+
+        report = report_of(evaluation, Baseline("drift", theirs.metrics, judged=theirs), None, Importance("", ()), seed=0)
+
+        (beside,) = report.baselines
+        assert beside["difference"]["better"] == "yes"
+        assert report.intervals["unit"] == "series"
+        assert report.intervals["metrics"].keys() >= {"mase", "smape", "interval_coverage"}
+
+    def test_few_series_have_no_interval(self):
+        judged = self.judged(series=3)
+        evaluation = Evaluation(judged.metrics, "mase", greater_is_better=False, judged=judged)
+
+        assert not report_of(evaluation, Baseline("drift", judged.metrics), None, Importance("", ()), seed=0).intervals

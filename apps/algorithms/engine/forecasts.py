@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from apps.algorithms.engine.judged_series import LEVEL
 from apps.algorithms.predictors.calendar import Doubles, Places
 from apps.algorithms.predictors.forecast import bounds_apart
 from apps.algorithms.series import OneSeries
 
-LEVEL = 0.90
-TOLERANCE = 0.10  # a forecast this near, as a share of what was observed, counts as right
 _LEAST_ERRORS, _POOLED_ERRORS = 20, 100
 _SHOWN_SERIES, _SHOWN_HISTORY = 3, 4  # series, horizons
 _TINY = 1e-12
@@ -115,42 +114,6 @@ def found_season(series: Sequence[OneSeries]) -> int:
 def _without_gaps(values: Doubles) -> Doubles:
     known = np.flatnonzero(np.isfinite(values))
     return np.interp(np.arange(len(values)), known, values[known])
-
-
-def forecast_metrics(observed: Doubles, forecasts: Doubles, scales: Doubles) -> dict[str, float]:
-    """Score the middle of forecasts, and their bounds where they have any width.
-
-    MASE and sMAPE are means over the series; `within_tolerance` is the share of forecasts within 10 % of what was observed.
-    """
-    middle, low, high = forecasts[..., 1], forecasts[..., 0], forecasts[..., 2]
-    error, known = np.abs(middle - observed), np.isfinite(observed)
-    size = np.abs(observed) + np.abs(middle)
-    relative = np.where(size > _TINY, 200 * error / np.maximum(size, _TINY), 0.0)
-    found = {
-        "mase": _mean_of_series(error / scales[None, :, None]),
-        "smape": _mean_of_series(np.where(known, relative, np.nan)),
-        "mae": float(np.nanmean(error)),
-        "rmse": float(np.sqrt(np.nanmean(error**2))),
-        "within_tolerance": float((error <= TOLERANCE * np.abs(observed))[known].mean()),
-    }
-    if (high > low).any():
-        found["interval_coverage"] = float(((observed >= low) & (observed <= high))[known].mean())
-        found["interval_width"] = float((high - low)[known].mean())
-        found["pinball_low"] = _pinball(observed, low, (1 - LEVEL) / 2)
-        found["pinball_high"] = _pinball(observed, high, (1 + LEVEL) / 2)
-    return found
-
-
-def _mean_of_series(values: Doubles) -> float:
-    known = np.isfinite(values)
-    counts = known.sum(axis=(0, 2))
-    sums = np.where(known, values, 0.0).sum(axis=(0, 2))
-    return float((sums[counts > 0] / counts[counts > 0]).mean())
-
-
-def _pinball(observed: Doubles, quantile: Doubles, share: float) -> float:
-    above = observed - quantile
-    return float(np.nanmean(np.maximum(share * above, (share - 1) * above)))
 
 
 def conformal_factors(observed: Doubles, forecasts: Doubles, scales: Doubles, *, level: float = LEVEL) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -56,7 +56,9 @@ class SliceMeasure:
 
 @dataclass(frozen=True)
 class Judged(ABC):
-    """The answers to n rows. Subclasses hold what their task's measures need."""
+    """The answers to n rows. Subclasses hold what their task's measures need; `unit` is what a row is of."""
+
+    unit: ClassVar[str] = "rows"
 
     @property
     @abstractmethod

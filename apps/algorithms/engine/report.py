@@ -27,7 +27,7 @@ MOST_COLUMNS, MOST_VALUES = 6, 8
 MOST_ROWS = 100_000  # looked at for slices
 MOST_RESAMPLED = 1_000  # rows of a slice; beyond, its interval is that of the normal distribution
 MEASURES = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "rmse": "root mean squared error", "silhouette": "silhouette",
-          "adjusted_rand": "adjusted Rand index"}  # fmt: skip
+          "adjusted_rand": "adjusted Rand index", "mase": "mean absolute scaled error"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,12 @@ def _intervals(evaluation: Evaluation, plan: Resampling, resampled: Mapping[str,
         for name, value in evaluation.metrics.items()
         if name in resampled
     }
-    return {**plan.as_json(), "metrics": {name: list(told) for name, told in found.items() if told is not None}}
+    unit = "groups" if plan.groups else judged.unit
+    return {
+        **plan.as_json(),
+        "unit": unit,
+        "metrics": {name: list(told) for name, told in found.items() if told is not None},
+    }
 
 
 def _beside(evaluation: Evaluation, baseline: Baseline, kind: str, resampled: Mapping[str, Doubles]) -> dict[str, Any]:
@@ -190,8 +195,8 @@ def _said_of_baselines(evaluation: Evaluation, baselines: list[dict[str, Any]], 
             continue
         elif beside["kind"] == "trivial" and difference["better"] == "perhaps":
             yield (
-                f"On these {evaluation.judged.rows} rows it cannot be told from the trivial baseline "
-                f"({measure} {_short(ours)} against {_short(theirs)}): upload more rows, or columns that say more."
+                f"On these {evaluation.judged.rows} {evaluation.judged.unit} it cannot be told from the trivial baseline "
+                f"({measure} {_short(ours)} against {_short(theirs)}): upload more {evaluation.judged.unit}, or columns that say more."
             )
         elif beside["kind"] == "linear" and difference["better"] == "no":
             yield (

@@ -59,13 +59,14 @@ class ProphetService(ForecastService):
     native: list[Any]
 
     def _calibration_forecasts(self, data: "TrainingSeries", origins: "Origins", progress: Progress) -> Doubles:
-        from apps.algorithms.engine.forecasts import forecast_metrics, naive_scales
+        from apps.algorithms.engine.forecasts import naive_scales
+        from apps.algorithms.engine.judged_series import JudgedSeries
 
         observed, scales = origins.observed(data.series), naive_scales(data.series, self.season)
         made = np.full((*observed.shape, 3), np.nan)
         for origin, found in enumerate(self._from_each_origin(data, origins)):
             made[origin] = found
-            so_far = forecast_metrics(observed[: origin + 1], made[: origin + 1], scales)
+            so_far = JudgedSeries.of(observed[: origin + 1], made[: origin + 1], scales).metrics
             progress((origin + 1) / len(made), "fitting", step=origin + 1, metrics={"backtest_error": so_far["mase"]})
         return made
 
