@@ -35,6 +35,12 @@ def thread_limits(threads: int) -> dict[str, str]:
     }
 
 
+def limit_threads(threads: int) -> None:
+    """Have the libraries that this process has not loaded yet take so many threads."""
+    for name, value in thread_limits(threads).items():
+        os.environ[name] = value
+
+
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)

@@ -98,10 +98,18 @@ def check_workers() -> Finding:
         name for name in (settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES) if name not in served
     ]
     if missing:
-        advice = f"Start one: celery -A mlplatform worker -Q {','.join(missing)}"
-        advice += " --pool=threads -c 1." if settings.TRAINING_QUEUE in missing else "."
+        advice = " ".join(f"Start one: {command}." for command in _workers_of(missing))
         return Finding("workers", is_well=False, detail=f"no worker serves {', '.join(missing)}", advice=advice)
     return Finding("workers", is_well=True, detail=f"{len(queues)} answer")
+
+
+def _workers_of(queues: list[str]) -> list[str]:
+    """Return the commands of the workers that serve these queues: trials are processes, a training supervises its own."""
+    command = "celery -A mlplatform worker -Q"
+    others = [name for name in queues if name != settings.TRIALS_QUEUE]
+    pool = " --pool=threads -c 1" if settings.TRAINING_QUEUE in others else ""
+    trials = [f"{command} {settings.TRIALS_QUEUE} -c {settings.SEARCH_TRIALS_AT_ONCE}"] if len(others) < len(queues) else []
+    return [*([f"{command} {','.join(others)}{pool}"] if others else []), *trials]
 
 
 def check_schedule() -> Finding:

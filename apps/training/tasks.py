@@ -20,12 +20,11 @@ def run_campaign(_campaign_id: str = "", **_extra: object) -> None:
 @shared_task(name="training.run_trial")
 def run_trial(trial_id: str, **_extra: object) -> None:
     """Score one trial of a search, if its search still waits for it."""
-    import os
     from uuid import UUID
 
-    from apps.core.children import thread_limits
+    from apps.core.children import limit_threads
 
-    os.environ.update(thread_limits(1))  # before the libraries are loaded: trials run side by side
+    limit_threads(1)  # before the libraries are loaded: trials run side by side
     from apps.training.engine import trials
 
     trials.run(UUID(trial_id))

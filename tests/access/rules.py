@@ -182,6 +182,7 @@ _API = {
     "campaign-detail": Rule({"GET": READ}, _campaign),
     "campaign-cancel": Rule({"POST": needs(TRAINER, 200)}, _campaign),
     "campaign-events": Rule({"GET": READ}, _campaign),
+    "campaign-trials": Rule({"GET": READ}, _campaign),
     "model-predict": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),
     "model-invocations": Rule({"POST": needs(VIEWER, 200, {"dataframe_records": [_ROW]})}, _model),
     "model-explain": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),

@@ -72,10 +72,11 @@ def test_a_queue_without_a_worker_is_named_with_the_command_that_serves_it(monke
     assert not found.is_well
     assert "ml_training" in found.detail
     assert "-Q ml_training,ml_scheduler --pool=threads" in found.advice
+    assert "-Q ml_trials -c 2." in found.advice
 
 
 def test_all_queues_served_is_well(monkeypatch):
-    answering(monkeypatch, django_settings.TRAINING_QUEUE, *django_settings.OTHER_QUEUES)
+    answering(monkeypatch, django_settings.TRAINING_QUEUE, django_settings.TRIALS_QUEUE, *django_settings.OTHER_QUEUES)
 
     assert health.check_workers().is_well
 

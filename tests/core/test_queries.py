@@ -3,6 +3,7 @@
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,11 +78,15 @@ class TestPages:
     @pytest.fixture
     def list_at(self, cast, api):
         """Return a reader of a list, with a query, in a workspace that has something."""
-        model, dataset = make_model(cast.acme).pk, make_dataset_version(cast.acme, columns=[]).dataset_id
+        model, version = make_model(cast.acme), make_dataset_version(cast.acme, columns=[])
+        campaign = make_campaign(model, dataset_version=version).pk
         client = api(cast.owner)
-        return lambda path, query: client.get(
-            f"{address(path, workspace_id=cast.acme.pk, model_id=model, id=dataset)}?{query}"
-        )
+
+        def read(path: str, query: str) -> Any:
+            own = campaign if "campaigns" in path else version.dataset_id
+            return client.get(f"{address(path, workspace_id=cast.acme.pk, model_id=model.pk, id=own)}?{query}")
+
+        return read
 
     @pytest.mark.parametrize("path", LISTS)
     def test_what_is_no_number_is_refused(self, path, list_at):

@@ -66,7 +66,7 @@ def test_every_queue_is_served_once():
         for queue in word.removeprefix("--queues=").split(",")
     ]
 
-    assert sorted(served) == sorted([queues.TRAINING_QUEUE, *queues.OTHER_QUEUES])
+    assert sorted(served) == sorted([queues.TRAINING_QUEUE, queues.TRIALS_QUEUE, *queues.OTHER_QUEUES])
 
 
 @pytest.mark.parametrize("name", OURS)

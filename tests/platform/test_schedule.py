@@ -19,7 +19,7 @@ def test_every_periodic_task_is_one_that_a_worker_knows():
 
 
 def test_every_task_goes_to_a_queue_that_a_worker_serves():
-    served = {settings.TRAINING_QUEUE, *settings.OTHER_QUEUES}
+    served = {settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES}
     ours = [name for name in app.tasks if not name.startswith("celery.")]
 
     queues = {name: app.amqp.router.route({}, name)["queue"].name for name in ours}

@@ -12,13 +12,6 @@ _DATASET = "0b9a2c54-3f0e-4c39-8a55-6f6f1b0f7d21"
 _CHANGED = {"n_estimators": 300, "max_depth": 8}
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("As the model says", {"dataset": _DATASET}, request_only=True),
-        OpenApiExample("With a search", {"dataset": _DATASET, "search": {"seconds": 60}}, request_only=True),
-        OpenApiExample("With other parameters", {"dataset": _DATASET, "parameters": _CHANGED, "seed": 7}, request_only=True),
-    ]
-)
 class SearchSerializer(KnownFieldsOnly):
     """How long to look for better settings; empty for the usual time."""
 
@@ -37,6 +30,13 @@ class SearchSerializer(KnownFieldsOnly):
     )
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("As the model says", {"dataset": _DATASET}, request_only=True),
+        OpenApiExample("With a search", {"dataset": _DATASET, "search": {"seconds": 60}}, request_only=True),
+        OpenApiExample("With other parameters", {"dataset": _DATASET, "parameters": _CHANGED, "seed": 7}, request_only=True),
+    ]
+)
 class TrainSerializer(KnownFieldsOnly):
     """What to train on."""
 

@@ -119,7 +119,7 @@ class CampaignViewSet(ScopedViewSet):
         """Stop a campaign."""
         return Response(campaign_as_json(actions.cancel_campaign(campaign=self.get_object(), actor=self.access.actor)))
 
-    @extend_schema(responses=TrialSerializer(many=True))
+    @extend_schema(responses=TrialSerializer(many=True), filters=False)
     def trials(self, request: Request, pk: UUID) -> Response:
         """List what a campaign's search has tried, best first; nothing where it searches nothing."""
         page = self.paginate_queryset(leaderboard_of(self.get_object()))
