@@ -15,9 +15,9 @@ OPEN = {"waiting", "running"}
 
 def start_search(visitor: Visitor, dataset: str, **search: object) -> tuple[str, str]:
     """Start a search over gradient boosting; return its model and campaign."""
-    parameters = {"n_estimators": 200}
+    parameters = {"n_estimators": 40}
     model = visitor.model(f"Searched {time.time()}", algorithm="gradient_boosting", parameters=parameters)
-    return model, visitor.train(model, dataset, search={"seconds": 40, **search})
+    return model, visitor.train(model, dataset, search={"seconds": 120, "trials": 4, **search})
 
 
 def trials_of(visitor: Visitor, campaign: str) -> list[dict]:
@@ -37,13 +37,13 @@ def wait_for_trials(visitor: Visitor, campaign: str, *, ended: int) -> list[dict
 
 
 def test_the_best_of_the_trials_answers(visitor: Visitor, clients: str):
-    model, campaign = start_search(visitor, clients, seconds=120, trials=5)
+    model, campaign = start_search(visitor, clients)
 
     ended = visitor.completed(campaign)
 
     trials = trials_of(visitor, campaign)
     done = [trial for trial in trials if trial["status"] == "completed"]
-    assert len([trial for trial in trials if trial["status"] != "cancelled"]) == 5
+    assert len([trial for trial in trials if trial["status"] != "cancelled"]) == 4
     assert ended["parameters"] == done[0]["parameters"]
     assert [trial["score"] for trial in done] == sorted((trial["score"] for trial in done), reverse=True)
     assert len({trial["started_at"] for trial in trials}) == len(trials)
@@ -115,7 +115,7 @@ def test_cancelling_it_ends_its_trials(visitor: Visitor, running: RunningPlatfor
     wait_for(idle, seconds=30, what="the trials to stop")
     later = visitor.post(
         f"models/{visitor.campaign(campaign)['model']}/train/",
-        {"dataset": clients, "search": {"seconds": 40, "trials": 4, "continues": campaign}},
+        {"dataset": clients, "search": {"seconds": 120, "trials": 3, "continues": campaign}},
         202,
     )
     assert visitor.completed(later["id"])["version"] == 1
