@@ -146,6 +146,22 @@ class TestItsTime:
         assert time.monotonic() - began < 60  # it comes to its end by itself; the budget is measured by a benchmark
         assert 0 < campaign.search_spent <= 10
 
+    def test_where_no_trial_ends_the_best_of_those_begun_is_trained(self, searched, settings, monkeypatch):
+        def begin(trial: Trial, seconds: int) -> None:
+            trial_lifecycle.begin(trial.pk, identity())
+            facts = {"metric": "roc_auc", "fit_seconds": 0.1, "fit_rows": 256}
+            trial_lifecycle.note_scores(trial.pk, scores=[0.5 + 0.1 * trial.number], **facts)
+
+        monkeypatch.setattr(searching, "send_trial", begin)
+        settings.SEARCH_TRIALS_AT_ONCE = 2
+        campaign = searched(trials=None, seconds=10)
+        TrainingCampaign.objects.filter(pk=campaign.pk).update(search_spent=7.0)
+
+        train(campaign)
+
+        assert campaign.parameters == campaign.trials.get(number=2).parameters
+        assert "best on its first folds" in campaign.version.evaluation["search"]["warnings"][0]
+
     def test_what_can_no_longer_be_made_in_time_is_passed_over_and_told(self, searched, monkeypatch):
         campaign = searched(trials=2)
         monkeypatch.setattr(

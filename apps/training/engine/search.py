@@ -236,20 +236,33 @@ class _Conductor:
             "rows": completed[0].fit_rows if completed else None,
             "leaderboard": _leaderboard(completed),
         }
-        best = self.best
+        warnings = []
+        best = self.best or self._best_begun()
         if best is None:
             text = f"No trial came to its end within {self.seconds:g} seconds: the defaults were trained. Allow more time."
             first = self.services[0]
             own = {p.name for p in first.hyperparameters}
             given = {name: value for name, value in self.campaign.parameters.items() if name in own}
             return Found(first.slug, first.clean_parameters(given), summary, (text,))
-        warnings = []
-        if best.pk != completed[0].pk:
+        if not completed:
+            text = (
+                f"No trial came to its end within {self.seconds:g} seconds: trained was the one that was best on its first folds. "
+                "Allow more time."
+            )
+            warnings.append(text)
+        elif best.pk != completed[0].pk:
             text = f"Trial {completed[0].number} scored better, but its version could not be made in the time left. Allow more time."
             warnings.append(text)
         lifecycle.note_choice(self.campaign.pk, self.token, algorithm=best.algorithm, parameters=best.parameters)
         told = {"number": best.number, "metric": best.metric, "score": best.score, "scores": best.scores}
         return Found(best.algorithm, best.parameters, {**summary, **told}, tuple(warnings))
+
+    def _best_begun(self) -> Trial | None:
+        """Return the best of the trials that have scored some folds, none where none has."""
+        begun = [one for one in self.campaign.trials.order_by("number") if one.scores]
+        for one in begun:
+            one.score = float(np.mean(one.scores))
+        return next(iter(best_first(begun)), None)
 
 
 def _leaderboard(completed: Sequence[Trial]) -> list[dict[str, Any]]:
