@@ -51,9 +51,12 @@ class Platform:
             raise RuntimeError(answer.text)
         return str(answer.json()["id"])
 
-    def train(self, model: str, dataset: str, *, seed: int = 0, every: float = 0.2) -> dict[str, Any]:
-        """Train a model and return the finished campaign."""
-        answer = self.http.post(f"/api/v1/models/{model}/train/", json={"dataset": dataset, "seed": seed})
+    def train(
+        self, model: str, dataset: str, *, seed: int = 0, every: float = 0.2, search: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Train a model, after a search for settings where one is asked for, and return the finished campaign."""
+        asked = {"dataset": dataset, "seed": seed, "search": search}
+        answer = self.http.post(f"/api/v1/models/{model}/train/", json=asked)
         if answer.is_error:
             raise RuntimeError(answer.text)
         campaign: dict[str, Any] = answer.json()

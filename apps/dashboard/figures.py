@@ -34,8 +34,18 @@ def figure(value: Any) -> str:
         return number_format(f"{value:.4g}")
     if isinstance(value, int) or value == int(value):
         return number_format(int(value), decimal_pos=0, force_grouping=True)
-    places = 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
+    places = _places(size)
     return number_format(round(value, places), decimal_pos=places, force_grouping=True)
+
+
+def _places(size: float) -> int:
+    return 1 if size >= 1_000 else 2 if size >= 10 else 3 if size >= 0.01 else 5
+
+
+def spread(value: float, around: float) -> str:
+    """Write how much a number varies, with as many decimals as the number; with more where nothing would be left."""
+    places = _places(abs(around))
+    return number_format(round(value, places), decimal_pos=places) if round(value, places) else figure(value)
 
 
 def span(low: Any, high: Any, *, short: bool = True) -> str:

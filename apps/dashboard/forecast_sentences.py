@@ -3,6 +3,11 @@
 from django.utils.translation import gettext_noop
 
 OF_FORECASTS = (
+    gettext_noop(
+        "On these %(rows)s series it cannot be told from the trivial baseline (%(measured)s against %(theirs)s): "
+        "upload more series, or columns that say more."
+    ),
+    gettext_noop("mean absolute scaled error %(score)s"),
     gettext_noop("the last part of each series is kept apart"),
     gettext_noop("A forecast is of what comes next, not of a data set's rows. Ask predict/ for a horizon instead."),
     gettext_noop("A forecast needs the column that holds the times. Name it."),

@@ -11,7 +11,11 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from apps.algorithms import catalog
+from apps.algorithms.choice import AUTO, choice_of
+from apps.algorithms.hyperparameters import Hyperparameter
+from apps.algorithms.schema import Task
 from apps.core import clock
+from apps.core.errors import InvalidInput
 from apps.dashboard.figures import figure
 from apps.dashboard.words import METRICS, NEUTRAL, REMARKS, SMALLER_IS_BETTER, translated
 from apps.datasets.models import Dataset, DatasetVersion
@@ -100,9 +104,18 @@ def kept_the_same_rows_apart(first: ModelVersion, second: ModelVersion) -> bool:
 
 def named_parameters(algorithm: str, parameters: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return parameters by the names that the forms give them; by their own where the algorithm is gone."""
-    declared = {service.slug: service.hyperparameters for service in catalog.entries()}.get(algorithm, ())
-    titles = {parameter.name: translated(parameter.title) for parameter in declared}
+    titles = {parameter.name: translated(parameter.title) for parameter in hyperparameters_of(algorithm)}
     return [(titles.get(name, name), translated(v) if isinstance(v, str) else v) for name, v in parameters.items()]
+
+
+def hyperparameters_of(algorithm: str) -> tuple[Hyperparameter, ...]:
+    """Return the settings of an algorithm, or of the automatic choice; none where the algorithm is gone."""
+    try:
+        return (
+            choice_of(AUTO, Task.FORECAST).hyperparameters if algorithm == AUTO else catalog.get(algorithm).hyperparameters
+        )
+    except InvalidInput:
+        return ()
 
 
 def example_row(version: ModelVersion) -> dict[str, Any]:

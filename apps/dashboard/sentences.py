@@ -6,9 +6,11 @@ A sentence with values is a template: `%(name)s` stands for a value. `words.tran
 from django.utils.translation import gettext_noop
 
 from apps.dashboard.forecast_sentences import OF_FORECASTS
+from apps.dashboard.search_sentences import OF_SEARCHES
 
 SENTENCES = (
     *OF_FORECASTS,
+    *OF_SEARCHES,
     # learning
     gettext_noop("%(rows)s rows without a value of %(column)s were left out."),
     gettext_noop("%(title)s does not do %(task)s; it does: %(known)s."),

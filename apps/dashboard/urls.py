@@ -50,6 +50,7 @@ urlpatterns = [
     path("campaigns/", campaigns.campaign_list, name="campaigns"),
     path("campaigns/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),
     path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),
+    path("campaigns/<uuid:pk>/continue/", campaigns.continue_search, name="continue_search"),
     path("settings/", keys.settings_page, name="settings"),
     path("settings/members/", members.member_list, name="members"),
     path("settings/members/add/", members.add, name="add_member"),

@@ -97,6 +97,8 @@ CURVES = {
     "out_of_bag_score": _("On rows that a tree has not seen"),
     "score_agreement": _("Order of the scores, beside that of fewer trees"),
     "backtest_error": _("On steps that came after those it learned from"),
+    "trial_score": _("Score of the trial"),
+    "best_score": _("Best so far"),
 }
 # What a curve measures, by task: the title of its axis.
 MEASURES = {
@@ -120,6 +122,7 @@ STAGES = {
     "reading data": _("Reading the data"),
     "splitting": _("Keeping rows apart"),
     "preparing": _("Preparing the columns"),
+    "searching": _("Searching for better settings"),
     "fitting": _("Learning"),
     "learning again": _("Learning again, from all rows"),
     "evaluating": _("Measuring on the rows kept apart"),
@@ -138,6 +141,21 @@ STATUSES = {
     "checking": _("Checking"),
     "ready": _("Ready"),
     "refused": _("Refused"),
+}
+# A trial of a search, and several of them.
+TRIAL_STATUSES = {
+    "waiting": _("waiting"),
+    "running": _("running"),
+    "completed": _("finished"),
+    "pruned": _("stopped early"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+}
+TRIALS_BY_STATUS = {
+    **TRIAL_STATUSES,
+    "completed": _("went to their end"),
+    "pruned": _("were stopped early"),
+    "cancelled": _("were cancelled"),
 }
 TASKS = {
     "classification": _("Classification: which class?"),
@@ -181,6 +199,8 @@ KINDS = {
 
 # What the catalogue's entries say of themselves, in English; a text that is not among these is shown as it is.
 OF_THE_CATALOGUE = (
+    gettext_noop("Automatic choice"),
+    gettext_noop("Tries the algorithms fit for the task, searches their settings, and keeps the best by cross-validation."),
     gettext_noop("DBSCAN"),
     gettext_noop("Finds groups of any shape, as many as there are, and rows that belong to none."),
     gettext_noop("Reach"),

@@ -12,10 +12,12 @@ from django.views.decorators.http import require_POST
 from apps.core.api.renderers import dump_json
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page, workspace_page
-from apps.dashboard.pages.forms import page_of
+from apps.dashboard.pages.forms import checked, page_of
+from apps.dashboard.pages.trials import asked_of, search_of
 from apps.dashboard.selectors import campaign_rows, named_parameters, scores_of
 from apps.dashboard.words import CURVES, MEASURES, METRICS, STAGES, STATUSES
-from apps.training.actions import cancel_campaign
+from apps.training.actions import cancel_campaign, start_campaign
+from apps.training.api.serializers import SearchSerializer
 from apps.training.models import TrainingCampaign, TrainingEvent
 from apps.training.selectors import campaign_as_json, campaigns_of, last_seq
 
@@ -32,14 +34,17 @@ def campaign_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
     campaign = _find(visit, pk)
     facts = {**campaign_as_json(campaign), "seq": last_seq(campaign.pk)}
     is_over = campaign.finished_at is not None
+    algorithm, search = campaign.algorithm or campaign.model.algorithm, search_of(campaign)
     return visit.render(
         "campaign.html",
         campaign=campaign,
         model=campaign.model,
         facts=json.loads(dump_json(facts)),
-        words=_words(campaign),
+        words=_words(campaign, search),
         events=_events(campaign),
-        settings=named_parameters(campaign.model.algorithm, campaign.parameters),
+        algorithm=algorithm,
+        search=search,
+        settings=named_parameters(algorithm, asked_of(campaign)),
         split=campaign.version.evaluation.get("split", {}) if campaign.version else {},
         seconds=facts["duration_seconds"] if is_over else None,
         stage=STAGES.get(campaign.stage, campaign.stage),
@@ -55,16 +60,19 @@ def is_a_curve(history: list[dict[str, Any]]) -> bool:
     return sum(bool(point.keys() - {"step"}) for point in history) > 1
 
 
-def _words(campaign: TrainingCampaign) -> dict[str, Any]:
+def _words(campaign: TrainingCampaign, search: dict[str, Any]) -> dict[str, Any]:
     """Return what the page's script says."""
-    measures = MEASURES.get(campaign.model.task, {})
+    measures = {curve: str(METRICS[measure]) for curve, measure in MEASURES.get(campaign.model.task, {}).items()}
+    step = _("trees") if "n_estimators" in campaign.parameters else _("step")
+    if search:
+        measures, step = {"trial_score": search["measure"], "best_score": search["measure"]}, _("trial")
     return {
         "stages": {code: str(text) for code, text in STAGES.items()},
         "statuses": {code: str(text) for code, text in STATUSES.items()},
         "left": _("about {time} left"),
-        "step": _("trees") if "n_estimators" in campaign.parameters else _("step"),
+        "step": step,
         "metrics": {code: str(text) for code, text in {**METRICS, **CURVES}.items()},
-        "measures": {curve: str(METRICS[measure]) for curve, measure in measures.items()},
+        "measures": measures,
     }
 
 
@@ -91,6 +99,26 @@ def cancel(visit: Visit, pk: UUID) -> HttpResponseBase:
     with visit.showing_refusals():
         cancel_campaign(campaign=campaign, actor=visit.access.actor)
     return redirect("dashboard:campaign", pk=pk)
+
+
+@require_POST
+@page
+def continue_search(visit: Visit, pk: UUID) -> HttpResponseBase:
+    """Search on from an ended campaign: its trials are taken over, its rows and what it holds are the same."""
+    campaign = _find(visit, pk)
+    visit.require(Act.TRAIN, campaign.model.workspace_id)
+    shown = pk
+    with visit.showing_refusals():
+        limits = checked(SearchSerializer(data={"seconds": visit.request.POST.get("seconds"), "continues": pk}))
+        shown = start_campaign(
+            model=campaign.model,
+            dataset_version=campaign.dataset_version,
+            seed=campaign.seed,
+            parameters=(campaign.search or {}).get("held"),
+            search=limits,
+            actor=visit.access.actor,
+        ).pk
+    return redirect("dashboard:campaign", pk=shown)
 
 
 def _find(visit: Visit, pk: UUID) -> TrainingCampaign:

@@ -90,7 +90,9 @@ def _start(visit: Visit, form: ModelForm) -> TrainingCampaign | None:
                 model = create_model(workspace=visit.workspace, actor=actor, **fields)
             else:
                 model = update_model(model=form.model, actor=actor, **fields)
-            campaign = start_campaign(model=model, dataset_version=form.version, actor=actor)
+            campaign = start_campaign(
+                model=model, dataset_version=form.version, parameters=form.held, search=form.limits, actor=actor
+            )
     except PlatformError as error:
         form.refuse(error)
         return None

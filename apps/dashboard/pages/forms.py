@@ -36,8 +36,8 @@ class PageForm:
         self.faults: dict[str, list[str]] = {}  # by field; "" is the form as a whole
 
     def field_of(self, pointer: str) -> str:
-        """Return the field that a pointer of the API means, "" when there is none."""
-        name = pointer.lstrip("/")
+        """Return the field that a pointer of the API means, or means a part of; "" when there is none."""
+        name = pointer.lstrip("/").partition("/")[0]
         return name if name in self.labels else ""
 
     def label_of(self, field: str) -> str:

@@ -8,13 +8,23 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.algorithms import catalog
+from apps.algorithms.choice import AUTO, Choice, choice_of
 from apps.algorithms.schema import ColumnKind, Task
 from apps.algorithms.targets import Target, possible_tasks
 from apps.core.errors import PlatformError
 from apps.core.plain_names import made_plain
 from apps.dashboard.pages.forms import PageForm, checked
-from apps.dashboard.pages.parameters import Service, field_name, parameter_fields, parameter_title, parameters_given
+from apps.dashboard.pages.parameters import (
+    changed,
+    chosen,
+    field_name,
+    offered,
+    parameter_fields,
+    parameter_title,
+    parameters_given,
+    typed,
+)
+from apps.dashboard.pages.searching import SearchField, kind_of
 from apps.dashboard.words import TASKS
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.selectors import latest_ready_version
@@ -22,6 +32,7 @@ from apps.registry.api.serializers import ModelSerializer
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import models_of
 from apps.training.actions import check_campaign
+from apps.training.api.serializers import TrainSerializer
 from apps.training.models import TrainingCampaign
 
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER, ColumnKind.BOOLEAN}
@@ -39,6 +50,7 @@ class ModelForm(PageForm):
         "target": gettext_lazy("Target"),
         "labels": gettext_lazy("Judge by labels"),
         "algorithm": gettext_lazy("Algorithm"),
+        "search": gettext_lazy("Search for better settings"),
         "name": gettext_lazy("Name of the model"),
         "description": gettext_lazy("Description"),
         "times": gettext_lazy("Times"),
@@ -61,7 +73,9 @@ class ModelForm(PageForm):
         self.fields: dict[str, Any] = {}  # what the registry keeps of a model, once `is_valid` has said yes
         self.dataset = self._chosen_dataset()
         self.version = latest_ready_version(self.dataset) if self.dataset else None
-        self.service: Service | None = next((s for s in catalog.entries() if s.slug == given.get("algorithm")), None)
+        self.algorithm = chosen(given.get("algorithm", ""), self.task)
+        self.search = SearchField(given, self.algorithm)
+        self.limits: dict[str, Any] | None = None  # of the search, once `is_valid` has said yes
 
     def _chosen_dataset(self) -> Dataset | None:
         wanted = self.given.get("dataset")
@@ -154,17 +168,17 @@ class ModelForm(PageForm):
         never = {*self.left_out, self.target, self.given.get("group_column", "")}
         return [column["name"] for column in version.columns if column["name"] not in never]
 
-    def _fields(self, service: Service, version: DatasetVersion) -> dict[str, Any]:
+    def _fields(self, algorithm: Choice, version: DatasetVersion) -> dict[str, Any]:
         chosen = self._series_fields() if self.is_forecast else self._table_fields(version)
         return {
             **chosen,
             "name": self.name,
             "description": self.given.get("description", ""),
-            "algorithm": service.slug,
+            "algorithm": algorithm.slug,
             "task": self.task,
             "target": self.target,
             "retrain_every_days": self.given.get("retrain_every_days") or None,
-            "parameters": parameters_given(service, self.given),
+            "parameters": parameters_given(algorithm, self.given),
         }
 
     def _table_fields(self, version: DatasetVersion) -> dict[str, Any]:
@@ -180,26 +194,27 @@ class ModelForm(PageForm):
     def is_valid(self) -> bool:
         """Check all that can be known before anything is written; what is wrong stands in `faults`."""
         self._check_choices()
-        if self.service is not None and self.version is not None:
-            fields = self._fields(self.service, self.version)
+        if self.algorithm is not None and self.version is not None:
+            fields = self._fields(self.algorithm, self.version)
             self._check_words(fields)
+            self._check_limits(self.version)
             if not self.faults.keys() & {"target", "labels", "task", "times"}:
-                self._check_training(self.service, self.version, fields)
+                self._check_training(self.algorithm, self.version, fields)
         return not self.faults
 
     def _check_choices(self) -> None:
         if self.version is None:
             self.say("dataset", _("Choose a data set that is there and ready."))
-        if self.service is None:
-            chosen = self.given.get("algorithm")
-            unknown = _("There is no algorithm {name}.").format(name=repr(chosen)) if chosen else ""
+        if self.algorithm is None:
+            wanted = self.given.get("algorithm")
+            unknown = _("There is no algorithm {name}.").format(name=repr(wanted)) if wanted else ""
             self.say("algorithm", unknown or _("Choose an algorithm."))
-        elif self.task not in self.service.tasks:
-            known = ", ".join(str(TASKS.get(task, task)) for task in self.service.tasks)
+        elif self.task not in self.algorithm.tasks:
+            known = ", ".join(str(TASKS.get(task, task)) for task in self.algorithm.tasks)
             self.say(
-                "task", _("{title} does not do this. It does: {tasks}").format(title=_(self.service.title), tasks=known)
+                "task", _("{title} does not do this. It does: {tasks}").format(title=_(self.algorithm.title), tasks=known)
             )
-        if self.service is not None and self.service.needs_target and self.task not in _JUDGED and not self.target:
+        if self.algorithm is not None and self.algorithm.needs_target and self.task not in _JUDGED and not self.target:
             self.say("target", _("Choose the target: the column to predict."))
         if self.is_forecast and not self.times:
             self.say("times", _("Choose the column of the times."))
@@ -220,22 +235,30 @@ class ModelForm(PageForm):
         if same.exists():
             self.say("name", _("There is a model of this name already. Choose another name."))
 
-    def _check_training(self, service: Service, version: DatasetVersion, fields: dict[str, Any]) -> None:
+    def _check_limits(self, version: DatasetVersion) -> None:
+        """Refuse a time for the search as the API does."""
+        asked = {"dataset": str(version.pk), "search": self.search.limits}
+        try:
+            self.limits = checked(TrainSerializer(data=asked))["search"]
+        except PlatformError as error:
+            self.refuse(error)
+
+    def _check_training(self, algorithm: Choice, version: DatasetVersion, fields: dict[str, Any]) -> None:
         model = RegisteredModel(workspace_id=self.workspace_id, **fields)
         try:
-            service.clean_parameters(model.parameters)
+            algorithm.clean_parameters(model.parameters)
         except PlatformError as error:
             self.refuse(error)
             model.parameters = {}
         try:
-            check_campaign(model=model, dataset_version=version)
+            check_campaign(model=model, dataset_version=version, search=self.limits)
         except PlatformError as error:
             self.refuse(error)
 
     def field_of(self, pointer: str) -> str:
         """Return the field that a pointer of the API means; the target's depends on what is asked."""
-        if pointer.startswith("/parameters/") and self.service is not None:
-            return field_name(self.service, pointer.removeprefix("/parameters/"))
+        if pointer.startswith("/parameters/") and self.algorithm is not None:
+            return field_name(self.algorithm, pointer.removeprefix("/parameters/"))
         if self.is_forecast and (own := _OF_SERIES.get(pointer.lstrip("/").partition("/")[0])):
             return own
         if pointer.startswith("/features"):
@@ -246,25 +269,33 @@ class ModelForm(PageForm):
 
     def label_of(self, field: str) -> str:
         """Return what a field is called on the page."""
-        return super().label_of(field) or parameter_title(self.service, field)
+        return super().label_of(field) or parameter_title(self.algorithm, field)
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """The settings that a search leaves as they were typed: those that are not the defaults."""
+        return changed(self.algorithm, self.fields["parameters"], {}) if self.algorithm and self.limits else {}
 
     @property
     def shows_advanced(self) -> bool:
         """Whether what is folded away holds something that was chosen or is wrong."""
-        inside = {"left_out", *_SPLIT_AND_AGE} | {choice["service"].slug for choice in self.choices}
-        chosen = self.left_out or any(self.given.get(name) for name in _SPLIT_AND_AGE)
-        return bool(chosen) or any(field.split(".")[0] in inside for field in self.faults)
+        inside = {"left_out", *_SPLIT_AND_AGE} | {choice.slug for choice in offered()}
+        is_used = self.left_out or any(self.given.get(name) for name in _SPLIT_AND_AGE)
+        return bool(is_used) or any(field.split(".")[0] in inside for field in self.faults)
 
     @property
     def choices(self) -> list[dict[str, Any]]:
-        """The algorithms with their settings."""
+        """What a model may be made with, each with its settings: of the automatic choice those of a forecast."""
         return [
             {
-                "service": service,
-                "tasks": " ".join(service.tasks),
-                "fields": parameter_fields(service, self.given, faults=self.faults),
+                "algorithm": one,
+                "tasks": " ".join(one.tasks),
+                "search": kind_of(one),
+                "fields": parameter_fields(
+                    choice_of(AUTO, Task.FORECAST) if one.is_automatic else one, self.given, faults=self.faults
+                ),
             }
-            for service in catalog.entries()
+            for one in offered()
         ]
 
 
@@ -284,6 +315,9 @@ def as_it_stands(model: RegisteredModel, campaign: TrainingCampaign | None) -> Q
         known = {*model.features, model.target, model.group_column}
         if model.task != Task.FORECAST:
             given.setlist("left_out", [n for n in names if model.features and n not in known])
-    for name, value in {**model.parameters, **(campaign.parameters if campaign else {})}.items():
-        given[f"{model.algorithm}.{name}"] = "" if value is None else str(value)
+    last = {} if campaign is None else campaign.parameters
+    if campaign is not None and campaign.search is not None:
+        given["search"], last = str(campaign.search["seconds"]), campaign.search["held"]  # not what it found
+    for name, value in {**model.parameters, **last}.items():
+        given[f"{model.algorithm}.{name}"] = str(typed(value))
     return given

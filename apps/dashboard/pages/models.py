@@ -12,7 +12,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.algorithms import catalog
 from apps.algorithms.schema import ColumnKind, Task
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
@@ -71,7 +70,6 @@ def _show(visit: Visit, model: RegisteredModel) -> HttpResponseBase:
         "model.html",
         model=model,
         champion=champion,
-        service=catalog.get(model.algorithm),
         scores=scores_of(champion) if champion else [],
         report=report_of(champion) if champion else {},
         ranked=ranked,

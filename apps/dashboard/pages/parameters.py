@@ -5,14 +5,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils.translation import gettext
 
-from apps.algorithms.base import BaseMLService
+from apps.algorithms import catalog
+from apps.algorithms.choice import AUTO, Choice, automatic, choice_of
 from apps.algorithms.hyperparameters import Hyperparameter
-
-Service = type[BaseMLService]
+from apps.dashboard.figures import entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,30 @@ class ParameterField:
     has_live: bool = False
 
 
-def field_name(service: Service, parameter: str) -> str:
+def offered() -> list[Choice]:
+    """Return what a model may be made with: the automatic choice, then each algorithm."""
+    return [automatic(), *(choice_of(service.slug, service.tasks[0]) for service in catalog.entries())]
+
+
+def chosen(slug: str, task: str) -> Choice | None:
+    """Return what was chosen, whether it does the task or not; None where there is no such algorithm."""
+    found = next((one for one in offered() if one.slug == slug), None)
+    return choice_of(AUTO, task) if found and found.is_automatic and task in found.tasks else found
+
+
+def field_name(choice: Choice, parameter: str) -> str:
     """Return the name of a setting's field: two algorithms may call a setting the same."""
-    return f"{service.slug}.{parameter}"
+    return f"{choice.slug}.{parameter}"
 
 
-def parameter_title(service: Service | None, field: str) -> str:
+def parameter_title(choice: Choice | None, field: str) -> str:
     """Return what a setting's field is called on the page, "" for any other field."""
-    titles = {field_name(service, p.name): p.title for p in service.hyperparameters} if service else {}
+    titles = {field_name(choice, p.name): p.title for p in choice.hyperparameters} if choice else {}
     return gettext(titles[field]) if field in titles else ""
 
 
 def parameter_fields(
-    service: Service,
+    choice: Choice,
     given: QueryDict,
     *,
     faults: Mapping[str, list[str]],
@@ -48,28 +60,41 @@ def parameter_fields(
 ) -> list[ParameterField]:
     """Return the fields of an algorithm: what was typed, else what stands, else the default."""
     fields = []
-    for parameter in service.hyperparameters:
-        name = field_name(service, parameter.name)
+    for parameter in choice.hyperparameters:
+        name = field_name(choice, parameter.name)
         value = given.get(name, (standing or {}).get(parameter.name, parameter.default))
         known = live is not None and parameter.name in live
         now = live[parameter.name] if live is not None and known else None
-        shown = "" if value is None else _typed(value)
-        fields.append(ParameterField(name, parameter, shown, list(faults.get(name, ())), now, known))
+        fields.append(ParameterField(name, parameter, typed(value), list(faults.get(name, ())), now, known))
     return fields
 
 
-def parameters_given(service: Service, given: QueryDict) -> dict[str, Any]:
+def parameters_given(choice: Choice, given: QueryDict) -> dict[str, Any]:
     """Return the settings that were sent, as numbers where they can be read as such; what cannot is refused by name."""
-    chosen: dict[str, Any] = {}
-    for parameter in service.hyperparameters:
-        text = given.get(field_name(service, parameter.name))
+    found: dict[str, Any] = {}
+    for parameter in choice.hyperparameters:
+        text = given.get(field_name(choice, parameter.name))
         if text is not None:
-            chosen[parameter.name] = _parsed(parameter.kind, text.strip())
-    return chosen
+            found[parameter.name] = _parsed(parameter.kind, text.strip())
+    return found
 
 
-def _typed(value: Any) -> Any:
-    """Return a value as one types it: several numbers with commas."""
+def changed(choice: Choice, given: Mapping[str, Any], standing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not as they stand, nor by default where none stands."""
+    usual = {parameter.name: parameter.default for parameter in choice.hyperparameters}
+    before = {name: list(value) if isinstance(value, tuple) else value for name, value in {**usual, **standing}.items()}
+    return {name: value for name, value in given.items() if name not in before or value != before[name]}
+
+
+def query_of(algorithm: str, parameters: Mapping[str, Any], **more: Any) -> str:
+    """Return the query with which a form begins with these settings."""
+    return urlencode({**{f"{algorithm}.{name}": entered(typed(value)) for name, value in parameters.items()}, **more})
+
+
+def typed(value: Any) -> Any:
+    """Return a value as one types it: nothing for none, several numbers with commas."""
+    if value is None:
+        return ""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 

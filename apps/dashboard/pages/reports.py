@@ -25,6 +25,8 @@ def _certainty(intervals: dict[str, Any]) -> str:
     values = {name: figure(intervals[name]) for name in ("resamples", "rows", "groups") if name in intervals}
     if "groups" in intervals:
         return _("The intervals come from %(resamples)s resamples of the %(groups)s groups of rows kept apart.") % values
+    if intervals.get("unit") == "series":
+        return _("The intervals come from %(resamples)s resamples of the %(rows)s series.") % values
     return _("The intervals come from %(resamples)s resamples of the %(rows)s rows kept apart.") % values
 
 

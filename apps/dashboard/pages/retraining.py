@@ -8,13 +8,21 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.algorithms import catalog
+from apps.algorithms.choice import choice_of
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import PageForm, checked
 from apps.dashboard.pages.models import find_model
-from apps.dashboard.pages.parameters import field_name, parameter_fields, parameter_title, parameters_given
+from apps.dashboard.pages.parameters import (
+    changed,
+    field_name,
+    parameter_fields,
+    parameter_title,
+    parameters_given,
+    query_of,
+)
+from apps.dashboard.pages.searching import SearchField
 from apps.dashboard.selectors import columns_to_train_on, data_choices
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -28,13 +36,18 @@ from apps.training.selectors import campaigns_of, version_to_train_on
 class TrainForm(PageForm):
     """What a training is to be made with; it begins as the model stands, beside its live version."""
 
-    labels = {"dataset": gettext_lazy("Data set"), "seed": gettext_lazy("Seed")}
+    labels = {
+        "dataset": gettext_lazy("Data set"),
+        "seed": gettext_lazy("Seed"),
+        "search": gettext_lazy("Search for better settings"),
+    }
 
     def __init__(self, *, model: RegisteredModel, given: QueryDict) -> None:
         super().__init__()
         self.model = model
         self.given = given
-        self.service = catalog.get(model.algorithm)
+        self.algorithm = choice_of(model.algorithm, model.task)
+        self.search = SearchField(given, self.algorithm)
         self.live: ModelVersion | None = champion_of(model)
         self.source = self.live.dataset_version.dataset_id if self.live else self._last_dataset()
         self.choices = data_choices(model.workspace_id, columns_to_train_on(model, self.live), always=self.source)
@@ -65,17 +78,36 @@ class TrainForm(PageForm):
     def fields(self) -> list[Any]:
         """The algorithm's settings, each beside the live version's."""
         live = self.live.parameters if self.live else None
-        return parameter_fields(self.service, self.given, faults=self.faults, standing=self.model.parameters, live=live)
+        return parameter_fields(self.algorithm, self.given, faults=self.faults, standing=self.model.parameters, live=live)
+
+    @property
+    def like_live(self) -> str:
+        """The query with which the form begins as the live version was made; nothing where it begins so anyhow."""
+        if self.live is None or self.live.algorithm != self.algorithm.slug:
+            return ""
+        standing = {**self.model.parameters, **parameters_given(self.algorithm, self.given)}
+        differs = changed(self.algorithm, self.live.parameters, standing)
+        return query_of(self.live.algorithm, self.live.parameters) if differs else ""
 
     def field_of(self, pointer: str) -> str:
         """Return the field that a pointer of the API means."""
         if pointer.startswith("/parameters/"):
-            return field_name(self.service, pointer.removeprefix("/parameters/"))
+            return field_name(self.algorithm, pointer.removeprefix("/parameters/"))
         return super().field_of(pointer)
 
     def label_of(self, field: str) -> str:
         """Return what a field is called on the page."""
-        return super().label_of(field) or parameter_title(self.service, field)
+        return super().label_of(field) or parameter_title(self.algorithm, field)
+
+    @property
+    def _searches(self) -> bool:
+        return self.algorithm.is_automatic or self.search.limits is not None
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        """What is trained with; a search is given only what was changed, for that it leaves as it is."""
+        given = parameters_given(self.algorithm, self.given)
+        return changed(self.algorithm, given, self.model.parameters) if self._searches else given
 
     def is_valid(self) -> bool:
         """Check all that can be known before anything is written, and whether anything differs from the live version."""
@@ -85,21 +117,24 @@ class TrainForm(PageForm):
         sent = {
             "dataset": self.given["dataset"],
             "seed": self.seed,
-            "parameters": parameters_given(self.service, self.given),
+            "parameters": self._parameters,
+            "search": self.search.limits,
         }
         try:
             self.wanted = checked(TrainSerializer(data=sent))
             self.version = version_to_train_on(self.model, self.wanted.pop("dataset"))
-            parameters = check_campaign(model=self.model, dataset_version=self.version, parameters=self.wanted["parameters"])
+            parameters = check_campaign(
+                model=self.model,
+                dataset_version=self.version,
+                parameters=self.wanted["parameters"],
+                search=self.wanted["search"],
+            )
         except PlatformError as error:
             self.refuse(error)
             return False
         self._check_columns(self.version)
-        self.is_same = self.live is not None and (self.live.dataset_version_id, self.live.seed, self.live.parameters) == (
-            self.version.pk,
-            self.wanted["seed"],
-            parameters,
-        )
+        asked = (self.version.pk, self.wanted["seed"], parameters)
+        self.is_same = not self._searches and self.live is not None and asked == _made_with(self.live)
         return not self.faults and not (self.is_same and "anyway" not in self.given)
 
     def _check_columns(self, version: DatasetVersion) -> None:
@@ -107,6 +142,10 @@ class TrainForm(PageForm):
         if missing:
             text = _("It does not have the columns that the model learned from: {names}. Choose another data set.")
             self.say("dataset", text.format(names=missing))
+
+
+def _made_with(version: ModelVersion) -> tuple[UUID, int, dict[str, Any]]:
+    return version.dataset_version_id, version.seed, version.parameters
 
 
 @page

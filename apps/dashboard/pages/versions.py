@@ -10,6 +10,7 @@ from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of, overlays_of
 from apps.dashboard.pages.models import find_model_or_its_record
 from apps.dashboard.pages.reports import report_of
+from apps.dashboard.pages.trials import found_of
 from apps.dashboard.selectors import compared_scores, kept_the_same_rows_apart, named_parameters, scores_of
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
@@ -46,6 +47,7 @@ def version_detail(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
         left_out=_left_out(version),
         drawings=drawings_of(version),
         confusion=confusion_of(version),
+        found=found_of(version),
         history=version.aliases.select_related("set_by").order_by("since", "pk"),
         campaign=TrainingCampaign.objects.filter(pk=version.campaign_id).first(),
     )

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from apps.algorithms import catalog
+from apps.algorithms.choice import title_of
 from apps.algorithms.schema import Task
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
@@ -59,9 +59,9 @@ def part_word(name: str) -> str:
 
 @register.filter
 def algorithm_title(slug: str) -> str:
-    """Name an algorithm; one that is no longer in the catalogue by its slug."""
+    """Name an algorithm, or the automatic choice; one that is no longer in the catalogue by its slug."""
     try:
-        return _(catalog.get(slug).title)
+        return _(title_of(slug))
     except InvalidInput:
         return slug
 

@@ -58,6 +58,16 @@
     request.send(new FormData(form));
   }
 
+  // The automatic choice always searches; the time that is set for it is taken back with it.
+  function fitSearch(select, kind) {
+    const isSet = "isSet" in select.dataset;
+    const none = select.options[0];
+    none.hidden = none.disabled = kind === "always";
+    if (kind === "always" && !select.value) { select.value = select.options[1].value; select.dataset.isSet = ""; }
+    if (kind !== "always" && isSet) { select.value = ""; delete select.dataset.isSet; }
+    select.disabled = select.parentElement.hidden = kind === "never";
+  }
+
   const task = document.querySelector("[data-choices]");
   if (task) {
     const fit = () => {
@@ -68,10 +78,12 @@
         choice.hidden = !fits;
         const radio = choice.querySelector("input[type=radio]");
         if (!fits) radio.checked = false;
-        if (fits && !first) first = radio;
+        if (fits && !first && radio.dataset.search !== "always") first = radio;
       }
       if (!task.querySelector("[name=algorithm]:checked") && first) first.checked = true;
-      const chosen = task.querySelector("[name=algorithm]:checked")?.value;
+      const algorithm = task.querySelector("[name=algorithm]:checked");
+      const chosen = algorithm?.value;
+      fitSearch(task.querySelector("[name=search]"), algorithm?.dataset.search);
       for (const set of task.querySelectorAll("[data-parameters]")) {
         set.hidden = set.dataset.parameters !== chosen;
         set.disabled = set.hidden;
@@ -89,7 +101,10 @@
         box.parentElement.hidden = !target?.disabled && box.value === target?.value;
       }
     };
-    task.addEventListener("change", fit);
+    task.addEventListener("change", (event) => {
+      if (event.target.name === "search") delete event.target.dataset.isSet;
+      fit();
+    });
     fit();
   }
 
@@ -98,15 +113,17 @@
   if (told) {
     const compare = () => {
       const changed = [];
+      const isSearched = Boolean(compared.querySelector("[name=search]")?.value);
       for (const label of compared.querySelectorAll("label")) {
         const live = label.querySelector("[data-live]");
         const field = label.querySelector("input, select");
         if (!live) continue;
         const differs = field.value.trim().replace(",", ".") !== live.dataset.live;
-        label.classList.toggle("changed", differs);
+        label.classList.toggle("changed", differs && !isSearched);
         if (differs) changed.push(label.firstChild.textContent.trim());
       }
       told.textContent = changed.length ? `${told.dataset.changed} ${changed.join(", ")}` : told.dataset.same;
+      told.hidden = isSearched;
     };
     compared.addEventListener("input", compare);
     compare();

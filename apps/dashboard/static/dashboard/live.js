@@ -3,8 +3,10 @@
 (() => {
   const root = document.getElementById("campaign");
   if (!root) return;
-  const words = JSON.parse(document.getElementById("words").textContent);
-  let facts = JSON.parse(document.getElementById("facts").textContent);
+  const parsed = (page, name) => JSON.parse(page.getElementById(name).textContent);
+  let words = parsed(document, "words");
+  let facts = parsed(document, "facts");
+  let isRenewing = false;
   const { id } = root.dataset;
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const word = (mapping, name) => (Object.hasOwn(mapping, name) ? mapping[name] : "");
@@ -13,6 +15,7 @@
 
   function show(next) {
     const wasRunning = !isOver(facts.status);
+    if (next.history.length !== facts.history.length) renewTrials();
     facts = next;
     part("bar").value = next.progress;
     part("percent").textContent = `${Math.round(next.progress * 100)} %`;
@@ -23,6 +26,34 @@
     badge.className = `badge ${next.status}`;
     curve.draw(next.history);
     if (wasRunning && isOver(next.status)) window.setTimeout(() => window.location.reload(), 600);
+  }
+
+  // What a search has tried is drawn by the server: it is asked again, once at a time.
+  async function renewTrials() {
+    const place = document.getElementById("trials");
+    if (!place || isRenewing) return;
+    isRenewing = true;
+    try {
+      const answer = await fetch(window.location.href);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("trials");
+      if (answer.ok && fresh) {
+        words = parsed(page, "words"); // the metric has its name once a trial has ended
+        fresh.querySelector("details")?.toggleAttribute("open", Boolean(place.querySelector("details")?.open));
+        place.replaceChildren(...fresh.childNodes);
+      }
+    } catch { /* the next trial tries again */ }
+    window.setTimeout(() => { isRenewing = false; }, 1000);
+  }
+
+  // Trials run side by side, and end in another order than that in which they were chosen.
+  function inOrder(history) {
+    const better = history.some((point) => point.best_score > point.trial_score) ? Math.max : Math.min;
+    let best = null;
+    return [...history].sort((one, other) => one.step - other.step).map((point) => {
+      best = best === null ? point.best_score : better(best, point.best_score);
+      return { ...point, best_score: best };
+    });
   }
 
   function duration(seconds) {
@@ -45,26 +76,31 @@
       draw(history) {
         if (!place) return;
         const names = [...new Set(history.flatMap((point) => Object.keys(point)))].filter((n) => n !== "step" && n !== "trees");
-        const points = history.filter((point) => names.some((name) => name in point));
+        const isSearch = names.includes("best_score");
+        if (isSearch) names.sort(); // the line, then the dots on it
+        const points = (isSearch ? inOrder(history) : history).filter((point) => names.some((name) => name in point));
         if (!names.length || points.length < 2) return;
         const data = [points.map((p) => p.step), ...names.map((n) => points.map((p) => (n in p ? p[n] : null)))];
         document.getElementById("no-curve")?.remove();
-        if (plot && shown === names.join()) return void plot.setData(data);
+        const measured = [...new Set(names.map((name) => word(words.measures, name) || word(words.metrics, name)))];
+        const present = [...names, ...measured].join();
+        if (plot && shown === present) return void plot.setData(data);
         if (plot) plot.destroy();
-        shown = names.join();
+        shown = present;
         const axis = {
           stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") },
           values: (_plot, numbers) => numbers.map(written), labelSize: 22,
         };
-        const measured = [...new Set(names.map((name) => word(words.measures, name) || word(words.metrics, name)))];
         const colours = [colour("--accent"), colour("--warn"), colour("--bad"), colour("--good")];
+        const dots = { paths: () => null, points: { show: true, size: 7, fill: colours[1] } };
         const told = (_plot, number) => (number === null ? "–" : written(number));
         plot = new uPlot({
           width: place.clientWidth, height: 280, scales: { x: { time: false }, y: { range: around } },
           legend: { live: window.matchMedia("(hover: hover)").matches }, // without a pointer no value can be asked for
-          axes: [{ ...axis, label: words.step }, { ...axis, size: 62, label: measured.length === 1 ? measured[0] : "" }],
+          axes: [{ ...axis, label: words.step, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }, { ...axis, size: 62, label: measured.length === 1 ? measured[0] : "" }],
           series: [{ label: words.step, value: told }, ...names.map((name, i) => ({
             label: word(words.metrics, name) || name.replaceAll("_", " "), stroke: colours[i % 4], width: 2, spanGaps: true, value: told,
+            ...(name === "trial_score" ? dots : name === "best_score" ? { points: { show: false } } : {}),
           }))],
         }, data, place);
         window.addEventListener("resize", () => plot.setSize({ width: place.clientWidth, height: 280 }));

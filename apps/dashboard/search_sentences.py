@@ -1,0 +1,19 @@
+"""What the apps below say of searches for better settings; as `sentences` does of the rest."""
+
+from django.utils.translation import gettext_noop
+
+OF_SEARCHES = (
+    gettext_noop("%(title)s has no answers to judge settings by, so there is nothing to search for. Leave the search out."),
+    gettext_noop("A training may take %(limit)s seconds here. Give the search less than that."),
+    gettext_noop("The model has no search of this id."),
+    gettext_noop("That search is %(status)s: it goes on by itself."),
+    gettext_noop("It searched on other rows: give the same data set version and the same seed, or start a new search."),
+    gettext_noop("The process of this trial died."),
+    gettext_noop("All rows to learn from belong to one group, so settings cannot be compared on others."),
+    gettext_noop("No trial came to its end within %(seconds)s seconds: the defaults were trained. Allow more time."),
+    gettext_noop(
+        "No trial came to its end within %(seconds)s seconds: trained was the one that was best on its first folds. "
+        "Allow more time."
+    ),
+    gettext_noop("Trial %(number)s scored better, but its version could not be made in the time left. Allow more time."),
+)

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.quality`."""
+
+from benchmarks.quality import main
+
+main()
