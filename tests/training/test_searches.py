@@ -214,6 +214,8 @@ class TestAfterADeath:
         lifecycle.claim(campaign.pk, {})
 
         assert trial_lifecycle.begin(trial.pk, {}) is None
+        of_another_run = a_trial(campaign, uuid.uuid4(), number=2)
+        assert trial_lifecycle.begin(of_another_run.pk, {}) is None
 
     def test_a_trial_is_begun_once(self, searched):
         campaign = searched()
