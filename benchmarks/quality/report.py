@@ -69,7 +69,7 @@ def _facts(ledger: Ledger) -> str:
     return (
         f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; seed {ledger.seed}; commit {', '.join(sorted(ledger.commits))}; "
         f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {packages}. "
-        "Mean ± standard error over the splits; seconds are those of one fit."
+        "Mean ± standard error over the splits; seconds are the median of one fit."
     )
 
 
@@ -101,7 +101,7 @@ def _table(name: str, scores: Sequence[Score], published: Mapping[str, str]) -> 
         mine = [score for score in own if score.who == who]
         cells = [_cell(measure, [s.measures[measure] for s in mine if measure in s.measures]) for measure in measures]
         lines.append(
-            f"| {who}{_chosen(mine)} | {' | '.join(cells)} | {len(mine)} | {np.mean([s.seconds for s in mine]):.1f} |"
+            f"| {who}{_chosen(mine)} | {' | '.join(cells)} | {len(mine)} | {np.median([s.seconds for s in mine]):.1f} |"
         )
     told = published or dict.fromkeys(measures[:1], "none given")
     lines.append(f"| published | {' | '.join(told.get(measure, '') for measure in measures)} | | |")

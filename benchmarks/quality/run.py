@@ -36,24 +36,30 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no table after so many")
     parser.add_argument("--into", type=Path, help="a document whose tables are replaced, such as docs/quality.md")
+    parser.add_argument("--report", action="store_true", help="measure nothing: write the tables of what was measured")
     options, _ = parser.parse_known_args()
     if not SHARED_DATA.exists():
         print(f"quality: the public tables are expected in {SHARED_DATA}; this part is left out")
         return
     splits, searched = (1, 0) if options.quick else (options.splits, options.searched)
-    ledger = Ledger.open(_OUT / "quality.jsonl", seed=options.seed, fresh=options.fresh)
-    end = time.monotonic() + 60 * options.minutes
-    with running_platform() as platform:
-        for task, table, split in _tasks(options.tables, splits, searched):
-            if time.monotonic() > end:
-                print("The time is up: what is missing is measured when this is started again.")
-                break
-            task(platform, ledger, table, split)
+    ledger = Ledger.open(_OUT / "quality.jsonl", seed=options.seed, fresh=options.fresh and not options.report)
+    if not options.report:
+        _measure(ledger, _tasks(options.tables, splits, searched), seconds=60 * options.minutes)
     text = as_markdown(ledger)
     (_OUT / "quality.md").write_text(text + "\n")
     if options.into:
         options.into.write_text(with_tables(options.into.read_text(), text))
     print(text)
+
+
+def _measure(ledger: Ledger, tasks: Iterator[tuple[_Task, str, int]], *, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    with running_platform() as platform:
+        for task, table, split in tasks:
+            if time.monotonic() > end:
+                print("The time is up: what is missing is measured when this is started again.")
+                return
+            task(platform, ledger, table, split)
 
 
 def _tasks(tables: list[str], splits: int, searched: int) -> Iterator[tuple[_Task, str, int]]:
