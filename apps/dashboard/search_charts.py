@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from apps.dashboard.figures import NOTHING, cell, tick_labels, ticks
 
-TONES = 5  # from poor to good
+TONES = ("tone-0", "tone-1", "tone-2", "tone-3", "tone-4")  # from poor to good
 _APART, _SIDE = 130, 64  # between axes; left and right of them, at least
 _HEIGHT, _FOOT = 210, 26  # of axes; below them, for what has no number
 _LINE_HEIGHT, _LETTER, _LETTERS = 13, 6.2, 18  # of titles and marks: a line, a letter, and how many a line has
@@ -71,7 +71,7 @@ def parallel(axes: Sequence[Axis], traces: Sequence[Trace], *, title: str) -> Sa
         "",
         '<polyline class="{}" points="{}"><title>{}</title></polyline>',
         (
-            ("stopped" if trace.tone is None else f"tone-{trace.tone}", frame.path(trace.values), trace.title)
+            ("stopped" if trace.tone is None else TONES[trace.tone], frame.path(trace.values), trace.title)
             for trace in traces
         ),
     )

@@ -167,7 +167,7 @@ def test_no_width_is_asked_for_within_another():
 READ_ON = [
     ("ink", "ground"), ("ink", "surface"), ("ink", "raised"), ("soft", "ground"), ("soft", "surface"), ("soft", "raised"), ("accent", "ground"),
     ("accent", "surface"), ("accent-ink", "accent"), ("accent", "accent-soft"), ("ink", "accent-soft"), ("good", "good-soft"),
-    ("good", "surface"), ("bad", "bad-soft"), ("bad", "surface"), ("warn", "warn-soft"),
+    ("soft", "accent-soft"), ("good", "surface"), ("bad", "bad-soft"), ("bad", "surface"), ("warn", "warn-soft"),
 ]  # fmt: skip
 
 

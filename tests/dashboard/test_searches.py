@@ -419,6 +419,12 @@ class TestThePageOfASearch:
         heights = {text.text: float(text.get("y")) for text in page.all("text")}  # the last axis is the score's
         assert heights["0.1"] < heights["0.4"]  # the smaller error stands above
 
+    def test_words_in_brackets_are_no_letters(self, cast, under_way, browser):
+        campaign = under_way()
+        add(campaign, 1, metric="f1_macro")
+
+        assert "F1 (macro)" in [head.text for head in Page(browser(cast.viewer).get(url("campaign", campaign.pk))).all("th")]
+
 
 class TestSearchingOn:
     def test_it_takes_the_trials_over(self, cast, searched, browser):

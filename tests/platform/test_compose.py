@@ -242,7 +242,7 @@ def test_flower_shows_no_secret(composed: Composed):
         pages = {name: flower.get(name) for name in ("/workers", "/tasks", "/broker", "/api/tasks", "/api/queues/length")}
         pages |= {f"/worker/{name}": flower.get(f"/worker/{name}") for name in workers}
 
-    assert len(workers) == 3
+    assert len(workers) == 4
     assert {page.status_code for page in pages.values()} == {200}
     assert all(":********@" in worker["conf"]["broker_url"] for worker in workers.values())
     assert not [name for worker in workers.values() for name in worker["conf"] if name.isupper()]  # Django's own

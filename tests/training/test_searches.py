@@ -27,7 +27,7 @@ FAST = {"n_estimators": 20, "early_stopping_rounds": 5}
 
 
 def limits(**given: Any) -> dict[str, Any]:
-    return {"seconds": 120, "trials": 4, "continues": None, "rows": 2_000, "held": {}, **given}
+    return {"seconds": 3_600, "trials": 4, "continues": None, "rows": 2_000, "held": {}, **given}
 
 
 @pytest.fixture(autouse=True)

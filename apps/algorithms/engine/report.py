@@ -194,15 +194,24 @@ def _said_of_baselines(evaluation: Evaluation, baselines: list[dict[str, Any]], 
         elif measure is None or difference is None or ours is None or theirs is None:
             continue
         elif beside["kind"] == "trivial" and difference["better"] == "perhaps":
-            yield (
-                f"On these {evaluation.judged.rows} {evaluation.judged.unit} it cannot be told from the trivial baseline "
-                f"({measure} {_short(ours)} against {_short(theirs)}): upload more {evaluation.judged.unit}, or columns that say more."
-            )
+            yield _not_told_apart(evaluation.judged, measure, ours, theirs)
         elif beside["kind"] == "linear" and difference["better"] == "no":
             yield (
                 f"A plain linear model does better ({measure} {_short(theirs)} against {_short(ours)}): "
                 "take it, or look for what this model misses."
             )
+
+
+def _not_told_apart(judged: Judged, measure: str, ours: float, theirs: float) -> str:
+    if judged.unit == "series":
+        return (
+            f"On these {judged.rows} series it cannot be told from the trivial baseline "
+            f"({measure} {_short(ours)} against {_short(theirs)}): upload more series, or columns that say more."
+        )
+    return (
+        f"On these {judged.rows} rows it cannot be told from the trivial baseline "
+        f"({measure} {_short(ours)} against {_short(theirs)}): upload more rows, or columns that say more."
+    )
 
 
 def _said_of_slices(slices: Mapping[str, Any]) -> Iterable[str]:

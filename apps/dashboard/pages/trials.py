@@ -19,15 +19,14 @@ from apps.dashboard.pages.searching import times, written
 from apps.dashboard.search_charts import Axis, Trace
 from apps.dashboard.selectors import hyperparameters_of, named_parameters
 from apps.dashboard.templatetags.dashboard_charts import algorithm_title
-from apps.dashboard.words import METRICS, SMALLER_IS_BETTER, TRIAL_STATUSES, TRIALS_BY_STATUS, translated
+from apps.dashboard.words import METRICS, TRIAL_STATUSES, TRIALS_BY_STATUS, translated
 from apps.registry.models import ModelVersion
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.selectors import leaderboard_of, spread_of
 
 _SHOWN, _FOLDED = 10, 90  # rows of the leaderboard: at once, and folded away
 _LEAST_DRAWN, _MOST_DRAWN = 3, 200  # trials of an algorithm in one chart
-
-_LETTERS = re.compile(r"\(([^()]+)\)$")
+_LETTERS = re.compile(r"\(([a-z]?[A-Z]{3,})\)$")
 
 Status = Trial.Status
 _DRAWN = (Status.COMPLETED, Status.PRUNED)
@@ -170,9 +169,9 @@ def _chart(trials: Sequence[Trial], settings: Sequence[Hyperparameter], metric: 
     axes = [_axis(setting, [one.searched.get(setting.name) for one in trials]) for setting in settings]
     done = [one for one in trials if one.status == Status.COMPLETED]
     scores = [score for one in done or trials if (score := _score(one)) is not None]  # one that was stopped may lie far off
-    is_upside_down = trials[0].metric in SMALLER_IS_BETTER
-    axes.append(search_charts.numbers(metric, min(scores), max(scores), is_upside_down=is_upside_down))
-    best, others = search_charts.TONES - 1, max(1, len(done) - 1)
+    is_smaller_better = not trials[0].greater_is_better
+    axes.append(search_charts.numbers(metric, min(scores), max(scores), is_upside_down=is_smaller_better))
+    best, others = len(search_charts.TONES) - 1, max(1, len(done) - 1)
     tones = {one.pk: best - round(best * place / others) for place, one in enumerate(done)}
     traces = [
         Trace([*(one.searched.get(setting.name) for setting in settings), _score(one)], tones.get(one.pk), _said_of(one))
