@@ -250,7 +250,7 @@ _PAGES = {
     "campaigns": Rule(MY_PAGE),
     "campaign": Rule(READ_PAGE, _campaign),
     "cancel_campaign": Rule({"POST": needs(TRAINER, 302)}, _campaign),
-    "continue_search": Rule({"POST": needs(TRAINER, 302)}, _campaign),
+    "continue_search": Rule({"POST": needs(TRAINER, 302, lambda _: Form(seconds="60"))}, _campaign),
     "account": Rule({"GET": MINE, "POST": Door(422, lambda _: Form(old="wrong", new="New", again="New"), reach=Reach.CALLER)}),
     "settings": Rule(
         {"GET": MINE, "POST": needs(VIEWER, 200, lambda things: Form(workspace=str(things.workspace.pk), name="New", scope="read"))}

@@ -30,7 +30,7 @@ ODD = [
     "[]",
     "%0d%0aX-Forged:1",
 ]
-OF_PAGES = ["workspace", "dataset", "page", "version", "first", "second", "archived"]
+OF_PAGES = ["workspace", "dataset", "page", "version", "first", "second", "archived", "search"]
 DIGGING = [
     "user__password__startswith={digest}", "workspace__memberships__user__password__startswith={digest}",
     "created_by__password__contains={digest}", "model__workspace__memberships__user__email__icontains=rival",
