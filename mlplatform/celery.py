@@ -1,4 +1,4 @@
-"""The Celery application: five queues, JSON only, every route declared."""
+"""The Celery application: six queues, JSON only, every route declared."""
 
 import os
 import sys

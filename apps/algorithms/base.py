@@ -75,7 +75,7 @@ class BaseMLService(ABC):
     needs_target: ClassVar[bool] = True
     do_not_call_in_templates: ClassVar[bool] = True  # a template shows the class, it does not make one
     input_kind: ClassVar[str] = "table"  # or "series"
-    learns_again: ClassVar[bool] = False  # from everything, once it is measured: what comes next follows the last row
+    learns_again_up_to: ClassVar[float] = 0  # rows of all; then, once it is measured, from those it was measured on too
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
     fast_parameters: ClassVar[Mapping[str, Any]] = {}
     reference: ClassVar[str] = ""
@@ -139,7 +139,7 @@ class BaseMLService(ABC):
         """Return the largest relative difference between native answers and those of the light form, over part of the data."""
 
     def fit(self, data: Any, progress: Progress) -> None:
-        """Learn from data that was read.
+        """Learn from data that was read, once it is found fit to learn from.
 
         Parameters
         ----------
@@ -151,8 +151,24 @@ class BaseMLService(ABC):
         InvalidInput : the data cannot be learned from; the detail says why and what to do.
 
         """
+        self._check(data)
         self._fit(data, progress)
         self._is_fitted = True
+
+    def fit_fold(self, data: Any, progress: Progress) -> None:
+        """Learn from a part of what could be learned from: fewer rows, or classes of fewer, are no reason to refuse."""
+        self._fit(data, progress)
+        self._is_fitted = True
+
+    @classmethod
+    def cost_of_learning_again(cls, rows: int) -> float:
+        """Return what learning again from so many rows takes, as a share of the first fit; 0 where it does not."""
+        return 1.0 if rows <= cls.learns_again_up_to else 0.0
+
+    def fit_again(self, data: Any, progress: Progress) -> None:
+        """Learn from everything that was read, once a fit on a part of it is measured. Takes and raises what `fit` does."""
+        self._check_fitted()
+        self._fit_again(data, progress)
 
     def evaluate(self, data: Any) -> Evaluation:
         """Score the fitted model on a part it has not seen; rows without a target value are left out."""
@@ -172,10 +188,7 @@ class BaseMLService(ABC):
     def importance(self, data: Any) -> Importance:
         """Say how much each source column, or each part of a forecast, matters, most important first."""
         self._check_fitted()
-        told = self._importance(data)
-        if lost := len(told.features) - len(told.finite().features):
-            self.warnings = (*self.warnings, f"The importance of {lost} columns is not a number; they are not ranked.")
-        return told.finite()
+        return self._importance(data).finite()
 
     def predict(self, rows: list[dict[str, Any]]) -> Answers:
         """Answer rows by the native library, one value a row unless it is a forecast; raise `InvalidInput` naming each fault."""
@@ -245,8 +258,14 @@ class BaseMLService(ABC):
     def schema(self) -> TableSchema:
         """The input the fitted model takes."""
 
+    def _check(self, data: Any) -> None:  # noqa: B027  (a forecaster has checked when it parted the series)
+        """Refuse what cannot be learned from."""
+
     @abstractmethod
     def _fit(self, data: Any, progress: Progress) -> None: ...
+
+    def _fit_again(self, data: Any, progress: Progress) -> None:
+        self._fit(data, progress)
 
     @abstractmethod
     def _evaluate(self, data: Any) -> Evaluation: ...

@@ -1,6 +1,7 @@
 """What boosting services share: the number of rounds found on rows held back, the link, the intervals."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.encoder import Matrix
-from apps.algorithms.predictors.finish import Finish
+from apps.algorithms.predictors.finish import Finish, Intervals, PredictionSets
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
@@ -18,6 +19,8 @@ from apps.algorithms.tree_service import Fitted, TreeService
 if TYPE_CHECKING:
     from apps.algorithms.engine.boosting import Boosting
 
+FEW_ROWS = 8_000  # below, folds choose the number of rounds and the model is refitted on every row
+_FITS_OF_FEW = 6  # of each fold, and of all
 LEARNING_RATE = Hyperparameter(
     "learning_rate", "number", 0.05, "Learning rate", "Smaller learns slower and finer.", 0.001, 1.0,
     search=Range(0.01, 0.2, log=True),
@@ -28,10 +31,21 @@ PATIENCE = Hyperparameter(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What held-back rows told: how many rounds help, and how far answers of such a model, of so many classes, are off."""
+
+    rounds: int
+    classes: int
+    intervals: Intervals | None = None
+    sets: PredictionSets | None = None
+
+
 class BoostingService(TreeService):
     """Trees that correct one another; takes `n_estimators` and `PATIENCE` among its hyperparameters."""
 
     tasks: ClassVar[tuple[Task, ...]] = (Task.CLASSIFICATION, Task.REGRESSION)
+    calibration: Calibration | None = None
 
     @abstractmethod
     def _boosting(self, matrix: Matrix, target: npt.NDArray[Any], classes: int) -> "Boosting":
@@ -41,23 +55,47 @@ class BoostingService(TreeService):
     def _flattened(self, model: Any, outputs: int, columns: int) -> tuple[FlatTrees, tuple[float, ...]]:
         """Return a fitted model's trees with what it adds to their sums, one number an output."""
 
+    @classmethod
+    def cost_of_learning_again(cls, rows: int) -> float:
+        """Return one fit beside those of the folds; beside one, where rows are many."""
+        return super().cost_of_learning_again(rows) / (_FITS_OF_FEW if rows < FEW_ROWS else 1)
+
+    def _fit(self, data: Any, progress: Progress) -> None:
+        self.calibration = None  # kept by `_fit_again`: one fit more, with the rounds that were found
+        super()._fit(data, progress)
+
     def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
-        from apps.algorithms.engine.boosting import fit_boosting
+        from apps.algorithms.engine.boosting import fit_rounds
 
         assert target is not None
+        library = self._boosting(matrix, target, classes)
+        found = self.calibration
+        if found is None or found.classes != classes:
+            model, found = self._fit_and_calibrate(library, target, classes, progress)
+            self.calibration = found
+        else:
+            model = fit_rounds(library, len(target), rounds=found.rounds, progress=progress)
+        trees, base = self._flattened(model, classes if classes > 2 else 1, matrix.shape[1])
+        link = "softmax" if classes > 2 else "sigmoid" if classes else "identity"
+        return Fitted(model, trees, Finish(link, base), intervals=found.intervals, sets=found.sets)
+
+    def _fit_and_calibrate(
+        self, library: "Boosting", target: npt.NDArray[Any], classes: int, progress: Progress
+    ) -> tuple[Any, Calibration]:
+        from apps.algorithms.engine.boosting import fit_boosting
+
         boosted = fit_boosting(
-            self._boosting(matrix, target, classes),
+            library,
             target,
+            few=len(target) < FEW_ROWS,
             rounds=self.parameters["n_estimators"],
             patience=self.parameters["early_stopping_rounds"],
             stratified=classes > 0,
             seed=self.seed,
             progress=progress,
         )
-        trees, base = self._flattened(boosted.model, classes if classes > 2 else 1, matrix.shape[1])
-        link = "softmax" if classes > 2 else "sigmoid" if classes else "identity"
         told, truth = boosted.held_out_predicted, boosted.held_out_truth
         if not classes:
-            return Fitted(boosted.model, trees, Finish(link, base), intervals=conformal_widths(told, truth))
+            return boosted.model, Calibration(boosted.rounds, classes, intervals=conformal_widths(told, truth))
         chances = told if told.ndim > 1 else np.column_stack([1.0 - told, told])
-        return Fitted(boosted.model, trees, Finish(link, base), sets=conformal_sets(chances, truth.astype(np.int64)))
+        return boosted.model, Calibration(boosted.rounds, classes, sets=conformal_sets(chances, truth.astype(np.int64)))

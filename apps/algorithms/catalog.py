@@ -47,6 +47,5 @@ def get(slug: str) -> type[BaseMLService]:
         if service.slug == slug:
             return service
     known = ", ".join(service.slug for service in entries())
-    raise InvalidInput(
-        f"There is no algorithm {slug!r}.", [Problem("/algorithm", "unknown_algorithm", f"Choose one of: {known}.")]
-    )
+    advice = f"Choose one of: {known}; or auto, which compares those that fit."
+    raise InvalidInput(f"There is no algorithm {slug!r}.", [Problem("/algorithm", "unknown_algorithm", advice)])

@@ -1,6 +1,7 @@
 """What services over series share: horizon, calibration, back-tests, baselines, the light form. A service adds its fit."""
 
 import json
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -41,7 +42,7 @@ class ForecastService(LightService):
 
     tasks: ClassVar[tuple[Task, ...]] = (Task.FORECAST,)
     input_kind: ClassVar[str] = "series"
-    learns_again: ClassVar[bool] = True
+    learns_again_up_to: ClassVar[float] = math.inf
     light_form: ClassVar[type[ForecastPredictor]]
     light: ForecastPredictor
     horizon: int | None = None
@@ -103,6 +104,11 @@ class ForecastService(LightService):
         """Keep the last part of each series apart; it decides the horizon."""
         self.horizon = self._horizon_of(data)
         return data.at_least(_LEAST_PARTS * self.horizon).split(test_share=test_share, horizon=self.horizon)
+
+    def folds(self, data: "TrainingSeries", count: int) -> "list[SeriesSplit]":
+        """Return one: the last part of each series, as far ahead as the whole is forecast or what is left of it allows."""
+        self.horizon = max(1, min(data.horizon or self._horizon_of(data), data.longest // _LEAST_PARTS))
+        return [data.at_least(_LEAST_PARTS * self.horizon).split(test_share=1 / count, horizon=self.horizon)]
 
     def difference(self, data: "TrainingSeries", light: Path) -> float:
         """Return the largest difference between the library's forecasts and those of the light form."""

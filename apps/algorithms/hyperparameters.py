@@ -94,8 +94,12 @@ def clean_parameters(declared: tuple[Hyperparameter, ...], given: Mapping[str, A
     problems = []
     for name, value in given.items():
         if name not in known:
-            names = ", ".join(known)
-            problems.append(Problem(f"{pointer}/{name}", "unknown_parameter", f"No such parameter; there are: {names}."))
+            text = (
+                f"No such parameter; there are: {', '.join(known)}."
+                if known
+                else "No parameters are taken: a search chooses them."
+            )
+            problems.append(Problem(f"{pointer}/{name}", "unknown_parameter", text))
         elif fault := known[name].fault(value):
             problems.append(Problem(f"{pointer}/{name}", "bad_parameter", fault))
     if problems:

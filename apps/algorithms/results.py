@@ -48,10 +48,15 @@ class Importance:
     method: str
     features: tuple[tuple[str, float, float], ...]
     rows: int = 0
+    warnings: tuple[str, ...] = ()
 
     def finite(self) -> "Importance":
-        """Return it without the columns whose importance is not a number."""
-        return replace(self, features=tuple(feature for feature in self.features if is_finite(feature[1:])))
+        """Return it without the columns whose importance is not a number; a warning says of how many."""
+        ranked = tuple(feature for feature in self.features if is_finite(feature[1:]))
+        if not (lost := len(self.features) - len(ranked)):
+            return self
+        text = f"The importance of {lost} columns is not a number; they are not ranked."
+        return replace(self, features=ranked, warnings=(*self.warnings, text))
 
     def as_json(self) -> dict[str, Any]:
         """Return the API's shape."""
@@ -97,7 +102,8 @@ class Baseline:
 class Answers:
     """One answer a row, in order: `values` as the API gives them, `details` one dict a row.
 
-    classification: label, `probabilities` by label, `set` of the labels that hold the true one in `level` of cases;
+    classification: label, `probabilities` by label, `set` of those that `level` of the rows really of that
+    label would not contradict, the most probable one not always among them;
     regression: float, `interval` [low, high] and `level`; anomaly: -1 or 1, `score` and `tail_probability`;
     clustering: the cluster, -1 for noise, `distance` to it and its `reach`; forecast: float, `timestamp`, `series` where there
     are several, `interval` and `level`. `warnings` (list of text) appears where a category was never seen in training, or a

@@ -11,7 +11,7 @@ from apps.algorithms.engine.regularity import asked_calendar, calendar_of, is_sh
 from apps.algorithms.predictors.calendar import Calendar, Doubles, Places, Unit
 from apps.algorithms.roles import Roles, check_roles
 from apps.algorithms.schema import Column, ColumnKind
-from apps.algorithms.tables import read_column
+from apps.algorithms.tables import numbered, read_column
 from apps.core.errors import InvalidInput
 
 MOST_SERIES = 5_000
@@ -50,7 +50,10 @@ class SeriesSplit:
 
 @dataclass(frozen=True)
 class TrainingSeries:
-    """Series of one calendar; `columns` are those of the time, of the series (if there are several) and the covariates."""
+    """Series of one calendar; `columns` are those of the time, of the series (if there are several) and the covariates.
+
+    `horizon` is how far ahead the whole is forecast of which this is a part.
+    """
 
     calendar: Calendar
     series: tuple[OneSeries, ...]
@@ -58,6 +61,7 @@ class TrainingSeries:
     roles: Roles
     target_kind: ColumnKind
     notes: tuple[str, ...] = ()
+    horizon: int | None = None
 
     @property
     def rows(self) -> int:
@@ -112,7 +116,10 @@ class TrainingSeries:
             test.append(replace(one, begins=len(one.values) - apart))
         reason = "the last part of each series is kept apart"
         return SeriesSplit(
-            replace(self, series=tuple(train)), replace(self, series=tuple(test), notes=()), "rolling origins", reason
+            replace(self, series=tuple(train), horizon=horizon),
+            replace(self, series=tuple(test), notes=(), horizon=horizon),
+            "rolling origins",
+            reason,
         )
 
     def at_least(self, steps: int) -> "TrainingSeries":
@@ -151,7 +158,7 @@ def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, z
     rows = rows.take(np.flatnonzero(known))
     if not len(rows.times):
         raise InvalidInput("No row has both a time and a value, so there is nothing to learn from. Choose other columns.")
-    names, codes = np.unique(rows.names.astype(str), return_inverse=True)
+    names, codes = numbered(rows.names)
     if len(names) > MOST_SERIES:
         raise InvalidInput(f"There are {len(names)} series; at most {MOST_SERIES} are learned at once. Split the data set.")
     order = np.lexsort((rows.times, codes))
@@ -170,11 +177,9 @@ def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, z
     merged = _merged(rows, codes, places.astype(np.int64), calendar, names, repeated=repeated, zone=zone)
     notes += merged.notes
     with_zeros = repeated == "sum"
-    for name, (at, _, _) in zip(names.tolist(), merged.parts, strict=True):
+    for name, (at, _, _) in zip(names, merged.parts, strict=True):
         _check_span(name, at, calendar, may_be_sparse=with_zeros)
-    series = tuple(
-        _filled(name, part, with_zeros=with_zeros) for name, part in zip(names.tolist(), merged.parts, strict=True)
-    )
+    series = tuple(_filled(name, part, with_zeros=with_zeros) for name, part in zip(names, merged.parts, strict=True))
     if gaps := sum(int(np.isnan(one.values).sum()) for one in series):
         notes.append(f"{gaps} steps of one {calendar.name} have no row; they count as not known.")
     return _Found(calendar, series, tuple(notes))
@@ -203,7 +208,7 @@ class _Merged:
 
 
 def _merged(
-    rows: _Rows, codes: Places, places: Places, calendar: Calendar, names: npt.NDArray[Any], *, repeated: str, zone: str
+    rows: _Rows, codes: Places, places: Places, calendar: Calendar, names: list[str], *, repeated: str, zone: str
 ) -> _Merged:
     """Return places, values and covariates of each series, a step once."""
     same = np.flatnonzero((np.diff(codes) == 0) & (np.diff(places) == 0)) + 1
@@ -211,7 +216,7 @@ def _merged(
     notes, how = [], repeated
     if len(same) and repeated == "refused" and twice.all():
         how = "mean"
-        notes.append(f"{len(same)} hours stand there twice, on nights when clocks are put back; their mean is taken.")
+        notes.append(f"Hours that stand there twice, on nights when clocks are put back: {len(same)}. Their mean is taken.")
     elif len(same) and repeated == "refused":
         first = same[~twice][0]
         which = f"the series {names[codes[first]]!r}" if names[codes[first]] else "the series"

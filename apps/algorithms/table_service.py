@@ -34,6 +34,7 @@ _ROWS_AT_ONCE = 10
 _LEAST_OF_A_CLASS = 9  # rows of which the worst bounds nine tenths of those to come
 _TIE = 1e-6
 _COMPARED_ROWS = 500
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Encoded:
 class TableService(LightService):
     """A service over encoded tables. Where the light predictor is the whole model, `_learn` is all that a service adds."""
 
+    learns_again_up_to: ClassVar[float] = 50_000  # of more a quarter more tells little, and takes as long as the first fit
     light_form: ClassVar[type[TablePredictor]]
     light: TablePredictor
     trivial: dict[str, Any]
@@ -92,8 +94,8 @@ class TableService(LightService):
         return data.split(task=self.task, test_share=test_share, seed=self.seed)
 
     def sample(self, data: "TrainingTable", rows: int) -> "TrainingTable":
-        """Return about so many rows: the latest, whole groups, or at random (stratified by class)."""
-        return data if data.rows <= rows else self.split(data, test_share=rows / data.rows).test
+        """Return about so many rows: the latest, whole groups where they are many, or at random (by class)."""
+        return data if data.rows <= rows else data.sample(rows, task=self.task, seed=self.seed)
 
     def folds(self, data: "TrainingTable", count: int) -> "list[Split]":
         """Return folds that keep each row apart once; in the order of time, each is measured on what follows it."""
@@ -105,9 +107,19 @@ class TableService(LightService):
         return largest_difference(self.predict(rows), load_predictor(light).predict(rows))
 
     def _fit(self, data: "TrainingTable", progress: Progress) -> None:
+        self._fit_table(data, progress, judges=True)
+
+    def _fit_again(self, data: "TrainingTable", progress: Progress) -> None:
+        before = set(self.light.schema.classes)
+        self._fit_table(data, progress, judges=False)
+        if new := [name for name in self.light.schema.classes if name not in before]:
+            named = ", ".join(repr(name) for name in new[:_NAMED])
+            text = f"Classes that stand only among the rows kept apart were learned, and never measured: {named}."
+            self.warnings = (*self.warnings, text)
+
+    def _fit_table(self, data: "TrainingTable", progress: Progress, *, judges: bool) -> None:
         table = self._known(data)
-        self._check(table)
-        self._fit_known(table, progress)
+        self._fit_known(table, progress, judges=judges)
         if dropped := data.rows - table.rows:
             text = f"{dropped} rows without a value of {data.target_name!r} were left out."
             self.warnings = (*self.warnings, text)
@@ -115,8 +127,8 @@ class TableService(LightService):
     def _known(self, table: "TrainingTable") -> "TrainingTable":
         return table.without_missing_target() if self.needs_target else table
 
-    def _check(self, table: "TrainingTable") -> None:
-        """Refuse a table that cannot be learned from."""
+    def _check(self, data: "TrainingTable") -> None:
+        table = self._known(data)
         if self.needs_target and table.target is None:
             raise InvalidInput(f"{self.title} needs a target: name the column to predict.")
         if table.rows < LEAST_ROWS:
@@ -128,7 +140,7 @@ class TableService(LightService):
         if self.needs_target and table.target is not None and table.target_kind is not None:
             check_target(self.task, Target.of_values(str(table.target_name), table.target_kind, table.target))
 
-    def _fit_known(self, table: "TrainingTable", progress: Progress) -> None:
+    def _fit_known(self, table: "TrainingTable", progress: Progress, *, judges: bool) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
         from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 
@@ -149,7 +161,8 @@ class TableService(LightService):
         )
         self.trivial = self._judge.remember(target, len(classes), self.parameters)
         self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)
-        self.linear = None if target is None else fit_linear_baseline(fitted.matrix, target, classes=len(classes))
+        if target is not None and judges:
+            self.linear = fit_linear_baseline(fitted.matrix, target, classes=len(classes))
         progress(1.0, "fitting")
 
     def _evaluate(self, data: "TrainingTable") -> Evaluation:

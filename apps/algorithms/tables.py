@@ -1,5 +1,7 @@
 """The table a service learns from: columns in the encoder's own form, read from the canonical Parquet copy. Worker only."""
 
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +14,10 @@ from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.errors import InvalidInput
 
 Index = npt.NDArray[np.int64]
+_LEAST_GROUPS = 10  # of a sample, so that folds of whole groups can be made of it
+_LEAST_OF_A_CLASS = 20  # rows of a sample, or all that there are
+_LEAST_FOLDS, _LEAST_STRATIFIED = 2, 3
+_LEAST_LEARNED = 10  # rows of a fold, where later ones have as many
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class TrainingTable:
             target=_labels(table.column(target), kinds[target]) if target else None,
             target_name=target,
             target_kind=kinds[target] if target else None,
-            groups=np.array([str(v) for v in table.column(group).to_pylist()]) if group else None,
+            groups=np.array([str(v) for v in table.column(group).to_pylist()], dtype=object) if group else None,
             times=np.asarray(read[time], dtype=np.float64) if time else None,
         )
 
@@ -117,12 +123,46 @@ class TrainingTable:
         cut = max(1, round(self.rows * test_share))
         return self._parts(np.sort(shuffled[cut:]), np.sort(shuffled[:cut]), "random", "rows are kept apart at random")
 
+    def sample(self, rows: int, *, task: Task, seed: int) -> "TrainingTable":
+        """Return about so many rows: the latest, whole groups where enough fit in, or at random; of no class hardly any."""
+        shuffled = np.random.default_rng(seed).permutation(self.rows)
+        share = rows / self.rows
+        if self.times is not None:
+            return self.split(task=task, test_share=share, seed=seed).test
+        if self.groups is not None:
+            whole = self._grouped(shuffled, share).test
+            enough = len(np.unique(_codes(whole.groups))) >= min(_LEAST_GROUPS, len(np.unique(_codes(self.groups))))
+            return whole if enough else self.take(np.sort(shuffled[:rows]))
+        if task == Task.CLASSIFICATION and self.target is not None:
+            least = min(_LEAST_OF_A_CLASS, rows // (2 * max(1, len(np.unique(_codes(self.target))))))
+            return self._stratified(shuffled, share, least=least).test
+        return self.take(np.sort(shuffled[:rows]))
+
     def folds(self, *, task: Task, count: int, seed: int) -> list[Split]:
         """Part the rows `count` times for cross-validation, in the way that `split` does: by time, groups, classes or chance.
 
-        Fewer folds are made where there are fewer groups. In the order of time the first rows are only learned from.
+        Fewer folds are made where there are fewer groups, or fewer rows of a class; a class of one row is only learned from. In
+        the order of time the first rows are only learned from.
         """
-        from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
+        found = self._folds(task=task, count=count, seed=seed)
+        if task != Task.CLASSIFICATION or self.target is None:
+            return [fold for fold in found if fold.train.rows >= _LEAST_LEARNED] or found
+        classes = len(np.unique(_codes(self.target)))
+        kinds = [tuple(len(np.unique(_codes(part.target))) for part in (fold.train, fold.test)) for fold in found]
+        for learned, apart, least in ((classes, classes, _LEAST_FOLDS), (classes, 1, _LEAST_FOLDS), (2, 1, 1)):
+            kept = [  # where all classes are in a fold, it is measured as the others are
+                fold
+                for fold, own in zip(found, kinds, strict=True)
+                if own[0] >= learned and own[1] >= apart and fold.train.rows >= _LEAST_LEARNED
+            ]
+            if len(kept) >= min(least, len(found)):
+                return kept
+        raise InvalidInput(
+            "The rows that settings could be compared on are of one class until the last: train without a search, or upload more."
+        )
+
+    def _folds(self, *, task: Task, count: int, seed: int) -> list[Split]:
+        from sklearn.model_selection import GroupKFold, KFold, TimeSeriesSplit
 
         rows = np.arange(self.rows)
         if self.times is not None:
@@ -130,47 +170,75 @@ class TrainingTable:
             parted = TimeSeriesSplit(count).split(rows)
             return [self._parts(order[a], order[b], "time", "each part is measured on what follows it") for a, b in parted]
         if self.groups is not None:
-            count = min(count, len(set(self.groups.tolist())))
+            groups = _codes(self.groups)
+            count = min(count, len(np.unique(groups)))
             if count < 2:
                 raise InvalidInput("All rows to learn from belong to one group, so settings cannot be compared on others.")
-            parted = GroupKFold(count, shuffle=True, random_state=seed).split(rows, groups=self.groups)
+            parted = GroupKFold(count, shuffle=True, random_state=seed).split(rows, groups=groups)
             method = "grouped"
         elif task == Task.CLASSIFICATION and self.target is not None:
-            parted = StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, self.target.astype(str))
-            method = "stratified"
+            parted, method = self._stratified_folds(count, seed), "stratified"
         else:
             parted = KFold(count, shuffle=True, random_state=seed).split(rows)
             method = "random"
         return [self._parts(a, b, method, "each row is kept apart once") for a, b in parted]
 
+    def _stratified_folds(self, count: int, seed: int) -> Iterator[tuple[Index, Index]]:
+        from sklearn.model_selection import StratifiedKFold
+
+        codes = _codes(self.target)
+        sizes = np.bincount(codes)
+        lonely = np.flatnonzero(sizes[codes] == 1)
+        shared = np.flatnonzero(sizes[codes] > 1)
+        count = max(_LEAST_STRATIFIED, min(count, int(sizes[sizes > 1].min(initial=count))))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            parts = list(StratifiedKFold(count, shuffle=True, random_state=seed).split(shared, codes[shared]))
+        for left, right in parts:
+            yield np.sort(np.concatenate([shared[left], lonely])), shared[right]
+
     def _grouped(self, shuffled: Index, share: float) -> Split:
         assert self.groups is not None
-        if len(set(self.groups.tolist())) < 2:
+        groups = _codes(self.groups)
+        names, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+        if len(names) < 2:
             raise InvalidInput(
                 "All rows belong to one group, so none can be kept apart to measure with. Choose another group column."
             )
-        names, first, sizes = np.unique(self.groups, return_index=True, return_counts=True)
         place = np.empty(self.rows, dtype=np.int64)
         place[shuffled] = np.arange(self.rows)
         order = np.argsort(place[first], kind="stable")
         taken = np.cumsum(sizes[order]) <= max(1, round(self.rows * share))
         taken[0] = True
-        apart = np.isin(self.groups, names[order][taken])
+        apart = np.isin(groups, names[order][taken])
         reason = "groups are kept whole on one side"
         return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)
 
-    def _stratified(self, shuffled: Index, share: float) -> Split:
-        assert self.target is not None
-        _, codes = np.unique(self.target.astype(str), return_inverse=True)
+    def _stratified(self, shuffled: Index, share: float, *, least: int = 0) -> Split:
+        """Keep a share of each class apart, so many rows of it at least."""
+        codes = _codes(self.target)
         apart = np.zeros(self.rows, dtype=bool)
         for code in range(codes.max() + 1 if self.rows else 0):
             own = shuffled[codes[shuffled] == code]
-            apart[own[: round(len(own) * share)]] = True
+            apart[own[: max(least, round(len(own) * share))]] = True
         reason = "rows are kept apart at random, each class in its share"
         return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "stratified", reason)
 
     def _parts(self, train: Index, test: Index, method: str, reason: str) -> Split:
         return Split(self.take(train), self.take(test), method, reason)
+
+
+def numbered(values: npt.NDArray[Any]) -> tuple[list[str], Index]:
+    """Return the different texts of an array, sorted, and the number of each row's; numpy's would be as wide as the longest."""
+    texts = [str(value) for value in values.tolist()]
+    names = sorted(set(texts))
+    number_of = {name: number for number, name in enumerate(names)}
+    return names, np.array([number_of[text] for text in texts], dtype=np.int64)
+
+
+def _codes(values: npt.NDArray[Any] | None) -> Index:
+    assert values is not None
+    return numbered(values)[1]
 
 
 def read_column(column: Any, kind: ColumnKind) -> Any:

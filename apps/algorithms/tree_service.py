@@ -17,7 +17,7 @@ from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.table_service import MOST_EXPLAINED, Encoded, TableService
 
-_SHAP_WORK = 350_000_000  # nodes times depth walked for the importance: about two seconds of one core
+_SHAP_WORK = 150_000_000  # nodes times depth walked for the importance: about one second of one core
 _NUMPY_IS_SLOWER = 80  # than the kernel
 _LEAST_ROWS, _LEAST_TREES = 100, 10
 

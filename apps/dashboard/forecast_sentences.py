@@ -84,7 +84,7 @@ OF_FORECASTS = (
         "%(which)s goes from %(start)s to %(end)s: %(steps)s steps of one %(step)s, more than %(most)s. Look for "
         "times that are mistaken, or choose a longer step as the frequency."
     ),
-    gettext_noop("%(count)s hours stand there twice, on nights when clocks are put back; their mean is taken."),
+    gettext_noop("Hours that stand there twice, on nights when clocks are put back: %(count)s. Their mean is taken."),
     gettext_noop("%(column)s is what is predicted; it cannot tell series apart. Choose another column."),
     gettext_noop(
         "%(count)s rows repeat the time of another row, the first in %(which)s at %(time)s. Name the column that "

@@ -8,6 +8,13 @@ OF_SEARCHES = (
     gettext_noop("The model has no search of this id."),
     gettext_noop("That search is %(status)s: it goes on by itself."),
     gettext_noop("It searched on other rows: give the same data set version and the same seed, or start a new search."),
+    gettext_noop("The model asks something else since: start a new search."),
+    gettext_noop("No trial of these algorithms came to its end, so they were not compared: %(names)s. Allow more time."),
+    gettext_noop("None of its trials has the parameters that are asked for now: start a new search."),
+    gettext_noop(
+        "The rows that settings could be compared on are of one class until the last: train without a search, or upload more."
+    ),
+    gettext_noop("Of that search %(count)s trials are taken over, and they count. Give a larger number, or none."),
     gettext_noop("The process of this trial died."),
     gettext_noop("All rows to learn from belong to one group, so settings cannot be compared on others."),
     gettext_noop("No trial came to its end within %(seconds)s seconds: the defaults were trained. Allow more time."),

@@ -23,6 +23,16 @@ SENTENCES = (
     gettext_noop("Choose one of: %(choices)s."),
     gettext_noop("The column %(column)s is left out: %(why)s."),
     gettext_noop("The measure %(name)s is not a number and is left out."),
+    gettext_noop(
+        "The most probable class, %(label)s, is not in the set: such a row is rare among those that really are of it."
+    ),
+    gettext_noop("No parameters are taken: a search chooses them."),
+    gettext_noop("Only %(rows)s rows were kept apart: the scores say little. Upload more rows."),
+    gettext_noop(
+        "The bounds held %(found)s of the answers kept apart, where %(asked)s were asked for: "
+        "take them for narrower than they should be."
+    ),
+    gettext_noop("Classes that stand only among the rows kept apart were learned, and never measured: %(names)s."),
     gettext_noop("The importance of %(count)s columns is not a number; they are not ranked."),
     gettext_noop(
         "On these %(rows)s rows it cannot be told from the trivial baseline (%(measured)s against %(theirs)s): "

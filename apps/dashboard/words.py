@@ -149,13 +149,13 @@ TRIAL_STATUSES = {
     "completed": _("finished"),
     "pruned": _("stopped early"),
     "failed": _("failed"),
-    "cancelled": _("cancelled"),
+    "cancelled": _("not finished"),
 }
 TRIALS_BY_STATUS = {
     **TRIAL_STATUSES,
     "completed": _("went to their end"),
     "pruned": _("were stopped early"),
-    "cancelled": _("were cancelled"),
+    "cancelled": _("were not finished"),
 }
 TASKS = {
     "classification": _("Classification: which class?"),

@@ -6,6 +6,10 @@ from apps.registry.manifest import VersionFacts
 from apps.registry.models import ModelVersion, RegisteredModel
 
 _SHOWN_FEATURES = 10
+_DOES = {
+    "anomaly": "It scores how unusual a row is.",
+    "clustering": "It tells which rows are alike, and which are like none.",
+}
 _MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*[]<>"})
 
 
@@ -18,14 +22,19 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
         f"| {name} | {_number(value)}{_interval(sure.get(name))} | {_number(facts.baseline.metrics.get(name))} |"
         for name, value in facts.metrics.items()
     ]
+    again = (
+        " Once measured, it learned again from all of these rows, those kept apart among them."
+        if split.get("learned_again")
+        else ""
+    )
     ranked = facts.importance.features[:_SHOWN_FEATURES]
-    predicts = f"It predicts `{_code(facts.schema.target)}`." if facts.schema.target else "It scores how unusual a row is."
+    predicts = _DOES.get(model.task, f"It predicts `{_code(facts.schema.target or '')}`.")
     parts = [
         f"# {_line(model.name)}, version {number}",
         model.description or "No description was given.",
         f"**Task**: {model.task}, by `{facts.algorithm}`. {predicts}",
         f"**Data**: {_line(facts.dataset_version)}, {facts.dataset_version.rows} rows, content hash `{facts.dataset_version.content_hash}`.",
-        f"**Split**: {split.get('train_rows')} rows to learn from, {split.get('test_rows')} kept apart ({split.get('reason', '')}).",
+        f"**Split**: {split.get('train_rows')} rows to learn from, {split.get('test_rows')} kept apart ({split.get('reason', '')}).{again}",
         "## Quality on the rows kept apart",
         f"| metric | this version (95 % interval) | baseline: {facts.baseline.name} |\n|---|---|---|\n" + "\n".join(rows),
         "## What it looks at",

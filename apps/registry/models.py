@@ -19,7 +19,7 @@ class RegisteredModel(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="registered_models")
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True, max_length=4_000)
-    algorithm = models.CharField(max_length=40, help_text="Slug of an entry of the catalogue.")
+    algorithm = models.CharField(max_length=40, help_text="Slug of an entry of the catalogue, or auto: a search decides.")
     task = models.CharField(max_length=20)
     domain = models.CharField(max_length=60, blank=True)
     target = models.CharField(max_length=300, blank=True)

@@ -2,10 +2,11 @@
 
 import contextlib
 import difflib
+import json
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -56,8 +57,8 @@ def start_campaign(
     chosen = check_campaign(model=model, dataset_version=dataset_version, parameters=parameters, search=search)
     if search is None and model.algorithm == AUTO:
         search = {}
-    wanted = None if search is None else _search_of(search, held=parameters or {})
-    earlier = _continued(model, dataset_version, seed, wanted) if wanted and wanted["continues"] else None
+    wanted = None if search is None else _search_of(search, model, held=parameters or {})
+    taken_over = _taken_over(model, dataset_version, seed, wanted, chosen) if wanted and wanted["continues"] else []
     with transaction.atomic():
         # Two requests at once must not both take the last place.
         Workspace.objects.select_for_update().get(pk=model.workspace_id)
@@ -76,8 +77,7 @@ def start_campaign(
             sent_at=clock.now(),
             created_by_id=actor.user_id,
         )
-        if earlier is not None:
-            _take_trials(earlier, campaign)
+        _copy(taken_over, campaign)
         lifecycle.record_creation(campaign)
         details = {"model": str(model.pk), "dataset_version": str(dataset_version.pk)}
         record_audit(actor=actor, workspace_id=model.workspace_id, verb="campaign.start", target=campaign, details=details)
@@ -104,7 +104,7 @@ def check_campaign(
     return chosen
 
 
-def _search_of(given: Mapping[str, Any], *, held: Mapping[str, Any]) -> dict[str, Any]:
+def _search_of(given: Mapping[str, Any], model: RegisteredModel, *, held: Mapping[str, Any]) -> dict[str, Any]:
     seconds = int(given.get("seconds") or settings.SEARCH_SECONDS)
     if seconds >= settings.TRAINING_TIME_SECONDS:
         text = f"A training may take {settings.TRAINING_TIME_SECONDS} seconds here. Give the search less than that."
@@ -117,31 +117,59 @@ def _search_of(given: Mapping[str, Any], *, held: Mapping[str, Any]) -> dict[str
         "continues": str(continues) if continues else None,
         "rows": rows,
         "held": dict(held),
+        "of": _compared_on(model),
     }
 
 
-def _continued(model: RegisteredModel, version: DatasetVersion, seed: int, wanted: dict[str, Any]) -> TrainingCampaign:
-    """Return the campaign whose search goes on; its scores must have been taken on the same rows."""
+def _compared_on(model: RegisteredModel) -> dict[str, Any]:
+    """Return what the scores of two trials must have in common, besides the rows, for them to be compared."""
+    names = ("algorithm", "task", "target", "features", "group_column", "time_column")
+    return {name: getattr(model, name) for name in names}
+
+
+def _taken_over(
+    model: RegisteredModel, version: DatasetVersion, seed: int, wanted: dict[str, Any], chosen: Mapping[str, Any]
+) -> list[Trial]:
+    """Return the trials of the search that goes on: of the same question and rows, with the parameters that are not searched."""
     earlier: TrainingCampaign | None = model.campaigns.filter(pk=wanted["continues"], search__isnull=False).first()
     if earlier is None:
-        fault = "The model has no search of this id."
-    elif earlier.status not in {Status.CANCELLED, Status.FAILED, Status.COMPLETED}:
+        _cannot_continue("The model has no search of this id.")
+    if earlier.status not in {Status.CANCELLED, Status.FAILED, Status.COMPLETED}:
         raise Conflict(f"That search is {earlier.status}: it goes on by itself.")
-    elif (earlier.dataset_version_id, earlier.seed) != (version.pk, seed):
-        fault = "It searched on other rows: give the same data set version and the same seed, or start a new search."
-    else:
-        wanted["rows"] = (earlier.search or wanted)["rows"]
-        return earlier
+    if (earlier.dataset_version_id, earlier.seed) != (version.pk, seed):
+        _cannot_continue(
+            "It searched on other rows: give the same data set version and the same seed, or start a new search."
+        )
+    limits = earlier.search or wanted
+    if limits.get("of", wanted["of"]) != wanted["of"]:
+        _cannot_continue("The model asks something else since: start a new search.")
+    wanted["rows"] = limits["rows"]
+    ended = earlier.trials.filter(status__in=(Trial.Status.COMPLETED, Trial.Status.PRUNED)).order_by("number")
+    asked = json.loads(json.dumps(chosen))  # as the rows hold it
+    taken = [trial for trial in ended if _has(trial, asked, held=wanted["held"])]
+    if ended and not taken:
+        _cannot_continue("None of its trials has the parameters that are asked for now: start a new search.")
+    if wanted["trials"] is not None and len(taken) >= wanted["trials"]:
+        text = f"Of that search {len(taken)} trials are taken over, and they count. Give a larger number, or none."
+        raise InvalidInput(text, [Problem("/search/trials", "all_made", text)])
+    return taken
+
+
+def _has(trial: Trial, asked: Mapping[str, Any], *, held: Mapping[str, Any]) -> bool:
+    """Say whether a trial has the parameters that are asked for, but for those that a search may choose."""
+    free = trial.searched.keys() - held.keys()
+    own = trial.parameters
+    return all(own[name] == value for name, value in asked.items() if name in own and name not in free)
+
+
+def _cannot_continue(fault: str) -> NoReturn:
     raise InvalidInput(fault, [Problem("/search/continues", "cannot_continue", fault)])
 
 
-def _take_trials(earlier: TrainingCampaign, campaign: TrainingCampaign) -> None:
-    """Copy what an earlier search has tried: its scores are as good as new."""
-    ended = earlier.trials.filter(status__in=(Trial.Status.COMPLETED, Trial.Status.PRUNED)).order_by("number")
-    copies = list(ended)
-    for number, trial in enumerate(copies, start=1):
+def _copy(trials: list[Trial], campaign: TrainingCampaign) -> None:
+    for number, trial in enumerate(trials, start=1):
         trial.pk, trial.campaign, trial.number = uuid.uuid4(), campaign, number
-    Trial.objects.bulk_create(copies)
+    Trial.objects.bulk_create(trials)
 
 
 def _check(model: RegisteredModel, version: DatasetVersion, choice: Choice) -> None:

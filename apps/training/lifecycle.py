@@ -90,19 +90,15 @@ def note_search_spent(campaign_id: UUID, token: UUID, seconds: float) -> None:
     TrainingCampaign.objects.filter(pk=campaign_id, token=token).update(search_spent=seconds)
 
 
-def note_choice(campaign_id: UUID, token: UUID, *, algorithm: str, parameters: Mapping[str, Any]) -> None:
-    """Write what a search has chosen; raise `LeaseLost` when this run no longer holds the campaign."""
-    with transaction.atomic():
-        campaign = _held(campaign_id, token)
-        campaign.algorithm, campaign.parameters = algorithm, dict(parameters)
-        campaign.save(update_fields=["algorithm", "parameters"])
-
-
 def complete(
     campaign: TrainingCampaign, *, version: ModelVersion, metrics: Mapping[str, float], improvement: float | None
 ) -> None:
-    """End a campaign well; the caller holds its row (`hold`) and registers the version in the same transaction."""
+    """End a campaign well; the caller holds its row (`hold`) and registers the version in the same transaction.
+
+    What a search has chosen is written only now: a run that takes over begins as the first did.
+    """
     campaign.version = version
+    campaign.algorithm, campaign.parameters = version.algorithm, version.parameters
     campaign.metrics = finite(metrics)
     campaign.improvement = improvement
     campaign.progress = 1.0

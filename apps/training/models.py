@@ -121,6 +121,9 @@ class Trial(models.Model):
     fit_rows = models.PositiveIntegerField(null=True, help_text="That a fold learns from.")
     error = models.TextField(blank=True)
     owner = models.JSONField(default=dict, help_text="Machine and process that run it.")
+    lease_until = models.DateTimeField(
+        null=True, help_text="A process that runs it renews this; past it, the process is dead."
+    )
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -151,7 +154,7 @@ class TrainingEvent(models.Model):
     seq = models.PositiveIntegerField()
     at = models.DateTimeField()
     attempt = models.PositiveIntegerField(default=1)
-    kind = models.CharField(max_length=20)  # status, stage, progress, metric, warning
+    kind = models.CharField(max_length=20)  # status, progress, metric
     status = models.CharField(max_length=10)
     stage = models.CharField(max_length=80, blank=True)
     progress = models.FloatField(default=0.0)

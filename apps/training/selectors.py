@@ -57,7 +57,10 @@ def leaderboard_of(campaign: TrainingCampaign) -> list[Trial]:
     order = [str(status) for status in Trial.Status]
     return [
         *done,
-        *sorted((one for one in trials if one not in done), key=lambda one: (order.index(one.status), one.number)),
+        *sorted(
+            (one for one in trials if one.status != Trial.Status.COMPLETED),
+            key=lambda one: (order.index(one.status), one.number),
+        ),
     ]
 
 

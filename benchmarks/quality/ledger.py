@@ -34,13 +34,15 @@ class Ledger:
     commits: set[str] = field(default_factory=set)
 
     @classmethod
-    def open(cls, path: Path, *, seed: int, fresh: bool) -> "Ledger":
-        """Read what an earlier run of this seed has written; `fresh` forgets it."""
+    def open(cls, path: Path, *, seed: int, fresh: str | None) -> "Ledger":
+        """Read what an earlier run of this seed has written; of those whose name begins with `fresh` it is forgotten."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        if fresh:
-            path.unlink(missing_ok=True)
+        lines = path.read_text().splitlines() if path.exists() else []
+        if fresh is not None:
+            lines = [line for line in lines if not json.loads(line)["who"].startswith(fresh)]
+            path.write_text("".join(f"{line}\n" for line in lines))
         ledger = cls(path, seed, commit_now())
-        for line in path.read_text().splitlines() if path.exists() else []:
+        for line in lines:
             told = json.loads(line)
             if told.pop("seed") == seed:
                 ledger.commits.add(told.pop("commit"))

@@ -32,7 +32,13 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--searched", type=int, default=2, help="on so many of the splits a search of a minute is measured")
     parser.add_argument("--quick", action="store_true", help="one split and no search")
-    parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
+    parser.add_argument(
+        "--fresh",
+        nargs="?",
+        const="",
+        metavar="WHO",
+        help="forget what was measured before; with a word, of whom begins with it",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no table after so many")
     parser.add_argument("--into", type=Path, help="a document whose tables are replaced, such as docs/quality.md")
@@ -42,7 +48,7 @@ def main() -> None:
         print(f"quality: the public tables are expected in {SHARED_DATA}; this part is left out")
         return
     splits, searched = (1, 0) if options.quick else (options.splits, options.searched)
-    ledger = Ledger.open(_OUT / "quality.jsonl", seed=options.seed, fresh=options.fresh and not options.report)
+    ledger = Ledger.open(_OUT / "quality.jsonl", seed=options.seed, fresh=None if options.report else options.fresh)
     if not options.report:
         _measure(ledger, _tasks(options.tables, splits, searched), seconds=60 * options.minutes)
     text = as_markdown(ledger)

@@ -110,7 +110,7 @@ LOCALE_PATHS = [BASE_DIR / "apps" / "dashboard" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # what the API answers in
-PAGES_TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")  # what people read, and what schedules are meant in
+PAGES_TIME_ZONE = env.str("TIME_ZONE", default="Europe/Paris")  # what people read, schedules and series are meant in
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

@@ -142,7 +142,11 @@ def _wait_all(parts: list[Part], deadline: float) -> None:
 
 
 def rotate(log: Path) -> None:
-    """Keep a running process's log from filling the disk: copy it aside and empty it."""
+    """Keep a running process's log from filling the disk: copy it aside, where there is room for that, and empty it."""
     if log.exists() and log.stat().st_size > _LARGEST_LOG:
-        log.with_suffix(".log.1").write_bytes(log.read_bytes())
+        aside = log.with_suffix(".log.1")
+        try:
+            aside.write_bytes(log.read_bytes())
+        except OSError:
+            aside.unlink(missing_ok=True)
         os.truncate(log, 0)

@@ -1,11 +1,15 @@
 """Conformal sets of classes: they hold the true class as often as they say, for rare classes too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from apps.algorithms import catalog
 from apps.algorithms.engine.held_back import held_back
+from apps.algorithms.predictors import load_predictor
 from apps.algorithms.predictors.finish import PredictionSets
+from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.table_service import conformal_sets
 from apps.algorithms.tables import TrainingTable
@@ -42,6 +46,47 @@ def test_a_set_is_never_empty_and_two_classes_are_done_as_many_are():
     assert PredictionSets(0.9, (0.3, 0.3)).members(np.array([[0.6, 0.4]])) == [[0, 1]]
     three = np.column_stack([chances, np.zeros(3)])
     assert PredictionSets(0.9, (0.95, 0.95, 0.5)).members(three) == [[0], [0], [1]]
+
+
+def test_the_sets_of_a_rare_class_cost_the_usual_one_no_more_than_was_asked():
+    """Of a class of nine rows in ten the most probable class would be right too often, were it always in."""
+    chance = np.random.default_rng(0)
+    rare = 1 / (1 + np.exp(2.5 - 0.7 * chance.normal(size=40_000)))
+    chances, truth = np.column_stack([1 - rare, rare]), (rare > chance.random(40_000)).astype(np.int64)
+    half = np.arange(40_000) % 2 == 0
+    sets = conformal_sets(chances[half], truth[half])
+    assert sets is not None
+
+    members = sets.members(chances[~half])
+
+    held = np.array([code in told for code, told in zip(truth[~half], members, strict=True)])
+    for code in (0, 1):
+        assert held[truth[~half] == code].mean() == pytest.approx(0.9, abs=0.02), code
+    assert [1] in members  # what is so rarely seen of the usual class is not called usual, though it is the most probable
+
+
+def test_an_answer_that_is_not_in_its_own_set_says_so_beside_its_other_warnings(tmp_path):
+    x = np.random.default_rng(0).normal(size=200)
+    answers = np.where(x > 0, "yes", "no").astype(object)
+    table = TrainingTable((Column("x", ColumnKind.NUMBER),), {"x": x}, 200, answers, "late", ColumnKind.TEXT)
+    service = catalog.get("random_forest")(task=Task.CLASSIFICATION, parameters={"n_estimators": 10}, seed=0)
+    service.fit(table, silent)
+    service.predictor(tmp_path)
+    predictor = load_predictor(tmp_path)
+    assert isinstance(predictor, TablePredictor)
+    without_no = replace(predictor, sets=PredictionSets(0.9, (1.1, 0.0)))
+    with_both = replace(predictor, sets=PredictionSets(0.9, (0.0, 0.0)))
+
+    usual, strange = without_no.predict([{"x": -1.0}, {"x": -1e9}]).details
+
+    assert usual["set"] == strange["set"] == ["yes"]
+    (told,) = usual["warnings"]
+    assert told.startswith("The most probable class, no, is not in the set")
+    assert strange["warnings"][0] == told
+    assert len(strange["warnings"]) == 2
+    (inside,) = with_both.predict([{"x": -1.0}]).details
+    assert inside["set"] == ["no", "yes"]
+    assert "warnings" not in inside
 
 
 def test_of_few_rows_nothing_is_promised():

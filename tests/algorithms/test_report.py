@@ -11,7 +11,7 @@ from apps.algorithms import catalog
 from apps.algorithms.engine.judged import JudgedAmounts
 from apps.algorithms.engine.judged_classes import JudgedClasses
 from apps.algorithms.engine.linear_baseline import fit_linear_baseline
-from apps.algorithms.engine.report import NO_BETTER, report_of
+from apps.algorithms.engine.report import NO_BETTER, report_of, said_of_coverage
 from apps.algorithms.results import Baseline, Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
@@ -41,6 +41,26 @@ def test_every_metric_has_an_interval_that_holds_it():
     )
     assert report.baselines[0]["difference"]["better"] == "yes"
     assert report.warnings == ()
+
+
+@pytest.mark.parametrize(("rows", "warned"), [(29, True), (30, False)])
+def test_scores_of_few_rows_are_said_to_say_little(rows, warned):
+    report, _ = told(rows, apart=4.0)
+
+    assert any(text.startswith(f"Only {rows} rows were kept apart") for text in report.warnings) is warned
+
+
+@pytest.mark.parametrize(("coverage", "interval", "warned"), [
+    (0.80, (0.76, 0.84), True), (0.88, (0.84, 0.92), False), (0.79, None, True), (0.81, None, False),
+])  # fmt: skip
+def test_bounds_that_hold_too_little_are_told_where_it_is_no_chance(coverage, interval, warned):
+    evaluation = Evaluation({"interval_coverage": coverage}, "rmse", greater_is_better=False)
+    found = {"metrics": {"interval_coverage": interval}} if interval else {}
+
+    texts = list(said_of_coverage(evaluation, found))
+
+    assert bool(texts) is warned
+    assert not warned or f"held {coverage:.0%} of the answers kept apart, where 90% were asked for" in texts[0]
 
 
 def test_it_is_the_same_again_and_plain_json():

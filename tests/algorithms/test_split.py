@@ -1,11 +1,14 @@
 """Rows kept apart: whole groups, the latest, or a share of each class."""
 
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from apps.algorithms.schema import Task
+from apps.algorithms.tables import TrainingTable
 from apps.core.errors import InvalidInput
 from tests.contracts.tables import binary_table
 
@@ -72,3 +75,91 @@ class TestFolds:
 
         with pytest.raises(InvalidInput, match="one group"):
             table.folds(task=Task.CLASSIFICATION, count=3, seed=0)
+
+
+class TestRareClasses:
+    """What a plain training takes, a search can compare settings on: no fold lacks a class that others have."""
+
+    @staticmethod
+    def with_rare(rare: int, **fields: Any) -> TrainingTable:
+        target = np.array(["rare"] * rare + ["yes", "no"] * ((300 - rare) // 2) + ["no"] * (rare % 2), dtype=object)
+        return replace(binary_table(), target=target, **fields)
+
+    @pytest.mark.parametrize(("rare", "folds"), [(2, 2), (3, 3), (4, 4), (7, 5)])
+    def test_there_are_as_many_folds_as_rows_of_a_class(self, rare, folds):
+        found = self.with_rare(rare).folds(task=Task.CLASSIFICATION, count=5, seed=0)
+
+        assert len(found) == folds
+        for fold in found:
+            assert set(fold.train.target) == set(fold.test.target) == {"rare", "yes", "no"}
+
+    def test_a_class_of_one_row_is_only_learned_from(self):
+        found = self.with_rare(1).folds(task=Task.CLASSIFICATION, count=5, seed=0)
+
+        assert len(found) == 5
+        for fold in found:
+            assert "rare" in fold.train.target
+            assert "rare" not in fold.test.target
+
+    def test_folds_of_time_that_lack_a_class_give_way_to_those_that_have_all(self):
+        """The first half of the time knows two classes only."""
+        target = np.array(["yes", "no"] * 75 + ["new", "yes", "no"] * 50, dtype=object)
+        table = replace(binary_table(), target=target, times=np.arange(300.0))
+
+        found = table.folds(task=Task.CLASSIFICATION, count=5, seed=0)
+
+        assert len(found) == 2
+        assert all("new" in fold.train.target for fold in found)
+
+    def test_of_folds_of_time_one_with_two_classes_is_enough(self):
+        target = np.array(["no"] * 220 + ["no", "yes"] * 40, dtype=object)
+        table = replace(binary_table(), target=target, times=np.arange(300.0))
+
+        (fold,) = table.folds(task=Task.CLASSIFICATION, count=5, seed=0)
+
+        assert set(fold.train.target) == {"no", "yes"}
+
+    def test_where_no_fold_has_two_classes_it_says_so(self):
+        target = np.array(["no"] * 280 + ["yes"] * 20, dtype=object)
+        table = replace(binary_table(), target=target, times=np.arange(300.0))
+
+        with pytest.raises(InvalidInput, match="of one class until the last"):
+            table.folds(task=Task.CLASSIFICATION, count=5, seed=0)
+
+    def test_many_classes_do_not_make_a_sample_larger(self):
+        target = np.array([f"c{i % 60}" for i in range(300)], dtype=object)
+
+        assert replace(binary_table(), target=target).sample(60, task=Task.CLASSIFICATION, seed=0).rows <= 120
+
+    def test_a_few_rows_in_order_of_time_have_folds_that_can_be_learned_from(self):
+        table = replace(binary_table().take(np.arange(40)), times=np.arange(40.0))
+
+        assert min(fold.train.rows for fold in table.folds(task=Task.REGRESSION, count=5, seed=0)) >= 10
+
+    def test_a_sample_has_rows_of_each_class(self):
+        sample = self.with_rare(6).sample(60, task=Task.CLASSIFICATION, seed=0)
+
+        assert (sample.target == "rare").sum() == 6
+        assert sample.rows < 70
+
+    @pytest.mark.parametrize(("groups", "whole"), [(5, False), (60, True)])
+    def test_a_sample_is_of_whole_groups_where_enough_fit_in(self, groups, whole):
+        """Of five groups of sixty rows a fifth is one group, on which no two settings can be compared."""
+        table = replace(binary_table(), groups=np.array([f"g{i % groups}" for i in range(300)], dtype=object))
+
+        sample = table.sample(60, task=Task.CLASSIFICATION, seed=0)
+
+        assert 50 <= sample.rows <= 60
+        assert len(set(sample.groups)) >= 5
+        assert whole == all((sample.groups == name).sum() == 300 // groups for name in set(sample.groups))
+        assert len(sample.folds(task=Task.CLASSIFICATION, count=5, seed=0)) == 5
+
+    def test_one_long_text_costs_its_own_bytes(self):
+        """An array of texts as wide as the longest would take 1.2 GB here."""
+        target = np.array(["yes"] * 150 + ["no" * 500_000] * 150, dtype=object)
+        tracemalloc.start()
+
+        replace(binary_table(), target=target).split(task=Task.CLASSIFICATION, test_share=0.2, seed=0)
+
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        tracemalloc.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
     *("pandas", "scipy", "sklearn", "xgboost", "pyarrow", "joblib", "tensorflow", "keras"),
-    *("prophet", "holidays", "cmdstanpy", "shap", "numba"),
+    *("prophet", "holidays", "cmdstanpy", "shap", "numba", "optuna"),
 )
 SCRIPT = """
 import importlib, os, sys

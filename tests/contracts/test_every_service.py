@@ -58,7 +58,8 @@ def test_one_answer_a_row_in_the_promised_shape(service, task):
             assert value in {"low", "middle", "high"}
             assert sum(details["probabilities"].values()) == pytest.approx(1.0, abs=1e-9)
             assert max(details["probabilities"], key=details["probabilities"].get) == value
-            assert value in details.get("set", [value])
+            assert details.get("set", [value])
+            assert set(details.get("set", [value])) <= {"low", "middle", "high"}
         elif task == Task.REGRESSION:
             low, high = details["interval"]
             assert low <= value <= high

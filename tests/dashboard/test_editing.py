@@ -386,3 +386,11 @@ def test_a_name_from_before_names_were_plain_hinders_no_other_change(cast, late_
 
     late_payers.refresh_from_db()
     assert late_payers.description == "New words"
+
+
+def test_layers_that_no_number_can_hold_are_refused_by_name(cast, invoices_of_acme, browser):
+    answer = browser(cast.trainer).post(
+        NEW, start(invoices_of_acme, algorithm="lstm", task="forecast", **{"lstm.hidden_layers": "9" * 5_000})
+    )
+
+    assert answer.status_code == 422

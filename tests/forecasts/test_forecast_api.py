@@ -5,6 +5,8 @@ import pytest
 
 from apps.predictions.models import PredictionLog
 from apps.predictions.recorder import recorder
+from apps.training.engine.reading import service_of
+from tests.factories import make_campaign, make_model, make_workspace
 from tests.forecasts.conftest import ASKED, DAYS, FIRST, csv_of, upload
 
 
@@ -188,3 +190,24 @@ def test_columns_that_cannot_be_what_they_are_named_for_are_refused_before_anybo
     answer = client.post(f"/api/v1/models/{model['id']}/train/", {"dataset": str(data.dataset_id)}, format="json")
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+@pytest.mark.parametrize(("zone", "kind"), [("Europe/Paris", "series"), ("UTC", "tabular")])
+def test_times_are_those_of_the_place_also_in_the_night_when_clocks_are_put_back(cast, stores, settings, zone, kind):
+    """25 October 2026, 02:00 stands there twice: in Paris by right."""
+    settings.PAGES_TIME_ZONE = zone
+    hours = [np.datetime64("2026-10-20T00:00:00") + np.timedelta64(i, "h") for i in range(200)]
+    hours.insert(123, hours[122])
+
+    version = upload(cast, "time,load\n" + "".join(f"{hour},{100 + i % 24}\n" for i, hour in enumerate(hours)))
+
+    assert str(hours[122]) == "2026-10-25T02:00:00"
+    assert version.dataset.kind == kind
+    if kind == "series":
+        assert "clocks are put back" in version.reading["series"]["notes"][0]
+
+
+def test_a_training_reads_times_in_the_zone_of_the_place(db, settings):
+    settings.PAGES_TIME_ZONE = "Europe/Paris"
+
+    assert service_of(make_campaign(make_model(make_workspace(), task="forecast")), "prophet", {}).zone == "Europe/Paris"

@@ -233,16 +233,20 @@ def test_no_secret_is_in_a_log(composed: Composed):
     assert not [name for name, text in logs.items() if any(secret in text for secret in composed.secrets())]
 
 
+def _workers(flower: httpx.Client) -> dict[str, Any] | None:
+    found: dict[str, Any] = flower.get("/api/workers", params={"refresh": 1}).json()
+    return found if len(found) == 4 else None
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_flower_shows_no_secret(composed: Composed):
     user, _, password = composed.given["FLOWER_BASIC_AUTH"].partition(":")
     with httpx.Client(base_url=f"http://127.0.0.1:{composed.port['5555']}", auth=(user, password), timeout=30) as flower:
-        workers = flower.get("/api/workers", params={"refresh": 1}).json()
+        workers = wait_for(lambda: _workers(flower), seconds=60, what="Flower to hear of four workers")
         pages = {name: flower.get(name) for name in ("/workers", "/tasks", "/broker", "/api/tasks", "/api/queues/length")}
         pages |= {f"/worker/{name}": flower.get(f"/worker/{name}") for name in workers}
 
-    assert len(workers) == 4
     assert {page.status_code for page in pages.values()} == {200}
     assert all(":********@" in worker["conf"]["broker_url"] for worker in workers.values())
     assert not [name for worker in workers.values() for name in worker["conf"] if name.isupper()]  # Django's own

@@ -1,14 +1,17 @@
 """The supervisor's own parts, with small real processes in place of the platform's."""
 
+import errno
 import socket
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from mlplatform.management.commands import up
 from mlplatform.supervisor import processes
 from mlplatform.supervisor.broker import choose_broker
 from mlplatform.supervisor.ports import free_port
@@ -123,6 +126,43 @@ def test_a_log_that_grew_too_large_is_put_aside(tmp_path: Path, monkeypatch: pyt
     assert small.read_text() == "short"
     assert large.read_text() == ""
     assert large.with_suffix(".log.1").read_text() == "a long story"
+
+
+def test_a_log_is_emptied_though_there_is_no_room_to_put_it_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "_LARGEST_LOG", 10)
+    large = tmp_path / "large.log"
+    large.write_text("a long story")
+    large.with_suffix(".log.1").symlink_to("/dev/full")
+
+    rotate(large)
+
+    assert large.read_text() == ""
+    assert not large.with_suffix(".log.1").exists()
+
+
+def test_parts_are_kept_alive_though_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    command, looked = up.Command(), []
+    command.stopping, command.stopped, command.kept = (threading.Event() for _ in range(3))
+
+    class Disk:
+        parts = ()
+
+        def pids(self) -> dict[str, int]:
+            return {}
+
+        def revive(self) -> list[str]:
+            looked.append(1)
+            if len(looked) == 3:
+                command.stopping.set()
+                command.stopped.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(up, "_TICK_SECONDS", 0.01)
+
+    command._keep(Disk(), None, None, tmp_path / "facts.json")
+
+    assert len(looked) == 3
+    assert command.kept.is_set()
 
 
 def test_a_port_is_taken_as_wished_or_else_its_next_free_neighbour():

@@ -139,6 +139,11 @@ def test_the_socket_pushes_the_same_snapshots_and_resumes(cast, origin):
     key = key_of(cast.viewer)
 
     async def scene() -> list[dict[str, Any]]:
+        for nonsense in ("after=%C2%B2", "after=--5", "after=" + "9" * 40):  # as if nothing were given
+            socket = Socket(campaign.pk, key=key, query=nonsense, origin=origin)
+            assert (await socket.connect())["type"] == "websocket.accept"
+            assert (await socket.snapshot())["seq"] == 2
+            await socket.leave()
         socket = Socket(campaign.pk, key=key, query="after=1", origin=origin)
         assert (await socket.connect())["type"] == "websocket.accept"
         seen = [await socket.snapshot()]

@@ -49,7 +49,7 @@ class AlgorithmViewSet(KnownQueriesOnly):
 
     @extend_schema(responses=AlgorithmSerializer(many=True))
     def list(self, request: Request) -> Response:
-        """List the algorithms there are."""
+        """List the algorithms there are; a model may also be of `auto`, which compares those fit for its task."""
         page = self.paginate_queryset(catalog.entries())
         return self.get_paginated_response([entry_as_json(service) for service in page or []])
 

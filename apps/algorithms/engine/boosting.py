@@ -11,7 +11,6 @@ from apps.algorithms.engine.held_back import RowNumbers, held_back
 from apps.algorithms.results import Progress
 
 Doubles = npt.NDArray[np.float64]
-FEW_ROWS = 8_000  # below, five folds choose the number of rounds and the model is refitted on every row
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Boosting(Protocol):
         """Return the number of rounds up to the best one."""
 
     def trimmed(self, model: Any, rounds: int) -> Any:
-        """Return the model of its first rounds."""
+        """Return the model of its first rounds, or of all where they are fewer."""
 
     def predict(self, model: Any, rows: RowNumbers) -> npt.NDArray[Any]:
         """Predict rows, as numbers or as class probabilities."""
@@ -49,9 +48,10 @@ class Boosting(Protocol):
 
 @dataclass(frozen=True)
 class Boosted:
-    """A fitted model, with predictions of rows that were held back from it or from its folds."""
+    """A fitted model of so many rounds, with predictions of rows that were held back from it or from its folds."""
 
     model: Any
+    rounds: int
     held_out_predicted: Doubles
     held_out_truth: Doubles
 
@@ -60,27 +60,37 @@ def fit_boosting(
     library: Boosting,
     target: npt.NDArray[Any],
     *,
+    few: bool,
     rounds: int,
     patience: int | None,
     stratified: bool,
     seed: int,
     progress: Progress,
 ) -> Boosted:
-    """Fit with as many rounds as help; `patience` None takes all (residuals then come from one held-out part)."""
-    few = len(target) < FEW_ROWS
+    """Fit with as many rounds as help on folds of `few` rows, or on one part held out; `patience` None takes all."""
     parts = list(held_back(target, stratified=stratified, folds=few, seed=seed))
     share = 0.90 / (len(parts) + 1) if few else 0.93
-    chosen, predicted, truth = [], [], []
-    model = None
+    fitted = []
     for number, (left, right) in enumerate(parts):
         report = Report(progress, 0.02 + share * number, share, rounds, curve=number == 0)
-        fitted = library.fit(left, right, rounds=rounds, patience=patience, report=report)
-        chosen.append(rounds if patience is None else library.used(fitted))
-        model = library.trimmed(fitted, chosen[-1])
-        predicted.append(library.predict(model, right))
-        truth.append(target[right])
+        fitted.append(library.fit(left, right, rounds=rounds, patience=patience, report=report))
+    chosen = [rounds if patience is None else library.used(model) for model in fitted]
+    best = max(1, round(float(np.mean(chosen))))
+    # Each by the number of rounds of all: by its own it would be too good on the very rows that chose it.
+    fitted = [library.trimmed(model, best) for model in fitted]
+    predicted = [library.predict(model, right) for model, (_, right) in zip(fitted, parts, strict=True)]
+    truth = [target[right] for _, right in parts]
+    model = fitted[0]
     if few:
-        best = max(1, round(float(np.mean(chosen))))
-        report = Report(progress, 0.02 + share * len(parts), share, best, curve=False)
-        model = library.fit(np.arange(len(target)), None, rounds=best, patience=None, report=report)
-    return Boosted(model, np.concatenate(predicted).astype(np.float64), np.concatenate(truth).astype(np.float64))
+        model = fit_rounds(
+            library, len(target), rounds=best, progress=progress, start=0.02 + share * len(parts), share=share
+        )
+    return Boosted(model, best, np.concatenate(predicted).astype(np.float64), np.concatenate(truth).astype(np.float64))
+
+
+def fit_rounds(
+    library: Boosting, rows: int, *, rounds: int, progress: Progress, start: float = 0.02, share: float = 0.93
+) -> Any:
+    """Fit so many rounds on all rows."""
+    report = Report(progress, start, share, rounds, curve=False)
+    return library.fit(np.arange(rows), None, rounds=rounds, patience=None, report=report)

@@ -51,7 +51,7 @@ class HistogramRounds:
         return max(1, int(np.argmax(scores))) if len(scores) else int(model.n_iter_)
 
     def trimmed(self, model: Any, rounds: int) -> Any:
-        """Return the ensemble of its first rounds."""
+        """Return the ensemble of its first rounds, or of all where they are fewer."""
         model._predictors = model._predictors[:rounds]  # noqa: SLF001  (the library has no public way)
         return model
 

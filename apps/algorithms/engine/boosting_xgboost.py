@@ -6,9 +6,11 @@ from typing import Any
 import numpy.typing as npt
 import xgboost
 
-from apps.algorithms.engine.boosting import FEW_ROWS, Report
+from apps.algorithms.engine.boosting import Report
 from apps.algorithms.engine.held_back import RowNumbers
 from apps.algorithms.predictors.encoder import Matrix
+
+_WATCHED_ROWS = 8_000  # of more, the loss of what is learned costs too much
 
 
 class _AfterRound(xgboost.callback.TrainingCallback):
@@ -36,8 +38,8 @@ class XGBoostRounds:
         train = xgboost.QuantileDMatrix(self.matrix[left], label=self.target[left])
         watched: list[tuple[xgboost.DMatrix, str]] = []
         if right is not None:
-            if patience is not None and len(self.matrix) <= FEW_ROWS:
-                watched.append((train, "train"))  # of more rows this loss costs too much
+            if patience is not None and len(self.matrix) <= _WATCHED_ROWS:
+                watched.append((train, "train"))
             watched.append((xgboost.DMatrix(self.matrix[right], label=self.target[right]), "validation"))
         return xgboost.train(
             self.settings, train, rounds, evals=watched, early_stopping_rounds=patience if watched else None,
@@ -50,8 +52,8 @@ class XGBoostRounds:
         return int(best) + 1 if best is not None else int(model.num_boosted_rounds())
 
     def trimmed(self, model: Any, rounds: int) -> Any:
-        """Return the booster of its first rounds."""
-        return model[:rounds]
+        """Return the booster of its first rounds, or of all where they are fewer."""
+        return model[: min(rounds, model.num_boosted_rounds())]
 
     def predict(self, model: Any, rows: RowNumbers) -> npt.NDArray[Any]:
         """Predict rows."""

@@ -17,6 +17,7 @@ HISTOGRAM_BINS = 30
 _OUTERMOST = 0.005  # of the residuals, on either side: beyond lies what would press all others into one bin
 MOST_CLASSES_IN_MATRIX = 30
 _TINY = 1e-7
+_R2_DECIMALS = 12  # beyond is the rounding of its sums
 ALERT_RATE = "alert_rate"
 MOST_COMPARED = 3_000  # rows whose distances are all measured
 MAP_POINTS = 400
@@ -137,7 +138,7 @@ def regression_metrics(
         "rmse": float(np.sqrt((error**2).mean())),
         "mae": float(np.abs(error).mean()),
         "median_absolute_error": float(np.median(np.abs(error))),
-        "r2": 1.0 - float((error**2).sum()) / spread if spread else 0.0,
+        "r2": round(1.0 - float((error**2).sum()) / spread, _R2_DECIMALS) if spread else 0.0,
     }
     if bounds is not None:
         inside = (truth >= bounds[:, 0]) & (truth <= bounds[:, 1])

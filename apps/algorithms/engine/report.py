@@ -26,6 +26,8 @@ MOST_WORSE, MOST_WARNED = 10, 3
 MOST_COLUMNS, MOST_VALUES = 6, 8
 MOST_ROWS = 100_000  # looked at for slices
 MOST_RESAMPLED = 1_000  # rows of a slice; beyond, its interval is that of the normal distribution
+FEW_ROWS = 30  # kept apart
+COVERAGES, ASKED, _UNKNOWN_CHANCE = ("set_coverage", "interval_coverage"), 0.90, 0.10
 MEASURES = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "rmse": "root mean squared error", "silhouette": "silhouette",
           "adjusted_rand": "adjusted Rand index", "mase": "mean absolute scaled error"}  # fmt: skip
 
@@ -53,8 +55,13 @@ def report_of(
     baselines = [_beside(evaluation, baseline, kind, resampled) for kind, baseline in simpler.items()]
     is_better = beats_baseline(evaluation, dict(trivial.metrics))
     slices = _slices(evaluation, importance, groups, seed)
-    told = (*_said_of_baselines(evaluation, baselines, is_better=is_better), *_said_of_slices(slices))
     intervals = _intervals(evaluation, plan, resampled) if plan else {}
+    told = (
+        *_said_of_size(evaluation),
+        *said_of_coverage(evaluation, intervals),
+        *_said_of_baselines(evaluation, baselines, is_better=is_better),
+        *_said_of_slices(slices),
+    )
     return Report(intervals, baselines, slices, is_better, told)
 
 
@@ -183,6 +190,25 @@ def _interval_of_slice(one: Slice, measure: SliceMeasure, groups: Index | None, 
     behind = plan.groups or (len(one.rows) if strata is None else int(np.bincount(strata).min()))
     resampled = plan.measured({measure.name: own})[measure.name]
     return interval_of(one.score, resampled, bounds=bounds, backed_by=0 if measure.is_root else behind)
+
+
+def _said_of_size(evaluation: Evaluation) -> Iterable[str]:
+    if evaluation.rows is not None and evaluation.rows.rows < FEW_ROWS:
+        yield f"Only {evaluation.rows.rows} rows were kept apart: the scores say little. Upload more rows."
+
+
+def said_of_coverage(evaluation: Evaluation, intervals: Mapping[str, Any]) -> Iterable[str]:
+    """Warn where fewer answers were held than asked for, by more than the chance of these rows; by a tenth where that is unknown."""
+    for name in COVERAGES:
+        found = evaluation.metrics.get(name)
+        if found is None:
+            continue
+        _, high = intervals.get("metrics", {}).get(name, (found, found + _UNKNOWN_CHANCE))
+        if high < ASKED:
+            yield (
+                f"The bounds held {found:.0%} of the answers kept apart, where {ASKED:.0%} were asked for: "
+                "take them for narrower than they should be."
+            )
 
 
 def _said_of_baselines(evaluation: Evaluation, baselines: list[dict[str, Any]], *, is_better: bool) -> Iterable[str]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from apps.algorithms.predictors.table import TablePredictor
 
 
+_NOT_IN_ITS_SET = "The most probable class, {}, is not in the set: such a row is rare among those that really are of it."
+
+
 class Answering(ABC):
     """Words the raw outputs (rows x outputs) of a `TablePredictor`; has no state of its own."""
 
@@ -33,9 +36,11 @@ class _Classes(Answering):
         best = chances.argmax(axis=1).tolist()
         details: list[dict[str, Any]] = [{"probabilities": dict(zip(names, row, strict=True))} for row in chances.tolist()]
         if of.sets is not None:
-            for detail, members in zip(details, of.sets.members(chances), strict=True):
+            for detail, answer, members in zip(details, best, of.sets.members(chances), strict=True):
                 detail["set"] = [classes[i] for i in members]
                 detail["level"] = of.sets.level
+                if answer not in members:
+                    detail["warnings"] = [_NOT_IN_ITS_SET.format(names[answer])]
         return Answers([classes[i] for i in best], details)
 
     def explained(self, of: "TablePredictor", raw: Doubles) -> tuple[int, float, Quantity, str | None]:

@@ -44,9 +44,13 @@ class PredictionSets:
     least: tuple[float, ...]
 
     def members(self, chances: Doubles) -> list[list[int]]:
-        """Return for each row (rows x classes) the codes of the classes in its set, the most probable one at least."""
+        """Return for each row (rows x classes) the codes of the classes in its set; alone the most probable one where no other is.
+
+        The most probable class may be missing: where few rows that are really of it have so little of it, and more of another.
+        """
         inside = chances >= np.asarray(self.least)
-        inside[np.arange(len(chances)), chances.argmax(axis=1)] = True
+        nothing = np.flatnonzero(~inside.any(axis=1))
+        inside[nothing, chances[nothing].argmax(axis=1)] = True
         if chances.shape[1] == 2:  # as nearly always, and asked for a thousand rows at a time
             known = [[0], [0], [1], [0, 1]]
             return [known[code] for code in (inside[:, 0] + 2 * inside[:, 1]).tolist()]

@@ -99,5 +99,5 @@ class TablePredictor(LightForm):
 def with_warnings(answers: Answers, warnings: Mapping[int, list[str]]) -> Answers:
     """Return the answers with each row's warnings among its details."""
     for row, texts in warnings.items():
-        answers.details[row]["warnings"] = texts
+        answers.details[row].setdefault("warnings", []).extend(texts)
     return answers

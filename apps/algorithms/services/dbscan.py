@@ -32,6 +32,7 @@ class DBSCANService(TableService):
     summary: ClassVar[str] = "Finds groups of any shape, as many as there are, and rows that belong to none."
     tasks: ClassVar[tuple[Task, ...]] = (Task.CLUSTERING,)
     needs_target: ClassVar[bool] = False
+    learns_again_up_to: ClassVar[float] = 0  # what is measured is told of the very model that answers
     reference: ClassVar[str] = "Ester, M. et al. (1996). A Density-Based Algorithm for Discovering Clusters. KDD, 226-231."
     hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (
         Hyperparameter(

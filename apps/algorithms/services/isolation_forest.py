@@ -25,6 +25,7 @@ class IsolationForestService(TreeService):
     summary: ClassVar[str] = "Finds unusual rows without labels; you say what share may alert."
     tasks: ClassVar[tuple[Task, ...]] = (Task.ANOMALY,)
     needs_target: ClassVar[bool] = False
+    learns_again_up_to: ClassVar[float] = 0  # what is measured is told of the very model that answers
     library: ClassVar[str] = "sklearn"
     reference: ClassVar[str] = "Liu, F. T., Ting, K. M., Zhou, Z.-H. (2008). Isolation Forest. ICDM, 413-422."
     fast_parameters = {"n_estimators": 50}

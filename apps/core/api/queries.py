@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from apps.core.errors import InvalidInput, Problem
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 def chosen(request: Request, name: str, choices: Sequence[str]) -> str:
@@ -23,7 +23,7 @@ def whole_number(request: Request, name: str, *, least: int | None = None) -> in
     given = request.query_params.get(name)
     if not given:
         return None
-    if not _WHOLE.fullmatch(given) or (least is not None and int(given) < least):
+    if not WHOLE.fullmatch(given) or (least is not None and int(given) < least):
         raise unreadable(name, f"Give a whole number{'' if least is None else f' from {least}'}.")
     return int(given)
 

@@ -101,10 +101,10 @@ def typed(value: Any) -> Any:
 def _parsed(kind: str, text: str) -> Any:
     if text == "":
         return None
-    if kind == "integers":
-        parts = re.split(r"[\s,;/]+", text)
-        return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else text
     try:
+        if kind == "integers":
+            parts = re.split(r"[\s,;/]+", text)
+            return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else text
         value = {"integer": int, "number": float}.get(kind, str)(text.replace(",", ".") if kind == "number" else text)
     except ValueError:
         return text

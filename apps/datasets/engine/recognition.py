@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from django.conf import settings
 
+from apps.algorithms.engine.regularity import is_shown_twice
 from apps.algorithms.roles import Roles
 from apps.algorithms.schema import Column, ColumnKind
 from apps.algorithms.series import TrainingSeries
+from apps.algorithms.tables import read_column
 from apps.algorithms.targets import LEAST_ROWS_IN_ALL
 from apps.core.errors import InvalidInput
 from apps.datasets.engine.dialect import Refused
@@ -66,7 +69,7 @@ def _found(
             roles=Roles(time, value, name),
             frequency="found",
             repeated="refused",
-            zone=settings.TIME_ZONE,
+            zone=settings.PAGES_TIME_ZONE,
         )
     except InvalidInput as error:
         return {"time": time, "series": name, "value": value, "problem": error.detail} if is_said else None
@@ -90,7 +93,9 @@ def _found(
 def _column_of_series(path: Path, kinds: dict[str, ColumnKind], time: str) -> str | None:
     """Return the column that tells series apart: "" where each time stands there once, None where no column does it."""
     candidates = [name for name in kinds if kinds[name] in _NAMES and name != time][:_MOST_TRIED]
-    table = pq.read_table(path, columns=[time, *candidates], use_threads=False)
+    table = _without_hours_shown_twice(
+        pq.read_table(path, columns=[time, *candidates], use_threads=False), time, kinds[time]
+    )
     if pc.count_distinct(table.column(time)).as_py() >= table.num_rows - table.column(time).null_count:
         return ""
     for name in candidates:
@@ -99,6 +104,16 @@ def _column_of_series(path: Path, kinds: dict[str, ColumnKind], time: str) -> st
         if pairs.num_rows == table.num_rows and groups * LEAST_ROWS_IN_ALL <= table.num_rows:
             return name
     return None
+
+
+def _without_hours_shown_twice(table: pa.Table, time: str, kind: ColumnKind) -> pa.Table:
+    """Leave out the hour that local clocks show twice when they are put back: its times stand there twice by right."""
+    if kind != ColumnKind.DATETIME:
+        return table
+    values = np.asarray(read_column(table.column(time), kind), dtype=np.float64)
+    different, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    twice = [value for value in different[counts > 1].tolist() if is_shown_twice(value, settings.PAGES_TIME_ZONE)]
+    return table.filter(~np.isin(values, twice)) if twice else table
 
 
 def _counts_up(path: Path, name: str) -> bool:

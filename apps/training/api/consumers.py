@@ -8,6 +8,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from apps.core.api.queries import WHOLE
 from apps.core.api.renderers import dump_json
 from apps.core.permissions import Act
 from apps.training.api.live import follow
@@ -62,4 +63,4 @@ def _may_read(access: Access, campaign_id: UUID) -> bool:
 
 def _after(scope: dict[str, Any]) -> int:
     text = parse_qs(scope["query_string"].decode("latin-1")).get("after", ["-1"])[0]
-    return int(text) if text.lstrip("-").isdigit() and len(text) < 12 else -1
+    return int(text) if WHOLE.fullmatch(text) else -1

@@ -21,12 +21,19 @@ class SearchSerializer(KnownFieldsOnly):
         required=False,
         help_text="Of the whole campaign, the making of the version included.",
     )
-    trials = serializers.IntegerField(min_value=1, max_value=10_000, required=False, allow_null=True, default=None)
+    trials = serializers.IntegerField(
+        min_value=1,
+        max_value=10_000,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="At most so many, those that are taken over among them; empty for as many as the time allows.",
+    )
     continues = serializers.UUIDField(
         required=False,
         allow_null=True,
         default=None,
-        help_text="An ended campaign of this model whose trials are taken over.",
+        help_text="An ended campaign of this model whose trials are taken over, those with the parameters given now.",
     )
 
 

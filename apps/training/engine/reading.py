@@ -28,7 +28,7 @@ def service_of(
         parameters=parameters,
         seed=campaign.seed,
         threads=threads,
-        zone=settings.TIME_ZONE,
+        zone=settings.PAGES_TIME_ZONE,
     )
 
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from apps.core.errors import DATABASE_AWAY, InvalidInput
 from apps.core.processes import is_gone
 from apps.training import lifecycle, trial_lifecycle
 from apps.training.actions import send_trial
+from apps.training.engine.database import patiently
 from apps.training.engine.reporter import Reporter
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.selectors import best_first
@@ -33,7 +34,7 @@ _LOOK_SECONDS = 0.1
 _CARE_SECONDS = 1.0  # between looks at what happens seldom: processes that died, messages that were lost
 _SEND_AGAIN_SECONDS = 5.0
 _KILL_SECONDS = 5  # after the end of its time
-_REST_SECONDS, _REST_SHARE, _REST_FITS = 1.5, 0.06, 1.2  # kept for the version: so much, of the budget, and of its fits
+_REST_SECONDS, _REST_SHARE, _REST_FITS = 3.0, 0.06, 1.2  # kept for the version: so much, of the budget, and of its fits
 _MOST_REST = 0.5
 _LEAST_FAILED = 3  # trials, and none done: then it is the data, not bad luck
 
@@ -54,13 +55,15 @@ class Found:
         return {"search": {**self.summary, "warnings": list(self.warnings)}}
 
 
-def search(campaign: TrainingCampaign, token: UUID, report: Reporter, *, train_rows: int, began: float) -> Found:
+def search(
+    campaign: TrainingCampaign, token: UUID, report: Reporter, *, train_rows: int, all_rows: int, began: float
+) -> Found:
     """Try settings until the time is nearly up, the trials are used up, or there is nothing left to try; return the best.
 
     Parameters
     ----------
     report : its fit is the search.
-    train_rows : how many rows the version will learn from; a trial may learn from fewer.
+    train_rows, all_rows : how many rows the version will learn from, before it is measured and then; a trial from fewer, perhaps.
     began : when the run began, by the monotonic clock: its budget is of the whole campaign.
 
     Raises
@@ -68,7 +71,7 @@ def search(campaign: TrainingCampaign, token: UUID, report: Reporter, *, train_r
     InvalidInput : every algorithm failed with its own defaults; the detail is that of the first.
 
     """
-    conductor = _Conductor(campaign, token, report, train_rows, began)
+    conductor = patiently(lambda: _Conductor(campaign, token, report, (train_rows, all_rows), began))
     try:
         while not conductor.is_over():
             try:
@@ -79,16 +82,18 @@ def search(campaign: TrainingCampaign, token: UUID, report: Reporter, *, train_r
                 time.sleep(_CARE_SECONDS)
             time.sleep(_LOOK_SECONDS)
     finally:
-        trial_lifecycle.cancel_open(campaign.pk)
-    return conductor.found()
+        patiently(lambda: trial_lifecycle.cancel_open(campaign.pk, run=token))
+    return patiently(conductor.found)
 
 
 class _Conductor:
     """One run of a search."""
 
-    def __init__(self, campaign: TrainingCampaign, token: UUID, report: Reporter, train_rows: int, began: float) -> None:
+    def __init__(
+        self, campaign: TrainingCampaign, token: UUID, report: Reporter, rows: tuple[int, int], began: float
+    ) -> None:
         self.campaign, self.token, self.report = campaign, token, report
-        self.train_rows = train_rows
+        self.train_rows, self.all_rows = rows
         limits: dict[str, Any] = campaign.search or {}
         self.seconds, self.most_trials = float(limits["seconds"]), limits["trials"]
         self.began = began - campaign.search_spent
@@ -98,10 +103,13 @@ class _Conductor:
         self.sent: dict[UUID, float] = {}
         self.cared = 0.0
         self.is_used_up = False
+        self.next: Chosen | None = None  # chosen, and not yet sent
         self.ended = self._remember()
 
     def _remember(self) -> list[Trial]:
-        """Learn from what earlier runs have tried."""
+        """Learn from what earlier runs have tried; raise `LeaseLost` where a later one has begun."""
+        if not lifecycle.renew(self.campaign.pk, self.token):
+            raise lifecycle.LeaseLost
         trial_lifecycle.cancel_open(self.campaign.pk)
         ended = [one for one in self.campaign.trials.order_by("number") if one.status != Status.CANCELLED]
         tried = [Tried(t.algorithm, t.searched, tuple(t.scores), t.status == Status.COMPLETED) for t in ended]
@@ -117,16 +125,17 @@ class _Conductor:
 
     @property
     def best(self) -> Trial | None:
-        """The best trial that went to its end; where time is short, the best of those whose version can still be made."""
+        """The best trial whose version can still be made in the time left; where there is none, the quickest of all."""
         ranked = best_first([one for one in self.ended if one.status == Status.COMPLETED])
         left = self.seconds - self.elapsed
-        return next((one for one in ranked if self._version_seconds(one) < left), ranked[0] if ranked else None)
+        in_time = (one for one in ranked if self._version_seconds(one) < left)
+        return next(in_time, min(ranked, key=self._version_seconds, default=None))
 
     def _version_seconds(self, trial: Trial) -> float:
         """Estimate how long the version of these settings takes: fitted on all rows, twice where it learns again."""
         if not trial.fit_seconds or not trial.fit_rows:
             return 0.0
-        fits = _REST_FITS * (2 if catalog.get(trial.algorithm).learns_again else 1)
+        fits = _REST_FITS * (1.0 + catalog.get(trial.algorithm).cost_of_learning_again(self.all_rows))
         return fits * trial.fit_seconds * max(1.0, self.train_rows / trial.fit_rows)
 
     @property
@@ -190,7 +199,7 @@ class _Conductor:
         lifecycle.note_search_spent(self.campaign.pk, self.token, self.elapsed)
         self.report(self._fraction, "searching")
         for trial in Trial.objects.filter(pk__in=self.open):
-            if trial.status == Status.RUNNING and is_gone(trial.owner):
+            if trial.status == Status.RUNNING and (is_gone(trial.owner) or _is_over(trial.lease_until)):
                 trial_lifecycle.end(trial.pk, Status.FAILED, error="The process of this trial died.")
             elif trial.status == Status.WAITING and self.cared - self.sent[trial.pk] > _SEND_AGAIN_SECONDS:
                 self._send(trial)
@@ -205,7 +214,7 @@ class _Conductor:
         while len(self.open) < settings.SEARCH_TRIALS_AT_ONCE and not self.is_used_up:
             if self.most_trials is not None and len(self.ended) + len(self.open) >= self.most_trials:
                 return
-            chosen = self.study.next()
+            chosen = self.next = self.next or self.study.next()
             if chosen is None:
                 self.is_used_up = True
                 return
@@ -213,12 +222,12 @@ class _Conductor:
                 campaign=self.campaign,
                 number=(self.campaign.trials.order_by("-number").values_list("number", flat=True).first() or 0) + 1,
                 run=self.token,
-                until=clock.now() + timedelta(seconds=max(0.0, self.available - self.elapsed)),
+                until=clock.now() + timedelta(seconds=max(0.0, self.seconds - self.elapsed)),
                 algorithm=chosen.algorithm,
                 parameters=chosen.parameters,
                 searched=chosen.searched,
             )
-            self.open[trial.pk] = chosen
+            self.open[trial.pk], self.next = chosen, None
             self._send(trial)
 
     def _send(self, trial: Trial) -> None:
@@ -250,19 +259,25 @@ class _Conductor:
                 "Allow more time."
             )
             warnings.append(text)
-        elif best.pk != completed[0].pk:
+        elif left_out := [one.title for one in self.services if one.slug not in {trial.algorithm for trial in completed}]:
+            text = f"No trial of these algorithms came to its end, so they were not compared: {', '.join(left_out)}. Allow more time."
+            warnings.append(text)
+        if completed and best.pk != completed[0].pk:
             text = f"Trial {completed[0].number} scored better, but its version could not be made in the time left. Allow more time."
             warnings.append(text)
-        lifecycle.note_choice(self.campaign.pk, self.token, algorithm=best.algorithm, parameters=best.parameters)
         told = {"number": best.number, "metric": best.metric, "score": best.score, "scores": best.scores}
         return Found(best.algorithm, best.parameters, {**summary, **told}, tuple(warnings))
 
     def _best_begun(self) -> Trial | None:
         """Return the best of the trials that have scored some folds, none where none has."""
-        begun = [one for one in self.campaign.trials.order_by("number") if one.scores]
+        begun = [one for one in self.campaign.trials.exclude(status=Status.FAILED).order_by("number") if one.scores]
         for one in begun:
             one.score = float(np.mean(one.scores))
         return next(iter(best_first(begun)), None)
+
+
+def _is_over(lease: datetime | None) -> bool:
+    return lease is not None and lease < clock.now()
 
 
 def _leaderboard(completed: Sequence[Trial]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,11 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         from apps.training.engine.search import search  # it brings a library that a plain training does not need
 
         report.fit("searching", _SEARCH)
-        found = search(campaign, token, report, train_rows=split.train.rows, began=began)
+        found = search(campaign, token, report, train_rows=split.train.rows, all_rows=data.rows, began=began)
         service = service_of(campaign, found.algorithm, found.parameters, threads=settings.TRAINING_THREADS)
         split = service.split(data, test_share=TEST_SHARE)
-    shares = _SHARES[found is not None, service.learns_again]
+    learns_again = service.cost_of_learning_again(data.rows) > 0
+    shares = _SHARES[found is not None, learns_again]
     report.fit("fitting", shares.fit, draws=found is None)
     service.fit(split.train, report)
     report.stage("evaluating", shares.evaluate)
@@ -122,14 +124,15 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     report.stage("explaining", shares.explain)
     importance = service.importance(split.test)
     judged = report_of(evaluation, baseline, linear, importance, seed=campaign.seed)
-    if service.learns_again:
+    if learns_again:
         report.fit("learning again", shares.again, draws=False)
-        service.fit(data, report)
+        service.fit_again(data, report)
     report.stage("saving", 0.94)
     folder = staging_folder(workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt)
     _save(service, folder)
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
+    warnings = dict.fromkeys((*service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings))
     facts = VersionFacts(
         dataset_version=campaign.dataset_version,
         algorithm=service.slug,
@@ -141,7 +144,10 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         greater_is_better=evaluation.greater_is_better,
         baseline=baseline,
         importance=importance,
-        evaluation={**_evaluation(evaluation, split, service, judged), **(found.as_json() if found else {})},
+        evaluation={
+            **_evaluation(evaluation, split, warnings, judged, learned_again=learns_again),
+            **(found.as_json() if found else {}),
+        },
         packages=_packages(service.library),
         trained_seconds=time.monotonic() - began,
     )
@@ -164,16 +170,19 @@ def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
         )
 
 
-def _evaluation(evaluation: Evaluation, split: Split, service: BaseMLService, report: Report) -> dict[str, Any]:
+def _evaluation(
+    evaluation: Evaluation, split: Split, warnings: Iterable[str], report: Report, *, learned_again: bool
+) -> dict[str, Any]:
     return {
         "split": {
             "method": split.method,
             "reason": split.reason,
             "train_rows": split.train.rows,
             "test_rows": split.test.rows,
+            "learned_again": learned_again,
         },
         "curves": evaluation.curves,
-        "warnings": [*service.warnings, *evaluation.warnings, *report.warnings],
+        "warnings": list(warnings),
         "beats_baseline": report.is_better,
         "intervals": report.intervals,
         "baselines": report.baselines,

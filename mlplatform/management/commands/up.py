@@ -111,12 +111,18 @@ class Command(BaseCommand):
         raise CommandError(f"{part.name} did not become ready. The end of its log, {part.log}:\n{last}")
 
     def _keep(self, supervisor: Supervisor, addresses: Addresses, account: Account, path: Path) -> None:
+        written = supervisor.pids()
         while not self.stopping.wait(_TICK_SECONDS):
-            if restarted := supervisor.revive():
-                self._say(f"Restarted: {', '.join(restarted)}.")
-                self._write_down(path, supervisor, addresses, account)
-            for part in supervisor.parts:
-                rotate(part.log)
+            try:
+                if restarted := supervisor.revive():
+                    self._say(f"Restarted: {', '.join(restarted)}.")
+                if supervisor.pids() != written:
+                    self._write_down(path, supervisor, addresses, account)
+                    written = supervisor.pids()
+                for part in supervisor.parts:
+                    rotate(part.log)
+            except OSError:  # a full disk, most likely; parts must be revived all the same
+                logger.exception("The platform goes on")
         self.kept.set()
         self.stopped.wait()  # a part restarted here would be killed by the kernel as soon as this thread ends
 
