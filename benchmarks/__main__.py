@@ -1,6 +1,6 @@
 """Every measurement, one after the other: `python -m benchmarks`."""
 
-from benchmarks import forecasts, quality, searches, serving, training
+from benchmarks import quality, searches, serving, training
 
-for measurement in (serving, training, searches, quality, forecasts):
+for measurement in (serving, training, searches, quality):
     measurement.main()

@@ -204,7 +204,7 @@ class ForecastService(LightService):
         return {**fields, "horizon": self.horizon, "level": LEVEL, "factors": factors}
 
     def _evaluate(self, data: "TrainingSeries") -> Evaluation:
-        from apps.algorithms.engine.forecasts import forecast_curves
+        from apps.algorithms.engine.forecasts import by_series, forecast_curves
         from apps.algorithms.engine.judged_series import JudgedSeries
 
         origins, observed, scales = self._measured(data)
@@ -212,6 +212,7 @@ class ForecastService(LightService):
         curves = forecast_curves(data.series, origins, forecasts, observed, scales)
         curves |= {"calendar": data.calendar.as_json(), "horizon": origins.horizon, "season": self.season}
         judged = JudgedSeries.of(observed, forecasts, scales)
+        curves |= {"by_series": by_series(data.series, judged)}
         return Evaluation(judged.metrics, "mase", greater_is_better=False, curves=curves, judged=judged)
 
     def _baseline(self, data: "TrainingSeries") -> Baseline:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality import anomalies, clusters, peers, tabular
+from benchmarks.quality import anomalies, clusters, peers, series, tabular
 from benchmarks.quality.comparison import Difference, differences, error_of
 from benchmarks.quality.ledger import Ledger, Score
 from benchmarks.quality.tables import TABLES
@@ -19,7 +19,7 @@ _NAMES = {
     "accuracy": "accuracy", "roc_auc": "ROC AUC", "log_loss": "log loss", "calibration_error": "calibration error",
     "coverage_of_90": "coverage of 90 %", "set_size": "classes a set", "rmse": "RMSE", "r2": "R2", "width": "width",
     "alerts_among_usual": "alerts among usual rows kept apart", "alerts_among_usual_of_all": "alerts among usual rows learned from",
-    "adjusted_rand": "adjusted Rand", "groups": "groups", "noise_share": "in no group",
+    "adjusted_rand": "adjusted Rand", "mase": "MASE", "smape": "sMAPE", "groups": "groups", "noise_share": "in no group",
 }  # fmt: skip
 _SHARES = {
     "accuracy",
@@ -53,6 +53,7 @@ def as_markdown(ledger: Ledger) -> str:
             *_titled("Ours beside the tuned histogram boosting", [_compared(scores, dict.fromkeys(_OURS, peers.TUNED))]),
             *_titled("Ours beside the library's own defaults", [_compared(scores, _OWN_PEERS)]),
             *_titled("Who misses which bar", [_bars(scores)]),
+            *_titled("Series", [_table(name, scores, of.published) for name, of in series.TABLES.items()]),
             *_titled("Anomalies", [_table(name, scores, {"roc_auc": told}) for name, told in anomalies.PUBLISHED.items()]),
             *_titled("Groups", [_table(name, scores, clusters.PUBLISHED.get(name, {})) for name in clusters.TABLES]),
         ]
@@ -92,7 +93,7 @@ def _table(name: str, scores: Sequence[Score], published: Mapping[str, str]) -> 
     if not own:
         return ""
     measures = list(dict.fromkeys(measure for score in own for measure in score.measures))
-    sizes = f"{own[0].rows:,} rows, {own[0].apart:,} apart" if own[0].rows != own[0].apart else f"{own[0].rows:,} rows"
+    sizes = _sizes(own[0])
     lines = [
         f"| {name}: {sizes} | {' | '.join(_NAMES[m] for m in measures)} | splits | seconds |",
         f"|---|{'---|' * (len(measures) + 2)}",
@@ -107,6 +108,12 @@ def _table(name: str, scores: Sequence[Score], published: Mapping[str, str]) -> 
     told = published or dict.fromkeys(measures[:1], "none given")
     lines.append(f"| published | {' | '.join(told.get(measure, '') for measure in measures)} | | |")
     return "\n".join(lines)
+
+
+def _sizes(of: Score) -> str:
+    if of.table in series.TABLES:
+        return f"{of.rows:,} series, {of.apart} steps ahead"
+    return f"{of.rows:,} rows, {of.apart:,} apart" if of.rows != of.apart else f"{of.rows:,} rows"
 
 
 def _chosen(mine: Sequence[Score]) -> str:

@@ -1,7 +1,8 @@
 """The command: measure what is missing, then write the tables.
 
 Five splits a table: the platform sees the training rows as a CSV and answers the rows kept apart, all over HTTP; the peers are
-fitted by hand on the same rows. What is done is kept in benchmarks/out/quality.jsonl: a run that was cut off goes on.
+fitted by hand on the same rows. Of series a split is a stretch of time, and ours is called without HTTP. What is done is kept in
+benchmarks/out/quality.jsonl: a run that was cut off goes on.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.platform import ROOT, SHARED_DATA, Platform, running_platform
-from benchmarks.quality import anomalies, clusters, tabular
+from benchmarks.quality import anomalies, clusters, series, tabular
 from benchmarks.quality.ledger import Ledger
 from benchmarks.quality.report import as_markdown, with_tables
 from benchmarks.quality.tables import TABLES
@@ -27,7 +28,7 @@ class _Task(Protocol):
 def main() -> None:
     """Measure, print the tables and write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    everything = [*TABLES, *anomalies.PUBLISHED, *clusters.TABLES]
+    everything = [*TABLES, *series.TABLES, *anomalies.PUBLISHED, *clusters.TABLES]
     parser.add_argument("--tables", nargs="*", default=everything, choices=everything)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--searched", type=int, default=2, help="on so many of the splits a search of a minute is measured")
@@ -74,5 +75,8 @@ def _tasks(tables: list[str], splits: int, searched: int) -> Iterator[tuple[_Tas
         for table in tables:
             if table in TABLES:
                 yield partial(tabular.score_split, searched=split < searched), table, split
+            elif table in series.TABLES:
+                if split < series.PERIODS:
+                    yield series.score_split, table, split
             else:
                 yield anomalies.score_seed if table in anomalies.PUBLISHED else clusters.score_seed, table, split

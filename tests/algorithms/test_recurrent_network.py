@@ -16,7 +16,7 @@ from tests.contracts.tables import silent
 
 pytest.importorskip("tensorflow")
 
-from apps.algorithms.engine.recurrent import Settings, fit_network
+from apps.algorithms.engine.recurrent import Settings, fit_network, is_worth_having
 from apps.algorithms.engine.recurrent_training import raw_outputs
 from apps.algorithms.engine.recurrent_windows import SeriesSet, drawn
 
@@ -234,12 +234,34 @@ def test_what_is_learned_ends_before_what_is_held_back_begins():
     series = SeriesSet([*waves(3, rows=90), *waves(2, rows=25)], None, 7)
     cut = Cut(season=7, sequence_length=20, context=40, horizon=6)
 
-    learned, held, every = series.ends(cut)
+    learned, periods, every = series.ends(cut)
 
+    held = np.concatenate(periods)
     for number in range(5):
         ends = learned[learned[:, 0] == number, 1]
         assert ends.max(initial=0) + 6 <= held[held[:, 0] == number, 1].min()
     assert {tuple(end) for end in np.concatenate([learned, held])} <= {tuple(end) for end in every}
+
+
+def test_windows_held_back_come_from_several_periods_however_many_series_there_are():
+    many = SeriesSet(waves(300, rows=90), None, 7)
+    cut = Cut(season=7, sequence_length=20, context=40, horizon=6)
+
+    _, periods, _ = many.ends(cut)
+
+    assert [len(period) for period in periods] == [300, 300, 300]
+    assert [set((84 - period[:, 1]) // 6) for period in periods] == [{0}, {1}, {2}]
+
+
+@pytest.mark.parametrize(("gains", "is_worth"), [
+    ([0.03, 0.02, 0.04], True),
+    ([0.12, -0.05, 0.0], False),  # won once, by chance perhaps
+    ([0.015, 0.015, 0.015], False),
+    ([0.04], False),
+    ([0.06], True),
+])  # fmt: skip
+def test_a_network_is_kept_where_it_wins_in_period_after_period(gains, is_worth):
+    assert is_worth_having(np.array(gains)) is is_worth
 
 
 def test_windows_are_drawn_from_every_series_alike():

@@ -75,7 +75,9 @@ def test_whole_groups_are_resampled_where_rows_come_in_groups():
 
     assert (together.intervals["unit"], together.intervals["groups"]) == ("groups", 30)
     assert together.intervals["metrics"] != alone.intervals["metrics"]
-    assert told(600, groups=np.array(["one", "two"] * 300))[0].intervals == {}
+    of_two, _ = told(600, groups=np.array(["one", "two"] * 300))
+    assert of_two.intervals == {}
+    assert of_two.warnings[0].startswith("The rows kept apart are of 2 groups: too few")
 
 
 def test_what_cannot_be_told_from_the_baseline_is_said_once():

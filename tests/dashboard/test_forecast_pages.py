@@ -99,6 +99,7 @@ def test_the_page_of_the_model_shows_what_comes_next_and_how_earlier_forecasts_t
     assert "28/05/2026" not in other.text
     version = Page(client.get(reverse("dashboard:version", args=[forecast.pk, 1])))
     assert "7 pas d" in version.text
+    assert "Séries les moins bien prévues" in version.text
     assert "linéaire" in version.text
 
 

@@ -151,6 +151,10 @@ def test_the_version_tells_how_it_did_beside_its_baseline(forecasting, cast, api
     assert len(curves["error_ahead"]) == 14
     assert {one["series"] for one in curves["backtests"]} == {"nord", "sud"}
     assert curves["backtests"][0]["forecasts"]
+    worst, other = curves["by_series"]
+    assert {worst["series"], other["series"]} == {"nord", "sud"}
+    assert worst["mase"] >= other["mase"] > 0
+    assert (worst["mase"] + other["mase"]) / 2 == pytest.approx(version["metrics"]["mase"])
     assert version["schema"]["time"] == "jour"
     assert version["importance"]["features"][0]["name"] in {"trend", "weekly"}
 

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from apps.algorithms.engine.judged_series import LEVEL
+from apps.algorithms.engine.judged_series import LEVEL, JudgedSeries
 from apps.algorithms.predictors.calendar import Doubles, Places
 from apps.algorithms.predictors.forecast import bounds_apart
 from apps.algorithms.series import OneSeries
 
 _LEAST_ERRORS, _POOLED_ERRORS = 20, 100
 _SHOWN_SERIES, _SHOWN_HISTORY = 3, 4  # series, horizons
+_WORST_SERIES = 10
+_OF_A_SERIES = ("mase", "smape", "within_tolerance", "interval_coverage")
 _TINY = 1e-12
 _NEARLY = 0.8
 
@@ -152,6 +154,20 @@ def forecast_curves(
         "error_ahead": ahead,
         "backtests": [_backtest(series[i], origins.back[:, i], forecasts[:, i], origins.horizon) for i in shown],
     }
+
+
+def by_series(series: Sequence[OneSeries], judged: JudgedSeries) -> list[dict[str, Any]]:
+    """Return the measures of the series that are forecast worst, the worst first; nothing of a single one.
+
+    They are told without a test: the errors of one series at neighbouring origins are too much alike for one.
+    """
+    if len(series) == 1:
+        return []
+    told = []
+    for place in judged.worst(_WORST_SERIES):
+        of_one = judged.take(np.array([place])).metrics
+        told.append({"series": series[place].name, **{name: of_one[name] for name in _OF_A_SERIES if name in of_one}})
+    return told
 
 
 def _backtest(one: OneSeries, back: Places, forecasts: Doubles, horizon: int) -> dict[str, Any]:

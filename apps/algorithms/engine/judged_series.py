@@ -98,6 +98,12 @@ class JudgedSeries(Judged):
         of_bounds |= {"pinball_low": self.below, "pinball_high": self.above}
         return {**found, **{name: self._by_step(sums) for name, sums in of_bounds.items() if sums is not None}}
 
+    def worst(self, most: int) -> list[int]:
+        """Return the series that are forecast worst by MASE, the worst first; those that were not observed are left out."""
+        means = np.divide(self.scaled, self.steps, out=np.full(self.rows, -np.inf), where=self.steps > 0)
+        order = np.argsort(-means, kind="stable")
+        return [place for place in order.tolist() if self.steps[place] > 0][:most]
+
     @property
     def shares(self) -> Mapping[str, int]:
         """How many series are behind each share."""

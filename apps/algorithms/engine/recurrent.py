@@ -15,11 +15,12 @@ from apps.algorithms.results import Progress, part_of
 _SEASONS = 3  # rows of so many are looked at where the series have them
 _MORE = (1, 2, 4, 9)  # times as many rows, which are tried
 _GAIN = 0.0005  # of the loss, less is none
-_WORTH = 0.05  # of the base's loss: on M3, 3 % won on one horizon were lost on the next, as all series drift alike
+_WORTH, _WORTH_ONCE = 0.02, 0.05  # of the base's loss; more on one period, as all series drift alike: ADR 11
 _NORMAL = 1.645  # standard errors, where too little was seen to know better
 _FEW = 20  # outcomes, too few for their quantiles
 _SPREADS = (0.5, 2.5)
 _NARROWEST = 0.05  # scales
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ def fit_network(
     """Fit one network over all series; new ones of their kind can be forecast too.
 
     The network starts as a Theta forecast with the quantiles of its errors, and is kept at the epoch that is best on the last
-    windows of each series; where that gains too little there, at its start.
+    windows of each series; where that gains too little there, or in some periods only, at its start.
 
     Parameters
     ----------
@@ -76,7 +77,8 @@ def fit_network(
     widest = _widest(values, season, settings)
     learned, held_back, every = series.ends(widest)
     progress(0.0, "fitting")
-    cut, held = _best_cut(series, widest, held_back)
+    cut = _best_cut(series, widest, np.concatenate(held_back))
+    held = [some for period in held_back if len((some := series.examples(period, cut).telling()).targets)]
     pool = series.examples(drawn(learned, settings.most_windows, chance), cut).telling()
     begun = RecurrentNetwork(cut, series.width, settings.level, 0, _begun(settings, cut, series.width, pool))
     found = _best_epoch(begun, pool, held, settings, part_of(progress, 0.05, 0.5 if settings.refit else 1.0))
@@ -98,31 +100,42 @@ def _widest(values: Sequence[Doubles], season: int, settings: Settings) -> Cut:
     return Cut(season, read, max(read, min(settings.context, longest)), settings.horizon)
 
 
-def _best_cut(series: SeriesSet, widest: Cut, held_back: Ends) -> tuple[Cut, Examples]:
-    """Return how many rows to look at so that the base forecasts best, and the windows held back seen so."""
+def _best_cut(series: SeriesSet, widest: Cut, held_back: Ends) -> Cut:
+    """Return how many rows to look at so that the base forecasts best."""
     least = max(widest.sequence_length, _SEASONS * widest.season)
     cuts = [replace(widest, context=rows) for rows in sorted({min(widest.context, more * least) for more in _MORE})]
-    tried = [(cut, series.examples(held_back, cut)) for cut in cuts]
-    cut, held = min(tried, key=lambda one: one[1].base_error())
-    return cut, held.telling()
+    return min(cuts, key=lambda cut: series.examples(held_back, cut).base_error())
 
 
 def _best_epoch(
-    begun: RecurrentNetwork, pool: Examples, held: Examples, settings: Settings, progress: Progress
+    begun: RecurrentNetwork, pool: Examples, held: Sequence[Examples], settings: Settings, progress: Progress
 ) -> RecurrentNetwork:
-    """Return the network at the epoch of the least loss on the windows held back."""
-    if not len(pool.targets) or not len(held.targets):
+    """Return the network at the epoch of the least loss on the windows held back, each period counted alike."""
+    if not len(pool.targets) or not held:
         return begun
     trainer = _trainer(begun.weights, pool, settings)
-    best, least = begun, (first := trainer.loss(held))
+
+    def losses() -> Doubles:
+        return np.array([trainer.loss(period) for period in held])
+
+    first = losses()
+    best, least = begun, first
     for epoch in range(1, settings.epochs + 1):
-        metrics = {"train_loss": trainer.epoch(), "validation_loss": trainer.loss(held)}
+        trained, now = trainer.epoch(), losses()
+        metrics = {"train_loss": trained, "validation_loss": float(now.mean())}
         progress(epoch / settings.epochs, "fitting", step=epoch, metrics=metrics)
-        if metrics["validation_loss"] < least * (1 - _GAIN):
-            best, least = replace(begun, weights=trainer.weights(), epochs=epoch), metrics["validation_loss"]
+        if now.mean() < least.mean() * (1 - _GAIN):
+            best, least = replace(begun, weights=trainer.weights(), epochs=epoch), now
         elif epoch - best.epochs >= settings.patience:
             break
-    return best if least <= first * (1 - _WORTH) else begun
+    return best if is_worth_having(1 - least / np.maximum(first, _TINY)) else begun
+
+
+def is_worth_having(gains: Doubles) -> bool:
+    """Say whether what was won in each period (periods,), as a share of the base's loss, will be won in the next one too."""
+    if len(gains) == 1:
+        return bool(gains[0] >= _WORTH_ONCE)
+    return bool(gains.mean() >= max(_WORTH, gains.std(ddof=1) / np.sqrt(len(gains))))
 
 
 def _trainer(start: Weights, pool: Examples, settings: Settings) -> Trainer:
@@ -170,15 +183,20 @@ def _offsets(pool: Examples, horizon: int, level: float) -> Singles:
     return found.astype(np.float32)
 
 
-def _spread(network: RecurrentNetwork, held: Examples, level: float) -> tuple[float, float]:
+def _spread(network: RecurrentNetwork, held: Sequence[Examples], level: float) -> tuple[float, float]:
     """Return how much wider the outer quantiles must be, below and above, to hold the outcomes that were held back."""
-    seen = held.weights > 0
-    if seen.sum() < _FEW:
+    sides_of = [_sides(network, period) for period in held]
+    if sum(len(away) for away, _, _ in sides_of) < _FEW:
         return 1.0, 1.0
-    low, middle, high = np.moveaxis(network.outputs(held.windows), 2, 0)
-    away = (held.targets - middle)[seen]
-    below, above = (middle - low)[seen], (high - middle)[seen]
+    away, below, above = (np.concatenate(parts) for parts in zip(*sides_of, strict=True))
     sides = (-away / np.maximum(below, _NARROWEST / 2), away / np.maximum(above, _NARROWEST / 2))
     least, most = _SPREADS
     down, up = (float(np.clip(np.quantile(side, (1 + level) / 2), least, most)) for side in sides)
     return down, up
+
+
+def _sides(network: RecurrentNetwork, held: Examples) -> tuple[Doubles, Doubles, Doubles]:
+    """Return how far outcomes were from the middle, and how far the bounds."""
+    seen = held.weights > 0
+    low, middle, high = np.moveaxis(network.outputs(held.windows), 2, 0)
+    return (held.targets - middle)[seen], (middle - low)[seen], (high - middle)[seen]

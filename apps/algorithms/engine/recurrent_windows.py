@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.predictors.calendar import Places
 from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.recurrent_network import known_rows
 from apps.algorithms.predictors.windows import Cut, Singles, Windows, last_rows, prepare, usual_step
 
 _HELD = 200  # windows at least, where the series have them
+_PERIODS = 3  # of one horizon, over which they are spread where the series are long enough
 _MOST_HELD = 4_096
 _HELD_SHARE = 0.25  # of a series at most
 _LARGEST = 3.0  # weight of a window whose own steps are larger than its series' usual ones
@@ -57,15 +59,17 @@ class SeriesSet:
         """How many covariates there are."""
         return self.covariates[0].shape[1] if self.covariates else 0
 
-    def ends(self, cut: Cut) -> tuple[Ends, Ends, Ends]:
-        """Return (series, end) of the windows to learn from, of those held back, and of all.
+    def ends(self, cut: Cut) -> tuple[Ends, list[Ends], Ends]:
+        """Return (series, end) of the windows to learn from, of those held back by period, the last first, and of all.
 
         What follows a window to learn from ends before what follows any held back of its series begins.
         """
         learned: list[Ends] = []
         held: list[Ends] = []
         every: list[Ends] = []
-        of_each, stride = -(-_HELD // len(self.values)), max(1, cut.horizon // 3)
+        of_each = max(_PERIODS, -(-_HELD // len(self.values)))
+        stride = max(1, cut.horizon // 3, _PERIODS * cut.horizon // of_each)
+        periods: list[Places] = []
         for number, length in enumerate(map(len, self.values)):
             last = length - cut.horizon
             least = max(3, min(2 * cut.season + 1, last - cut.horizon // 2))
@@ -75,7 +79,9 @@ class SeriesSet:
             before = own[own <= min(apart, default=0) - cut.horizon]
             for found, some in ((learned, before), (held, apart), (every, own)):
                 found.append(np.stack([np.full(len(some), number), some], axis=1))
-        return np.concatenate(learned), np.concatenate(held)[:_MOST_HELD], np.concatenate(every)
+            periods.append((last - apart) // cut.horizon)
+        back, apart = np.concatenate(periods)[:_MOST_HELD], np.concatenate(held)[:_MOST_HELD]
+        return np.concatenate(learned), [apart[back == period] for period in np.unique(back)], np.concatenate(every)
 
     def examples(self, ends: Ends, cut: Cut) -> Examples:
         """Describe the windows that end before `ends`, with what followed."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.algorithms.engine.bootstrap import LEVEL, Doubles, Index, Resampling, interval_of, resampling
+from apps.algorithms.engine.bootstrap import LEAST_GROUPS, LEVEL, Doubles, Index, Resampling, interval_of, resampling
 from apps.algorithms.engine.growth import spread_rows
 from apps.algorithms.engine.judged import Judged, SliceMeasure
 from apps.algorithms.engine.metrics import beats_baseline
@@ -57,7 +57,7 @@ def report_of(
     slices = _slices(evaluation, importance, groups, seed)
     intervals = _intervals(evaluation, plan, resampled) if plan else {}
     told = (
-        *_said_of_size(evaluation),
+        *_said_of_size(evaluation, groups),
         *said_of_coverage(evaluation, intervals),
         *_said_of_baselines(evaluation, baselines, is_better=is_better),
         *_said_of_slices(slices),
@@ -192,7 +192,9 @@ def _interval_of_slice(one: Slice, measure: SliceMeasure, groups: Index | None, 
     return interval_of(one.score, resampled, bounds=bounds, backed_by=0 if measure.is_root else behind)
 
 
-def _said_of_size(evaluation: Evaluation) -> Iterable[str]:
+def _said_of_size(evaluation: Evaluation, groups: Index | None) -> Iterable[str]:
+    if groups is not None and (count := len(np.unique(groups))) < LEAST_GROUPS:
+        yield f"The rows kept apart are of {count} groups: too few to say how sure the scores are. Upload more groups."
     if evaluation.rows is not None and evaluation.rows.rows < FEW_ROWS:
         yield f"Only {evaluation.rows.rows} rows were kept apart: the scores say little. Upload more rows."
 

@@ -3,10 +3,19 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from apps.dashboard.figures import figure, span
+from apps.dashboard.figures import figure, percent, span
 from apps.dashboard.words import METRICS, class_word, translated
 from apps.registry.models import ModelVersion
+
+_OF_SERIES = {
+    "mase": "MASE",
+    "smape": "sMAPE",
+    "within_tolerance": gettext_lazy("within 10 %"),
+    "interval_coverage": gettext_lazy("in its band"),
+}
+_SHARES = {"within_tolerance", "interval_coverage"}
 
 
 def report_of(version: ModelVersion) -> dict[str, Any]:
@@ -15,6 +24,7 @@ def report_of(version: ModelVersion) -> dict[str, Any]:
         "certainty": _certainty(version.evaluation.get("intervals", {})),
         "ahead": [_ahead(one) for one in version.evaluation.get("baselines", []) if one.get("difference")],
         "slices": _slices(version.evaluation.get("slices", {})),
+        "series": _series(version.evaluation.get("curves", {}).get("by_series", [])),
     }
 
 
@@ -54,6 +64,19 @@ def _slices(slices: dict[str, Any]) -> dict[str, Any]:
             for column in slices["columns"]
         ],
     }
+
+
+def _series(worst: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the series that are forecast worst, with the short names of their measures."""
+    names = [name for name in _OF_SERIES if worst and name in worst[0]]
+    return {
+        "labels": [_OF_SERIES[name] for name in names],
+        "rows": [{"name": one["series"], "scores": [_score(name, one[name]) for name in names]} for one in worst],
+    }
+
+
+def _score(name: str, value: float) -> str:
+    return percent(value) if name in _SHARES else figure(value)
 
 
 def slice_words(one: dict[str, Any]) -> str:

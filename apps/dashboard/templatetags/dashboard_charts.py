@@ -100,7 +100,8 @@ def signed_bar(value: float, largest: float, title: str) -> SafeString:
 def curl_of(request: HttpRequest, model: RegisteredModel, version: ModelVersion) -> str:
     """Write the command that asks a model about a row of the data that it learned from."""
     address = request.build_absolute_uri(reverse("model-predict", args=[model.pk]))
-    asked = {"horizon": 7} if model.task == Task.FORECAST else {"data": [example_row(version)]}
+    steps = version.evaluation.get("curves", {}).get("horizon", 1)
+    asked = {"horizon": steps} if model.task == Task.FORECAST else {"data": [example_row(version)]}
     body = json.dumps(asked, ensure_ascii=False)
     headers = ' -H "Authorization: Bearer $KEY" \\\n     -H "Content-Type: application/json" \\\n'
     return f"curl{headers}     {address} \\\n     -d {shlex.quote(body)}"

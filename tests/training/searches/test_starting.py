@@ -111,5 +111,5 @@ class TestStarting:
     def test_a_model_of_the_automatic_choice_takes_no_settings_of_one_algorithm(self, campaign_on_table):
         campaign = campaign_on_table(algorithm="auto", parameters={})
 
-        with pytest.raises(InvalidInput, match="No such parameter"):
+        with pytest.raises(InvalidInput, match="No parameters are taken"):
             self.start(campaign, parameters={"n_estimators": 10})
