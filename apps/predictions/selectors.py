@@ -1,5 +1,8 @@
 """Reads of the prediction log and of batches."""
 
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from apps.predictions.recorder import recorder
 
 # The files of a batch's result, by the form in which they are asked for.
 RESULTS = {"csv": "predictions.csv", "semicolons": "predictions_semicolons.csv", "parquet": "predictions.parquet"}
+_PATIENCE = (0.1, 0.2, 0.4)  # seconds: what another process answered is written within a quarter of a second, as a rule
 
 
 def wants_semicolons(data: DatasetVersion) -> bool:
@@ -38,6 +42,39 @@ def split_prediction_id(text: str) -> tuple[UUID, int]:
         return UUID(hex=entry), int(place or 0)
     except ValueError:
         raise NotFound from None
+
+
+def place_of(text: str) -> int:
+    """Return the row's place of a prediction id, or raise `NotFound`."""
+    return split_prediction_id(text)[1]
+
+
+def entries_of(model_id: UUID, texts: Iterable[str], *, patient: bool = False) -> dict[str, PredictionLog]:
+    """Return by prediction id the log entry that holds it, without its rows; ids of which a model has none are left out.
+
+    With `patient`, those that another process may be about to write are waited for.
+    """
+    wanted = dict(_readable(texts))
+    found: dict[UUID, PredictionLog] = {}
+    for pause in (*_PATIENCE, 0.0) if patient else (0.0,):
+        missing = {entry for entry, _ in wanted.values()} - found.keys()
+        found |= {entry: waiting for entry in missing if (waiting := recorder.find(entry)) is not None}
+        written = PredictionLog.objects.select_related("version").defer("rows", "details").filter(model_id=model_id)
+        found |= written.in_bulk(missing - found.keys())
+        if len(found) == len({entry for entry, _ in wanted.values()}):
+            break
+        time.sleep(pause)
+    return {
+        text: found[entry]
+        for text, (entry, place) in wanted.items()
+        if entry in found and found[entry].model_id == model_id and 0 <= place < found[entry].row_count
+    }
+
+
+def _readable(texts: Iterable[str]) -> Iterator[tuple[str, tuple[UUID, int]]]:
+    for text in texts:
+        with contextlib.suppress(NotFound):
+            yield text, split_prediction_id(text)
 
 
 def prediction(text: str, workspace_ids: list[UUID]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "apps.registry",
     "apps.training",
     "apps.predictions",
+    "apps.feedback",
     "apps.dashboard",
     "mlplatform",
 ]

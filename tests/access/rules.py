@@ -97,7 +97,7 @@ def only(*holders: str, answers: int) -> Door:
     return Door(answers, only=frozenset(holders))
 
 
-VIEWER, TRAINER, APPROVER, OWNER = Role.VIEWER, Role.TRAINER, Role.APPROVER, Role.OWNER
+VIEWER, ANNOTATOR, TRAINER, APPROVER, OWNER = Role
 READ = needs(VIEWER)
 MINE = Door(reach=Reach.CALLER)
 OPEN = Door(reach=Reach.ANYBODY)
@@ -145,6 +145,10 @@ def _train(things: Things) -> dict[str, Any]:
     return {**_trained_on(things), "name": "New"}
 
 
+def _verdict(things: Things) -> dict[str, Any]:
+    return {"prediction": things.prediction, "correct": True}
+
+
 def _new_model(things: Things) -> dict[str, Any]:
     asked = {"name": "New", "description": "", "algorithm": "random_forest", "task": "classification", "target": "late"}
     return {"workspace": str(things.workspace.pk), **asked}
@@ -187,6 +191,9 @@ _API = {
     "model-invocations": Rule({"POST": needs(VIEWER, 200, {"dataframe_records": [_ROW]})}, _model),
     "model-explain": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),
     "model-batch": Rule({"POST": needs(VIEWER, 202, _trained_on)}, _model),
+    "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _model),
+    "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _model),
+    "feedback-summary": Rule({"GET": READ}, _model),
     "prediction-detail": Rule({"GET": READ}, lambda things: {"pk": things.prediction}),
     "batch-list": Rule({"GET": MINE}),
     "batch-detail": Rule({"GET": READ}, _batch),

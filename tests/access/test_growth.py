@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from apps.core import clock
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.feedback.models import Feedback
 from apps.predictions.models import PredictionLog
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.training.models import TrainingCampaign, TrainingEvent
@@ -62,6 +63,7 @@ def grow(world: World, count: int) -> None:
     copies(things.batch, count, created_by_id=lambda n: users[n].pk, dataset_version_id=lambda n: versions[n].pk)
     log = PredictionLog.objects.filter(model=things.model)[0]
     copies(log, count, user_id=lambda n: users[n].pk)
+    copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
 
 
 def grow_models(things: Things, count: int, users: list[User], versions: list[Any]) -> None:
@@ -97,7 +99,7 @@ def addresses(world: World) -> dict[str, str]:
     changelists = {
         f"admin {model.__name__}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
-        if model._meta.app_label in {"workspaces", "datasets", "registry", "training", "predictions"}
+        if model._meta.app_label in {"workspaces", "datasets", "registry", "training", "predictions", "feedback"}
     }
     return {**found, **lists, **more, **changelists}
 

@@ -14,6 +14,7 @@ from apps.datasets import lifecycle as checks
 from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
+from apps.feedback.actions import Verdict, give_feedback
 from apps.predictions import actions as predictions
 from apps.predictions import engine as batches
 from apps.predictions import lifecycle as batch_runs
@@ -25,7 +26,7 @@ from apps.training import lifecycle
 from apps.training.actions import start_campaign
 from apps.training.engine import training as engine
 from apps.training.models import TrainingCampaign
-from apps.workspaces.access import SYSTEM
+from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.actions import issue_key, revoke_key
 from apps.workspaces.models import ApiKey, Membership, Workspace
 from tests.cast import Cast, make_cast
@@ -93,6 +94,8 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     done = predictions.predict(model_id=model.pk, rows=[without_target(ROWS[0])], actor=SYSTEM)
     recorder.flush()
     assert PredictionLog.objects.filter(pk=done.id).exists()
+    verdict = Verdict(f"{done.id.hex}-0", correct=False, label=f"{mark} label", subject="clerk-17")
+    give_feedback(model=model, verdict=verdict, source="api", actor=Actor(user_id=holder.pk))
     waiting = start_campaign(model=model, dataset_version=version, actor=SYSTEM, name=f"{mark} campaign")
     key, _clear = issue_key(user=holder, workspace=workspace, name=f"{mark} key", scope=Scope.READ, actor=SYSTEM)
     member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)

@@ -1,0 +1,186 @@
+"""Verbs on feedback: take verdicts and late labels, one or many."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.algorithms.schema import ColumnKind, TableSchema, Task
+from apps.core import clock
+from apps.core.errors import InvalidInput, NotFound, Problem
+from apps.feedback.models import Feedback
+from apps.predictions.models import PredictionLog
+from apps.predictions.selectors import entries_of, place_of
+from apps.registry.models import RegisteredModel
+from apps.workspaces.access import Actor
+from apps.workspaces.actions import record_audit
+
+MOST_AT_ONCE = 10_000
+MOST_PROBLEMS = 50
+_PSEUDONYM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_CLASSES = (Task.CLASSIFICATION, Task.ANOMALY)
+_AMOUNTS = (Task.REGRESSION, Task.FORECAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of one prediction: right or wrong, what was true, or both.
+
+    `subject` is the pseudonym of whoever says it, empty for the caller; `known_at` is when the label became known, None for now.
+    """
+
+    prediction: str
+    correct: bool | None = None
+    label: Any = None
+    subject: str = ""
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many verdicts were new, and how many replaced an earlier one of the same giver."""
+
+    created: int
+    replaced: int
+
+
+def give_feedback(*, model: RegisteredModel, verdict: Verdict, source: str, actor: Actor) -> tuple[Feedback, bool]:
+    """Take one verdict; return it, and whether it is the first of this giver. Raise `NotFound` for an unknown prediction."""
+    found = entries_of(model.pk, [verdict.prediction], patient=True)
+    if verdict.prediction not in found:
+        raise NotFound(
+            f"The model has made no prediction {verdict.prediction[:80]!r}. Give an id that predict/ has answered."
+        )
+    faults = list(_faults(model, verdict, found[verdict.prediction], pointer=""))
+    if faults:
+        raise InvalidInput(faults[0].detail, faults)
+    row = _row(model, verdict, found[verdict.prediction], source=source, actor=actor)
+    taken = _keep([row])
+    kept: Feedback = Feedback.objects.get(entry_id=row.entry_id, place=row.place, giver=row.giver)
+    return kept, taken.created == 1
+
+
+def give_many(*, model: RegisteredModel, verdicts: Sequence[Verdict], source: str, actor: Actor) -> Taken:
+    """Take all verdicts or none; raise `InvalidInput` that names each faulty one (`/verdicts/<place>/<field>`)."""
+    found = entries_of(model.pk, [verdict.prediction for verdict in verdicts], patient=True)
+    problems: list[Problem] = []
+    met: dict[tuple[str, str], int] = {}
+    for place, verdict in enumerate(verdicts):
+        pointer = f"/verdicts/{place}"
+        entry = found.get(verdict.prediction)
+        if entry is None:
+            text = f"Verdict {place}: the model has made no prediction {verdict.prediction[:80]!r}."
+            problems.append(Problem(f"{pointer}/prediction", "unknown_prediction", text))
+            continue
+        before = met.setdefault((verdict.prediction, _giver(verdict, actor)), place)
+        if before != place:
+            text = f"Verdict {place} is on the same prediction, by the same giver, as verdict {before}. Send one of them."
+            problems.append(Problem(f"{pointer}/prediction", "said_twice", text))
+        problems += _faults(model, verdict, entry, pointer=pointer)
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InvalidInput(f"{problems[0].detail}{more}", problems)
+    rows = [_row(model, verdict, found[verdict.prediction], source=source, actor=actor) for verdict in verdicts]
+    with transaction.atomic():
+        taken = _keep(rows)
+        details = {"created": taken.created, "replaced": taken.replaced, "source": source}
+        record_audit(actor=actor, workspace_id=model.workspace_id, verb="feedback.many", target=model, details=details)
+    return taken
+
+
+@transaction.atomic
+def _keep(rows: Sequence[Feedback]) -> Taken:
+    RegisteredModel.objects.select_for_update().get(pk=rows[0].model_id)  # two at once must not both count as the first
+    keys = {(row.entry_id, row.place, row.giver) for row in rows}
+    entries = {row.entry_id for row in rows}
+    known = Feedback.objects.filter(entry_id__in=entries).values_list("entry_id", "place", "giver")
+    replaced = len(keys & set(known))
+    Feedback.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["entry_id", "place", "giver"],
+        update_fields=["correct", "label", "source", "user", "given_at", "known_at"],
+        batch_size=500,
+    )
+    return Taken(created=len(keys) - replaced, replaced=replaced)
+
+
+def _row(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, source: str, actor: Actor) -> Feedback:
+    place, now = place_of(verdict.prediction), clock.now()
+    predicted = entry.predictions[place]
+    correct = verdict.correct
+    if correct is None and model.task in _CLASSES:
+        correct = verdict.label == predicted
+    return Feedback(
+        model=model,
+        version_id=entry.version_id,
+        entry_id=entry.pk,
+        place=place,
+        predicted_at=entry.at,
+        predicted=predicted,
+        correct=correct,
+        label=verdict.label,
+        giver=_giver(verdict, actor),
+        subject=verdict.subject,
+        source=source,
+        user_id=actor.user_id,
+        given_at=now,
+        known_at=verdict.known_at or now,
+    )
+
+
+def _giver(verdict: Verdict, actor: Actor) -> str:
+    return f"subject:{verdict.subject}" if verdict.subject else f"user:{actor.user_id}"
+
+
+def _faults(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, pointer: str) -> list[Problem]:
+    told = (*_of_words(verdict, entry), *_of_label(model, verdict, entry))
+    return [Problem(f"{pointer}/{field}", code, text) for field, code, text in told]
+
+
+def _of_words(verdict: Verdict, entry: PredictionLog) -> list[tuple[str, str, str]]:
+    found = []
+    if verdict.correct is None and verdict.label is None:
+        found.append(("correct", "required", "Say whether the prediction was correct, or give the label that was true."))
+    if "@" in verdict.subject:
+        text = "The subject looks like an e-mail address. Send a pseudonym that says nothing of the person."
+        found.append(("subject", "not_a_pseudonym", text))
+    elif verdict.subject and not _PSEUDONYM.fullmatch(verdict.subject):
+        text = "A subject is a pseudonym of at most 64 letters, digits and the signs _ . : -."
+        found.append(("subject", "not_a_pseudonym", text))
+    if verdict.known_at is not None and not entry.at <= verdict.known_at <= clock.now():
+        found.append(("known_at", "bad_time", "A label becomes known after the prediction, and not in the future."))
+    return found
+
+
+def _of_label(model: RegisteredModel, verdict: Verdict, entry: PredictionLog) -> list[tuple[str, str, str]]:
+    if verdict.label is None:
+        return []
+    predicted = entry.predictions[place_of(verdict.prediction)]
+    if model.task == Task.CLUSTERING:
+        return [("label", "no_label", "Groups have no true labels. Say whether the answer was correct.")]
+    if model.task in _AMOUNTS and (isinstance(verdict.label, bool) or not isinstance(verdict.label, int | float)):
+        return [("label", "wrong_type", "The label of such a prediction is a number.")]
+    if model.task == Task.ANOMALY and (type(verdict.label) is not int or verdict.label not in (-1, 1)):
+        return [("label", "wrong_type", "The label is -1 for an unusual row and 1 for a usual one.")]
+    if model.task == Task.CLASSIFICATION:
+        schema = TableSchema.from_json(entry.version.schema)
+        if type(verdict.label) not in _label_types(schema.target_kind):
+            shown = ", ".join(schema.class_names[:10])
+            return [("label", "wrong_type", f"The label is written as the classes of the model are: {shown}.")]
+    if model.task in _CLASSES and verdict.correct is not None and verdict.correct != (verdict.label == predicted):
+        text = "The label and the verdict contradict each other: leave one of them out."
+        return [("correct", "contradiction", text)]
+    return []
+
+
+def _label_types(kind: ColumnKind | None) -> tuple[type, ...]:
+    """Return what a class may be written as; a class that the model has never seen may be the true one."""
+    if kind == ColumnKind.BOOLEAN:
+        return (bool,)
+    return (int, float) if kind in {ColumnKind.INTEGER, ColumnKind.NUMBER} else (str,)

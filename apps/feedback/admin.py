@@ -1,0 +1,17 @@
+"""Feedback in the admin: to look at."""
+
+from django.contrib import admin
+
+from apps.core.admin import ReadOnlyAdmin
+from apps.feedback.models import Feedback
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    """Verdicts and labels."""
+
+    list_display = ["given_at", "model", "version", "correct", "label", "giver", "source"]
+    list_filter = ["correct", "source", "model__workspace"]
+    date_hierarchy = "given_at"
+    list_select_related = ["model", "version", "version__model"]
+    show_full_result_count = False

@@ -1,0 +1,103 @@
+"""Feedback as the API takes and shows it."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from apps.core.api.serializers import KnownFieldsOnly
+from apps.feedback.actions import MOST_AT_ONCE
+from apps.feedback.models import Feedback
+
+_PREDICTION = "4f1b8f6c2c0e4b57a3f0d0b7f2f4d6a1-0"
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Right", {"prediction": _PREDICTION, "correct": True}, request_only=True),
+        OpenApiExample(
+            "What was true", {"prediction": _PREDICTION, "label": "late", "subject": "clerk-17"}, request_only=True
+        ),
+    ]
+)
+class VerdictSerializer(KnownFieldsOnly):
+    """What is said of one prediction: `correct`, `label`, or both."""
+
+    prediction = serializers.CharField(max_length=60, help_text="An id that predict/ answered.")
+    correct = serializers.BooleanField(required=False, allow_null=True, default=None)
+    label = serializers.JSONField(  # type: ignore[assignment]
+        required=False, allow_null=True, default=None, help_text="What was true, written as in the data set."
+    )
+    subject = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Pseudonym of whoever says it; empty for the caller.",
+    )
+    known_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="When the label became known; empty for now."
+    )
+
+
+class VerdictsSerializer(KnownFieldsOnly):
+    """Many verdicts, which are taken all or none."""
+
+    verdicts = serializers.ListField(child=VerdictSerializer(), min_length=1, max_length=MOST_AT_ONCE)
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    """What became of many verdicts."""
+
+    created = serializers.IntegerField()
+    replaced = serializers.IntegerField(help_text="Said before by the same giver, of the same prediction.")
+
+
+class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
+    """One verdict."""
+
+    version = serializers.IntegerField(source="version.number")
+    prediction = serializers.CharField(source="prediction_id")
+
+    class Meta:
+        model = Feedback
+        fields = [
+            "id",
+            "model",
+            "version",
+            "prediction",
+            "predicted",
+            "predicted_at",
+            "correct",
+            "label",
+            "subject",
+            "source",
+            "given_at",
+            "known_at",
+        ]
+        read_only_fields = fields
+
+
+class RealisedSerializer(serializers.Serializer[Any]):
+    """How right one version's answers were, by their labels."""
+
+    version = serializers.IntegerField()
+    labels = serializers.IntegerField()
+    accuracy = serializers.FloatField(required=False)
+    interval = serializers.ListField(child=serializers.FloatField(), required=False)
+    mae = serializers.FloatField(required=False)
+    rmse = serializers.FloatField(required=False)
+
+
+class SummarySerializer(serializers.Serializer[Any]):
+    """How content people are with a model, and how right it was."""
+
+    days = serializers.IntegerField()
+    said = serializers.IntegerField()
+    givers = serializers.IntegerField()
+    verdicts = serializers.FloatField(help_text="Of one giver at most `most_of_a_giver` count.")
+    negatives = serializers.FloatField()
+    satisfaction = serializers.FloatField(allow_null=True)
+    interval = serializers.ListField(child=serializers.FloatField(), allow_null=True)
+    most_of_a_giver = serializers.IntegerField()
+    realised = RealisedSerializer(many=True)

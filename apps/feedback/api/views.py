@@ -1,0 +1,114 @@
+"""HTTP doors of feedback."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core import clock
+from apps.core.api.queries import unreadable, whole_number
+from apps.core.errors import NotFound
+from apps.core.permissions import Act
+from apps.feedback import actions, selectors
+from apps.feedback.actions import Verdict
+from apps.feedback.api.serializers import (
+    FeedbackSerializer,
+    SummarySerializer,
+    TakenSerializer,
+    VerdictSerializer,
+    VerdictsSerializer,
+)
+from apps.feedback.models import Feedback
+from apps.registry.models import RegisteredModel
+from apps.workspaces.api.viewsets import ScopedViewSet
+
+_WINDOW_DAYS, _MOST_DAYS = 30, 3_650
+
+
+class FeedbackFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
+    """`?correct=`, `?source=`, `?subject=`."""
+
+    correct = filters.BooleanFilter(field_name="correct")
+    source = filters.ChoiceFilter(choices=Feedback.Source.choices)
+    subject = filters.CharFilter(field_name="subject")
+
+    class Meta:
+        model = Feedback
+        fields: ClassVar[list[str]] = ["correct", "source", "subject"]
+
+
+class FeedbackViewSet(ScopedViewSet):
+    """Take and list what people say of a model's predictions."""
+
+    queryset = Feedback.objects.select_related("version", "user")
+    serializer_class = FeedbackSerializer
+    filterset_class = FeedbackFilter
+    ordering_fields: ClassVar[list[str]] = ["given_at", "known_at", "predicted_at"]
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"summary": ("days",)}
+    acts: ClassVar[dict[str, Act]] = {
+        "list": Act.READ,
+        "create": Act.ANNOTATE,
+        "many": Act.ANNOTATE,
+        "summary": Act.READ,
+    }
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return what was said of the model named in the URL."""
+        if getattr(self, "swagger_fake_view", False):
+            return Feedback.objects.none()
+        return super().get_queryset().filter(model_id=self.kwargs["pk"])
+
+    def _model(self) -> RegisteredModel:
+        """Return the model named in the URL, or 404; its workspace is checked against the action's act."""
+        live = RegisteredModel.objects.filter(archived_at__isnull=True).in_workspaces(self.access.workspace_ids)
+        model: RegisteredModel | None = live.filter(pk=self.kwargs["pk"]).first()
+        if model is None:
+            raise NotFound
+        self.access.require(self.acts[self.action], model.workspace_id)
+        return model
+
+    def list(self, request: Request, pk: UUID) -> Response:
+        """List what was said of a model's predictions, newest first."""
+        self._model()
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request=VerdictSerializer, responses={200: FeedbackSerializer, 201: FeedbackSerializer})
+    def create(self, request: Request, pk: UUID) -> Response:
+        """Take a verdict on a prediction; the same giver's second one replaces the first (200)."""
+        model = self._model()
+        given = VerdictSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        verdict = Verdict(**given.validated_data)
+        found, is_new = actions.give_feedback(
+            model=model, verdict=verdict, source=Feedback.Source.API, actor=self.access.actor
+        )
+        return Response(FeedbackSerializer(found).data, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+    @extend_schema(request=VerdictsSerializer, responses=TakenSerializer)
+    def many(self, request: Request, pk: UUID) -> Response:
+        """Take many verdicts or late labels, all or none."""
+        model = self._model()
+        given = VerdictsSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        verdicts = [Verdict(**one) for one in given.validated_data["verdicts"]]
+        taken = actions.give_many(model=model, verdicts=verdicts, source=Feedback.Source.API, actor=self.access.actor)
+        return Response({"created": taken.created, "replaced": taken.replaced})
+
+    @extend_schema(parameters=[OpenApiParameter("days", int)], responses=SummarySerializer, filters=False)
+    def summary(self, request: Request, pk: UUID) -> Response:
+        """Tell how content people were with a model over the last `days` (30), and how right its answers were."""
+        model = self._model()
+        days = whole_number(request, "days", least=1) or _WINDOW_DAYS
+        if days > _MOST_DAYS:
+            raise unreadable("days", f"Give a whole number from 1 to {_MOST_DAYS}.")
+        now = clock.now()
+        since = now - timedelta(days=days)
+        told = selectors.satisfaction(model, since=since).as_json()
+        return Response({"days": days, **told, "realised": selectors.realised(model, since=since, known_by=now)})

@@ -1,0 +1,67 @@
+"""What people said of predictions, and what was true in the end."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.registry.models import ModelVersion, RegisteredModel
+from apps.workspaces.models import ScopedQuerySet
+
+
+class Feedback(models.Model):
+    """One giver's verdict on one prediction; said again, it replaces what was said before.
+
+    `known_at` is when the label became known: what was learned of a model at a time is what was known by then. The log of
+    predictions may be written after the verdict, so its row is named (`entry_id`, `place`), not referred to.
+    """
+
+    class Source(models.TextChoices):
+        """Where it came from."""
+
+        API = "api", _("API")
+        PAGE = "page", _("Page")
+        FILE = "file", _("File")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="feedback")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="feedback")
+    entry_id = models.UUIDField()
+    place = models.PositiveIntegerField()
+    predicted_at = models.DateTimeField()
+    predicted = models.JSONField()
+    correct = models.BooleanField(null=True)
+    label = models.JSONField(null=True)
+    giver = models.CharField(max_length=80, help_text="Whose verdict it is: a pseudonymous subject, or who called.")
+    subject = models.CharField(max_length=64, blank=True)
+    source = models.CharField(max_length=4, choices=Source.choices)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    given_at = models.DateTimeField()
+    known_at = models.DateTimeField()
+
+    workspace_path: ClassVar[str] = "model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-given_at", "id"]
+        verbose_name_plural = "feedback"
+        constraints = [
+            models.UniqueConstraint(fields=["entry_id", "place", "giver"], name="one_verdict_a_giver"),
+            models.CheckConstraint(
+                condition=models.Q(correct__isnull=False) | models.Q(label__isnull=False), name="feedback_says_something"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["model", "-given_at"], name="feedback_by_model"),
+            models.Index(fields=["version", "known_at"], name="feedback_by_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.given_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def prediction_id(self) -> str:
+        """The id of the prediction that is judged."""
+        return f"{self.entry_id.hex}-{self.place}"
