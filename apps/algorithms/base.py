@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
+from apps.algorithms.reference import Reference
 from apps.algorithms.results import Answers, Baseline, Evaluation, Explanation, Importance, Progress, StoredPredictor
 from apps.algorithms.schema import Column, TableSchema, Task
 from apps.core.errors import InvalidInput, Unavailable
@@ -199,6 +200,14 @@ class BaseMLService(ABC):
         """Attribute each answer to the columns, or to the parts of the forecast; raise `InvalidInput` naming each fault."""
         self._check_fitted()
         return self._explain(rows)
+
+    def answered(self, data: Any) -> Any:
+        """Return what the model answers to data it has not learned from, for `profile`; None where none is kept."""
+        return None
+
+    def profile(self, data: Any, answers: Any) -> Reference | None:
+        """Count the data that the model learned from, and `answered`: what later rows are compared with. Series have none."""
+        return None
 
     def save(self, folder: Path) -> None:
         """Write the native files into an existing, empty folder."""

@@ -32,7 +32,7 @@ _USUAL_HORIZONS = {"hour": 48, "day": 90, "weekday": 60, "week": 13, "month": 12
 _OTHER_HORIZON = 12
 _PARTS = 4  # a series has this many horizons at least when none is asked for
 _LEAST_PARTS = 3  # one to learn from, one to calibrate, one to measure
-_CALIBRATED = 0.2  # of the steps to learn from
+_CALIBRATED, _MOST_CALIBRATED = 0.2, 6  # of the steps to learn from; horizons: errors of long ago say little of the next
 _KEPT_HORIZONS = 4  # of known values, in the light form
 _CALIBRATION_DONE = 0.6  # of the fit
 
@@ -277,5 +277,5 @@ def history_of(one: "OneSeries", steps: int, horizon: int, *, number: int | None
 
 def _with_end(one: "OneSeries", horizon: int) -> "OneSeries":
     """Return a series whose last part is to be forecast, not learned from."""
-    apart = max(horizon, round(len(one.values) * _CALIBRATED))
+    apart = max(horizon, min(round(len(one.values) * _CALIBRATED), _MOST_CALIBRATED * horizon))
     return replace(one, begins=len(one.values) - apart)

@@ -17,6 +17,7 @@ from apps.algorithms.predictors.encoder import Encoder, Matrix
 from apps.algorithms.predictors.finish import Doubles, Intervals, PredictionSets
 from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.predictors.table import TablePredictor, with_warnings
+from apps.algorithms.reference import Reference, answers_as_columns
 from apps.algorithms.results import Answers, Baseline, Evaluation, Importance, Progress
 from apps.algorithms.schema import Column, TableSchema, Task
 from apps.algorithms.targets import Target, check_target
@@ -105,6 +106,18 @@ class TableService(LightService):
         """Return the largest difference of probabilities, scores or relative values over 500 rows."""
         rows = data.records(_COMPARED_ROWS)
         return largest_difference(self.predict(rows), load_predictor(light).predict(rows))
+
+    def answered(self, data: "TrainingTable") -> Any:
+        """Return the answers to these rows as columns."""
+        self._check_fitted()
+        answers = self.light.answers(self._matrix(data))
+        return answers_as_columns(self.task, answers.values, answers.details)
+
+    def profile(self, data: "TrainingTable", answers: Any) -> Reference:
+        """Count the columns that the model reads."""
+        from apps.algorithms.engine.reference import reference_of
+
+        return reference_of(self.schema.columns, data.columns, data.rows, answers=answers)
 
     def _fit(self, data: "TrainingTable", progress: Progress) -> None:
         self._fit_table(data, progress, judges=True)

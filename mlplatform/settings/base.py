@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "apps.training",
     "apps.predictions",
     "apps.feedback",
+    "apps.monitoring",
     "apps.dashboard",
     "mlplatform",
 ]

@@ -40,6 +40,8 @@ CELERY_TASK_ROUTES = {
     "workspaces.*": {"queue": "ml_stats"},
     "predictions.run_batch": {"queue": "ml_stats"},
     "predictions.*": {"queue": UPKEEP_QUEUE},
+    "monitoring.dispatch_checks": {"queue": UPKEEP_QUEUE},
+    "monitoring.*": {"queue": "ml_monitoring"},
 }
 
 # The database lease brings lost work back, so messages are acknowledged early and never prefetched.
@@ -63,4 +65,6 @@ PERIODIC_TASKS = {
     "workspaces: sweep old answers and failed sign-ins": {"task": "workspaces.sweep", "crontab": "47 3 * * *"},
     "predictions: sweep what dead batches left": {"task": "predictions.sweep_results", "crontab": "47 4 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
+    "monitoring: drift of every model": {"task": "monitoring.check_all", "crontab": "0 3 * * *"},
+    "monitoring: send again what the broker lost": {"task": "monitoring.dispatch_checks", "every_seconds": 15},
 }

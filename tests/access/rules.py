@@ -78,14 +78,14 @@ def ghost() -> Any:
     one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), prediction=f"{uuid4().hex}-0", key=one(),
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), prediction=f"{uuid4().hex}-0", key=one(),
         member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
 
 
 def ids_of(things: Any) -> list[str]:
     """Return the ids of things that no other text can hold by chance."""
-    owned = (things.workspace, things.version, things.model, things.campaign, things.batch, things.key)
+    owned = (things.workspace, things.version, things.model, things.campaign, things.batch, things.drift, things.key)
     return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
 
 
@@ -194,6 +194,10 @@ _API = {
     "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _model),
     "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _model),
     "feedback-summary": Rule({"GET": READ}, _model),
+    "drift-check-every": Rule({"POST": Door(202, lowest=TRAINER, reach=Reach.CALLER)}),
+    "drift-check": Rule({"POST": needs(TRAINER, 202)}, _model),
+    "drift-list": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk}),
+    "drift-detail": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk, "pk": things.drift.pk}),
     "prediction-detail": Rule({"GET": READ}, lambda things: {"pk": things.prediction}),
     "batch-list": Rule({"GET": MINE}),
     "batch-detail": Rule({"GET": READ}, _batch),

@@ -63,6 +63,7 @@ def grow(world: World, count: int) -> None:
     copies(things.batch, count, created_by_id=lambda n: users[n].pk, dataset_version_id=lambda n: versions[n].pk)
     log = PredictionLog.objects.filter(model=things.model)[0]
     copies(log, count, user_id=lambda n: users[n].pk)
+    copies(things.drift, count, created_by_id=lambda n: users[n].pk)
     copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
 
 
@@ -99,7 +100,8 @@ def addresses(world: World) -> dict[str, str]:
     changelists = {
         f"admin {model.__name__}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
-        if model._meta.app_label in {"workspaces", "datasets", "registry", "training", "predictions", "feedback"}
+        if model._meta.app_label
+        in {"workspaces", "datasets", "registry", "training", "predictions", "feedback", "monitoring"}
     }
     return {**found, **lists, **more, **changelists}
 

@@ -15,6 +15,10 @@ from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
 from apps.feedback.actions import Verdict, give_feedback
+from apps.monitoring.actions import start_check
+from apps.monitoring.engine import checking
+from apps.monitoring.lifecycle import checks as checks_of_drift
+from apps.monitoring.models import DriftReport
 from apps.predictions import actions as predictions
 from apps.predictions import engine as batches
 from apps.predictions import lifecycle as batch_runs
@@ -47,6 +51,7 @@ class Things:
     model: RegisteredModel
     campaign: TrainingCampaign
     batch: BatchPrediction
+    drift: DriftReport
     prediction: str
     key: ApiKey
     member: Membership
@@ -100,7 +105,8 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     key, _clear = issue_key(user=holder, workspace=workspace, name=f"{mark} key", scope=Scope.READ, actor=SYSTEM)
     member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)
     batch = _scored(model, version)
-    return Things(workspace, version, model, waiting, batch, f"{done.id.hex}-0", key, member)
+    drift = _checked(model)
+    return Things(workspace, version, model, waiting, batch, drift, f"{done.id.hex}-0", key, member)
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +148,16 @@ def _scored(model: RegisteredModel, version: DatasetVersion) -> BatchPrediction:
     batch.refresh_from_db()
     assert batch.status == "completed", batch.error
     return batch
+
+
+def _checked(model: RegisteredModel) -> DriftReport:
+    report = start_check(model=model, actor=SYSTEM)
+    token = checks_of_drift.claim(report.pk)
+    assert token is not None
+    checking.check(report.pk, token)
+    report.refresh_from_db()
+    assert report.status == "completed", report.error
+    return report
 
 
 @contextlib.contextmanager

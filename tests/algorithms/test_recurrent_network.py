@@ -257,8 +257,11 @@ def test_windows_held_back_come_from_several_periods_however_many_series_there_a
     ([0.03, 0.02, 0.04], True),
     ([0.12, -0.05, 0.0], False),  # won once, by chance perhaps
     ([0.015, 0.015, 0.015], False),
-    ([0.04], False),
-    ([0.06], True),
+    ([0.038, 0.061], False),  # M3
+    ([0.10, 0.12], True),
+    ([0.133, 0.107, 0.019], True),  # NN5
+    ([0.06], False),
+    ([0.12], True),
 ])  # fmt: skip
 def test_a_network_is_kept_where_it_wins_in_period_after_period(gains, is_worth):
     assert is_worth_having(np.array(gains)) is is_worth

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import t
 
 from apps.algorithms.engine.recurrent_training import Trainer
 from apps.algorithms.engine.recurrent_windows import Ends, Examples, SeriesSet, drawn
@@ -15,7 +16,8 @@ from apps.algorithms.results import Progress, part_of
 _SEASONS = 3  # rows of so many are looked at where the series have them
 _MORE = (1, 2, 4, 9)  # times as many rows, which are tried
 _GAIN = 0.0005  # of the loss, less is none
-_WORTH, _WORTH_ONCE = 0.02, 0.05  # of the base's loss; more on one period, as all series drift alike: ADR 11
+_WORTH, _WORTH_OF_FEW, _ENOUGH_PERIODS = 0.02, 0.10, 3  # of the base's loss; of fewer periods
+_CHANCE = 0.10  # that a gain which is none passes for one
 _NORMAL = 1.645  # standard errors, where too little was seen to know better
 _FEW = 20  # outcomes, too few for their quantiles
 _SPREADS = (0.5, 2.5)
@@ -132,10 +134,16 @@ def _best_epoch(
 
 
 def is_worth_having(gains: Doubles) -> bool:
-    """Say whether what was won in each period (periods,), as a share of the base's loss, will be won in the next one too."""
-    if len(gains) == 1:
-        return bool(gains[0] >= _WORTH_ONCE)
-    return bool(gains.mean() >= max(_WORTH, gains.std(ddof=1) / np.sqrt(len(gains))))
+    """Say whether what was won in each period (periods,), as a share of the base's loss, will be won in the next one too.
+
+    Of three periods on Student's test that the mean gain is more than none decides; of fewer the gain must be large, since all
+    series of a set drift alike: on M3, 4 and 6 % won in two periods were lost in the next.
+    """
+    periods = len(gains)
+    if periods < _ENOUGH_PERIODS:
+        return bool(gains.mean() >= _WORTH_OF_FEW)
+    least = gains.mean() - t.isf(_CHANCE, periods - 1) * gains.std(ddof=1) / np.sqrt(periods)
+    return bool(gains.mean() >= _WORTH and least > 0)
 
 
 def _trainer(start: Weights, pool: Examples, settings: Settings) -> Trainer:

@@ -1,6 +1,7 @@
 """Worker only: one training from its dataset to a registered version."""
 
 import importlib.metadata
+import json
 import logging
 import time
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from django.db import close_old_connections, transaction
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService, Split
 from apps.algorithms.engine.report import Report, report_of
+from apps.algorithms.reference import REFERENCE, Reference
 from apps.algorithms.results import Cancelled, Evaluation
 from apps.core.artifacts import storage_guard
 from apps.core.errors import DATABASE_AWAY, PlatformError
@@ -124,12 +126,14 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     report.stage("explaining", shares.explain)
     importance = service.importance(split.test)
     judged = report_of(evaluation, baseline, linear, importance, seed=campaign.seed)
+    answers = service.answered(split.test)
     if learns_again:
         report.fit("learning again", shares.again, draws=False)
         service.fit_again(data, report)
     report.stage("saving", 0.94)
     folder = staging_folder(workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt)
     _save(service, folder)
+    _save_reference(service.profile(data if learns_again else split.train, answers), folder)
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
     warnings = dict.fromkeys((*service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings))
@@ -160,6 +164,12 @@ def _save(service: BaseMLService, folder: Path) -> None:
         with storage_guard():
             (folder / part).mkdir(parents=True)
             write(folder / part)
+
+
+def _save_reference(reference: Reference | None, folder: Path) -> None:
+    if reference is not None:
+        with storage_guard():
+            (folder / REFERENCE).write_text(json.dumps(reference.as_json(), ensure_ascii=False, allow_nan=False))
 
 
 def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:

@@ -1,0 +1,112 @@
+"""A drift check: read what a version answered between two times, count it beside what it learned from, judge."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from apps.algorithms.predictors.rows import Columns, columns_of_rows
+from apps.algorithms.reference import REFERENCE, Reference, answers_as_columns
+from apps.algorithms.schema import TableSchema, Task
+from apps.core.artifacts import ArtifactDamaged
+from apps.monitoring.detectors.counts import ColumnCounts
+from apps.monitoring.detectors.verdict import State, Verdict, judge
+from apps.monitoring.lifecycle import checks
+from apps.monitoring.models import DriftReport
+from apps.monitoring.selectors import last_judged
+from apps.predictions.models import PredictionLog
+from apps.registry.files import whole_file
+from apps.registry.models import ModelVersion
+
+logger = logging.getLogger(__name__)
+MOST_ROWS = 1_000_000
+_ROWS_AT_ONCE = 5_000
+_WORST_FIRST = (State.ALARM, State.DRIFTING, State.STEADY)
+
+Counts = tuple[ColumnCounts, ...]
+
+
+class LeaseLost(Exception):
+    """Another run has this check now."""
+
+
+def check(report_id: UUID, token: UUID) -> None:
+    """Run a claimed check to its end."""
+    report = DriftReport.objects.select_related("model", "version").get(pk=report_id)
+    try:
+        verdict = _judged(report, token)
+        state = next((s for s in _WORST_FIRST if any(one.state == s for one in (*verdict.columns, *verdict.answers))), "")
+        checks.complete(
+            report_id,
+            token,
+            rows=verdict.rows,
+            share=verdict.share,
+            state=state or DriftReport.State.UNKNOWN,
+            verdict=verdict.as_json(),
+        )
+    except LeaseLost:
+        logger.warning("Drift check %s went on elsewhere", report_id)
+    except ArtifactDamaged as error:
+        checks.fail(report_id, token, reason=error.detail)
+    except Exception as error:
+        text = f"The check stopped with {type(error).__name__}; the worker's log has the details."
+        checks.fail(report_id, token, reason=text)
+        raise
+
+
+def reference_of_version(version: ModelVersion) -> Reference:
+    """Return what a version learned from, counted; raise `ArtifactDamaged` where it has none or it is not whole."""
+    if REFERENCE not in version.manifest["files"]:
+        raise ArtifactDamaged(
+            f"Version {version.number} keeps no profile of what it learned from: forecasts have none, nor have versions "
+            "of earlier releases. Train the model again."
+        )
+    return Reference.from_json(json.loads(whole_file(version, REFERENCE).read_text()))
+
+
+def _judged(report: DriftReport, token: UUID) -> Verdict:
+    version = report.version
+    reference = reference_of_version(version)
+    columns: Counts = tuple(map(ColumnCounts.none_of, reference.columns))
+    answers: Counts = tuple(map(ColumnCounts.none_of, reference.answers))
+    for values, answered in _chunks(report):
+        if not checks.renew(report.pk, token):
+            raise LeaseLost
+        columns, answers = _added(columns, values), _added(answers, answered)
+    before = last_judged(version, before=report.since)
+    importances = {one["name"]: one["importance"] for one in version.importance.get("features", [])}
+    return judge(
+        columns,
+        window=report.until.isoformat(),
+        answers=answers,
+        previous=Verdict.from_json(before.verdict) if before else None,
+        importances=importances,
+    )
+
+
+def _added(counts: Counts, values: Columns) -> Counts:
+    return tuple(own.add(values[own.reference.name]) for own in counts)
+
+
+def _chunks(report: DriftReport) -> Iterator[tuple[Columns, Columns]]:
+    """Yield the rows of the window and their answers as columns, some thousand at once, up to `MOST_ROWS`, the newest."""
+    schema, task = TableSchema.from_json(report.version.schema), Task(report.model.task)
+    window = PredictionLog.objects.filter(version=report.version, at__gte=report.since, at__lt=report.until)
+    newest = window.order_by("-at").values_list("rows", "predictions", "details")
+    rows: list[dict[str, Any]] = []
+    values: list[Any] = []
+    details: list[dict[str, Any]] = []
+    read = 0
+    for own, predictions, told in newest.iterator(chunk_size=100):
+        rows += own
+        values += predictions
+        details += told
+        if len(rows) >= _ROWS_AT_ONCE:
+            yield columns_of_rows(schema, rows), answers_as_columns(task, values, details)[1]
+            read += len(rows)
+            rows, values, details = [], [], []
+            if read >= MOST_ROWS:
+                return
+    if rows:
+        yield columns_of_rows(schema, rows), answers_as_columns(task, values, details)[1]

@@ -1,0 +1,38 @@
+"""Reads of drift checks."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from apps.monitoring.models import DriftReport
+from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.selectors import champion_of
+
+
+def last_judged(version: ModelVersion, *, before: datetime | None = None) -> DriftReport | None:
+    """Return a version's newest completed check that had rows enough to be judged."""
+    judged = DriftReport.objects.filter(version=version, status=DriftReport.Status.COMPLETED)
+    judged = judged.exclude(state=DriftReport.State.UNKNOWN)
+    if before is not None:
+        judged = judged.filter(until__lte=before)
+    return judged.order_by("-until").first()
+
+
+def open_check(model: RegisteredModel) -> DriftReport | None:
+    """Return the check of a model that waits or runs."""
+    unfinished = (DriftReport.Status.PENDING, DriftReport.Status.RUNNING)
+    return DriftReport.objects.filter(model=model, status__in=unfinished).first()
+
+
+def checkable_models(workspace_ids: list[UUID] | None = None) -> QuerySet[RegisteredModel]:
+    """Return the models that have a live version; those of some workspaces only, if they are given."""
+    live = RegisteredModel.objects.filter(
+        archived_at__isnull=True, aliases__name="champion", aliases__until__isnull=True
+    ).distinct()
+    return live if workspace_ids is None else live.filter(workspace_id__in=workspace_ids)
+
+
+def version_to_check(model: RegisteredModel) -> ModelVersion | None:
+    """Return the version whose answers are compared: the live one."""
+    return champion_of(model)

@@ -1,0 +1,40 @@
+"""Celery doors of monitoring."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from celery import shared_task
+
+_PATIENCE = timedelta(seconds=20)
+_SENT_AT_ONCE = 20
+
+
+@shared_task(name="monitoring.run_check", time_limit=3_600)
+def run_check(report_id: str, **_extra: object) -> None:
+    """Compare one model's recent rows with what it learned from; a second message for it does nothing."""
+    from apps.monitoring.engine import checking
+    from apps.monitoring.lifecycle import checks
+
+    wanted = UUID(report_id)
+    if (token := checks.claim(wanted)) is not None:
+        checking.check(wanted, token)
+
+
+@shared_task(name="monitoring.check_all")
+def check_all(**_extra: object) -> None:
+    """Ask for a check of every model that has a live version."""
+    from apps.monitoring import actions
+
+    actions.start_checks()
+
+
+@shared_task(name="monitoring.dispatch_checks")
+def dispatch_checks(**_extra: object) -> None:
+    """Take back what died and send again what the broker lost."""
+    from apps.core import clock
+    from apps.monitoring import actions
+    from apps.monitoring.lifecycle import checks
+
+    checks.take_back_expired()
+    for report_id in checks.waiting(before=clock.now() - _PATIENCE)[:_SENT_AT_ONCE]:
+        actions.send_check(report_id)
