@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "apps.predictions",
     "apps.feedback",
     "apps.monitoring",
+    "apps.retraining",
     "apps.dashboard",
     "mlplatform",
 ]

@@ -16,6 +16,7 @@ from apps.datasets.models import Dataset, DatasetVersion
 from apps.feedback.models import Feedback
 from apps.predictions.models import PredictionLog
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.retraining.models import RetrainingDecision, RetrainingPolicy
 from apps.training.models import TrainingCampaign, TrainingEvent
 from apps.workspaces.models import AuditEntry, IdempotencyRecord, Membership
 from tests.access.rules import address_of, reads
@@ -63,6 +64,7 @@ def grow(world: World, count: int) -> None:
     copies(things.batch, count, created_by_id=lambda n: users[n].pk, dataset_version_id=lambda n: versions[n].pk)
     log = PredictionLog.objects.filter(model=things.model)[0]
     copies(log, count, user_id=lambda n: users[n].pk)
+    copies(RetrainingDecision.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk)
     copies(things.drift, count, created_by_id=lambda n: users[n].pk)
     copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
 
@@ -71,6 +73,7 @@ def grow_models(things: Things, count: int, users: list[User], versions: list[An
     text = lambda _number: uuid4().hex  # noqa: E731
     live = ModelVersion.objects.get(model=things.model, number=1)
     models = copies(RegisteredModel.objects.get(pk=things.model.pk), count, name=text)
+    copies(RetrainingPolicy.objects.get(model=things.model), count, model_id=lambda n: models[n].pk)
     filed = copies(live, count, model_id=lambda n: models[n].pk, number=1, campaign_id=lambda _: uuid4(), folder=text)
     last = ModelVersion.objects.filter(model=things.model).count()
     own = copies(
@@ -101,7 +104,7 @@ def addresses(world: World) -> dict[str, str]:
         f"admin {model.__name__}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
         if model._meta.app_label
-        in {"workspaces", "datasets", "registry", "training", "predictions", "feedback", "monitoring"}
+        in {"workspaces", "datasets", "registry", "training", "predictions", "feedback", "monitoring", "retraining"}
     }
     return {**found, **lists, **more, **changelists}
 

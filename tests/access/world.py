@@ -26,6 +26,7 @@ from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 from apps.registry.actions import create_model
 from apps.registry.models import RegisteredModel
+from apps.retraining.actions import retrain_if_due, set_policy
 from apps.training import lifecycle
 from apps.training.actions import start_campaign
 from apps.training.engine import training as engine
@@ -106,6 +107,8 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)
     batch = _scored(model, version)
     drift = _checked(model)
+    set_policy(model=model, settings={}, actor=SYSTEM)
+    retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
     return Things(workspace, version, model, waiting, batch, drift, f"{done.id.hex}-0", key, member)
 
 

@@ -1,0 +1,80 @@
+"""HTTP doors of retraining."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core.errors import InvalidInput, NotFound, Problem
+from apps.core.permissions import Act
+from apps.registry.models import RegisteredModel
+from apps.registry.selectors import is_live_model
+from apps.retraining import actions
+from apps.retraining.api.serializers import DecisionSerializer, KeptDecisionSerializer
+from apps.retraining.models import RetrainingDecision
+from apps.retraining.selectors import policy_of
+from apps.workspaces.api.viewsets import ScopedViewSet
+
+
+class PolicyViewSet(ScopedViewSet):
+    """Read and set a model's retraining policy, and ask what it would decide now."""
+
+    queryset = RegisteredModel.objects.filter(archived_at__isnull=True)
+    filter_backends = []
+    acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ, "update": Act.TRAIN, "evaluate": Act.READ, "retrain": Act.TRAIN}
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show the policy; 404 where the model has none and is never retrained by itself."""
+        policy = policy_of(self.get_object())
+        if policy is None:
+            raise NotFound("The model has no retraining policy: it is trained by hand alone. PUT one here.")
+        return Response(policy.as_json())
+
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    def update(self, request: Request, pk: UUID) -> Response:
+        """Set the policy whole: settings that are not given are as by default, conditions of null are off."""
+        model = self.get_object()
+        if not isinstance(request.data, dict):
+            raise InvalidInput(
+                "Send an object.", [Problem("", "not_an_object", 'Send {"feedback": 100, "age_days": 30, …}.')]
+            )
+        return Response(actions.set_policy(model=model, settings=request.data, actor=self.access.actor).as_json())
+
+    @extend_schema(request=None, responses=DecisionSerializer)
+    def evaluate(self, request: Request, pk: UUID) -> Response:
+        """Tell each condition with its value, threshold and whether it is met, and the decision; nothing is trained."""
+        return Response(actions.evaluate(model=self.get_object()).as_json())
+
+    @extend_schema(request=None, responses=KeptDecisionSerializer)
+    def retrain(self, request: Request, pk: UUID) -> Response:
+        """Decide as the schedule does, now, and begin the training if it is due."""
+        model = self.get_object()
+        kept = actions.retrain_if_due(model=model, origin=RetrainingDecision.Origin.PERSON, actor=self.access.actor)
+        return Response(KeptDecisionSerializer(kept).data)
+
+
+class DecisionViewSet(ScopedViewSet):
+    """Read what was decided."""
+
+    queryset = RetrainingDecision.objects.all()
+    serializer_class = KeptDecisionSerializer
+    ordering_fields: ClassVar[list[str]] = ["at"]
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the decisions on the model named in the URL."""
+        if getattr(self, "swagger_fake_view", False):
+            return RetrainingDecision.objects.none()
+        return super().get_queryset().filter(model_id=self.kwargs["model_id"], model__archived_at__isnull=True)
+
+    def list(self, request: Request, model_id: UUID) -> Response:
+        """List the decisions on a model, newest first."""
+        if not is_live_model(model_id, self.access.workspace_ids):
+            raise NotFound
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -1,0 +1,93 @@
+"""What is known of a model when it is decided whether to retrain it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from apps.algorithms.schema import Task
+from apps.core import clock
+from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import latest_ready_version
+from apps.feedback.models import Feedback
+from apps.feedback.selectors import realised
+from apps.monitoring.models import DriftReport
+from apps.monitoring.selectors import last_judged
+from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.selectors import champion_of
+from apps.retraining.models import RetrainingDecision, RetrainingPolicy
+from apps.retraining.triggers import MONTH, Facts, Policy
+from apps.training.models import TrainingCampaign
+
+_COMPARED = {Task.CLASSIFICATION: "accuracy", Task.ANOMALY: None, Task.REGRESSION: "mae", Task.FORECAST: "mae"}
+
+
+def policy_of(model: RegisteredModel) -> Policy | None:
+    """Return a model's policy, None where it has none."""
+    stored = RetrainingPolicy.objects.filter(model=model).first()
+    return Policy.from_json(stored.policy) if stored else None
+
+
+def version_to_retrain_on(champion: ModelVersion) -> DatasetVersion:
+    """Return the newest ready version of the data set that the live version learned from."""
+    return latest_ready_version(champion.dataset_version.dataset) or champion.dataset_version
+
+
+def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
+    """Gather what the conditions ask for; reads only."""
+    champion, now = champion_of(model), clock.now()
+    running = TrainingCampaign.objects.filter(model=model, status__in=("pending", "training")).exists()
+    state: dict[str, Any] = {"is_archived": model.archived_at is not None, "is_running": running}
+    if champion is None:
+        return Facts(has_version=False, **state)
+    since = now - timedelta(days=policy.window_days)
+    newest = version_to_retrain_on(champion)
+    last_said = Feedback.objects.filter(model=model).aggregate(at=Max("given_at"))["at"]
+    return Facts(
+        **_verdicts(model, since),
+        **_drift(champion),
+        **_fall(model, champion, since, now),
+        trained_at=champion.created_at,
+        new_rows=max(0, (newest.rows or 0) - (champion.dataset_version.rows or 0)),
+        data_changed_at=max(filter(None, (last_said, newest.created_at))),
+        retrainings=_retrainings(model, now),
+        **state,
+    )
+
+
+def _verdicts(model: RegisteredModel, since: datetime) -> dict[str, Any]:
+    said = Feedback.objects.filter(model=model, given_at__gte=since, correct__isnull=False)
+    good = Count("id", filter=Q(correct=True))
+    counted = said.values("giver").annotate(good=good, bad=Count("id", filter=Q(correct=False))).order_by()
+    subjects = {row["giver"]: (row["good"], row["bad"]) for row in counted}
+    positives, negatives = (sum(pair[place] for pair in subjects.values()) for place in (0, 1))
+    return {"positives": positives, "negatives": negatives, "subjects": subjects}
+
+
+def _drift(champion: ModelVersion) -> dict[str, Any]:
+    report = last_judged(champion)
+    if report is None:
+        return {}
+    return {"drift_alarm": report.state == DriftReport.State.ALARM, "drift_share": report.share}
+
+
+def _fall(model: RegisteredModel, champion: ModelVersion, since: datetime, now: datetime) -> dict[str, Any]:
+    """Return how far the labels that came fall short of what was measured: in points of accuracy, or as a share of the error."""
+    name = _COMPARED.get(Task(model.task))
+    told = {one["version"]: one for one in realised(model, since=since, known_by=now)}.get(champion.number)
+    measured = champion.metrics.get(name) if name else None
+    if name is None or told is None or measured is None:
+        return {}
+    fall = measured - told[name] if name == "accuracy" else (told[name] - measured) / max(measured, 1e-12)
+    return {"realised_fall": fall, "realised_rows": told["labels"]}
+
+
+def _retrainings(model: RegisteredModel, now: datetime) -> tuple[datetime, ...]:
+    begun = RetrainingDecision.objects.filter(model=model, retrain=True, at__gte=now - MONTH - timedelta(days=1))
+    return tuple(begun.order_by("at").values_list("at", flat=True))
+
+
+def models_with_policy() -> list[RegisteredModel]:
+    """Return the models that may be retrained by themselves."""
+    live = RegisteredModel.objects.filter(archived_at__isnull=True, retraining_policy__isnull=False)
+    return list(live.order_by("created_at"))

@@ -1,0 +1,398 @@
+"""When a model is retrained: its policy, what is known of it now, and the one decision that follows, with its reasons.
+
+The same policy, facts and time give the same decision to the byte, so a dry run decides as the real run does. All times are
+counted in UTC. Times after `now` are those of a clock that was wrong: nothing waits for them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any, Self
+
+from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
+
+MONTH = timedelta(days=30)  # of the budget; it slides, and so knows no time zone
+_DAY = timedelta(days=1)
+
+
+SETTINGS = (
+    Hyperparameter("is_enabled", "boolean", True, "Retrain by itself"),
+    Hyperparameter("mode", "choice", "all", "Conditions to be met", choices=("all", "any")),
+    Hyperparameter("window_days", "integer", 30, "Days of verdicts that are looked at", low=1, high=3650),
+    Hyperparameter("feedback", "integer", 100, "Verdicts at least", low=1, high=999_999, nullable=True),
+    Hyperparameter("negatives", "integer", 20, "Negative verdicts at least", low=1, high=999_999, nullable=True),
+    Hyperparameter("satisfaction", "number", 0.7, "Share of positive verdicts below", low=0, high=1, nullable=True),
+    Hyperparameter("drift", "number", None, "Share of columns that drifted", "0: any alarm", low=0, high=1, nullable=True),
+    Hyperparameter("realised_fall", "number", None, "Realised performance fell by", low=0, high=1, nullable=True),
+    Hyperparameter("estimated_fall", "number", None, "Estimated performance fell by", low=0, high=1, nullable=True),
+    Hyperparameter("age_days", "integer", None, "Days since it was trained", low=1, high=3650, nullable=True),
+    Hyperparameter("new_rows", "integer", None, "New rows at least", low=1, high=1e9, nullable=True),
+    Hyperparameter("least_verdicts", "integer", 30, "Verdicts needed to speak of quality", low=1, high=999_999),
+    Hyperparameter("most_per_subject", "integer", 10, "Verdicts that count of one", low=1, high=999_999, nullable=True),
+    Hyperparameter("cooldown_hours", "number", 20, "Hours between two retrainings", low=0, high=8784),
+    Hyperparameter("per_month", "integer", 10, "Retrainings within 30 days", low=1, high=1000, nullable=True),
+)
+
+
+def checked(settings: tuple[Hyperparameter, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings, defaults filled in; raise `InvalidInput` that names each bad one, NaN and infinity among them."""
+    odd = {name: str(value) for name, value in given.items() if isinstance(value, float) and not isfinite(value)}
+    return clean_parameters(settings, {**given, **odd}, pointer="")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a model is retrained by itself; a condition is off where its threshold is None.
+
+    `satisfaction` and the falls are shares; `drift` is the share of columns, 0 for any alarm. A fall is in points of a measure
+    where more is better, else a share of its error. `cooldown_hours` is under a day by default, since a daily check that
+    came a second early would be put off by a day.
+    """
+
+    is_enabled: bool = True
+    mode: str = "all"
+    window_days: int = 30
+    feedback: int | None = 100
+    negatives: int | None = 20
+    satisfaction: float | None = 0.7
+    drift: float | None = None
+    realised_fall: float | None = None
+    estimated_fall: float | None = None
+    age_days: int | None = None
+    new_rows: int | None = None
+    least_verdicts: int = 30
+    most_per_subject: int | None = 10
+    cooldown_hours: float = 20
+    per_month: int | None = 10
+
+    def __post_init__(self) -> None:
+        checked(SETTINGS, asdict(self))
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read a policy; what is not given is as by default."""
+        return cls(**checked(SETTINGS, stored))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every setting."""
+        return asdict(self)
+
+
+_SEED = (
+    Hyperparameter("days_back", "integer", 30, "Days of verdicts", low=1, high=3650),
+    Hyperparameter("min_feedback", "integer", 100, "Verdicts at least", low=1, high=999_999),
+    Hyperparameter("min_negative_feedback", "integer", 20, "Negative verdicts at least", low=1, high=999_999),
+    Hyperparameter("min_positive_rate", "number", 0.7, "Share of positive verdicts below", low=0, high=1),
+    Hyperparameter("epochs", "integer", None, "Epochs", low=1, high=99_999, nullable=True),
+    Hyperparameter("learning_rate", "number", None, "Learning rate", low=0, high=1, nullable=True),
+    Hyperparameter("cleanup", "boolean", True, "Remove old versions"),
+    Hyperparameter("log_level", "choice", "INFO", "Log level", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+    Hyperparameter("force_retrain", "boolean", False, "Retrain whatever the conditions say"),
+)
+_VARIABLES = {f"RETRAIN_{one.name.upper()}".replace("NEGATIVE_FEEDBACK", "NEGATIVE"): one.name for one in _SEED}
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """What a configuration of the first retraining scripts says besides its policy; None where it leaves it to the model."""
+
+    epochs: int | None
+    learning_rate: float | None
+    cleanup: bool
+    log_level: str
+    force: bool
+
+
+def policy_of_seed(config: Mapping[str, Any]) -> Policy:
+    """Read a policy from the JSON keys of the first retraining scripts and their RETRAIN_ variables; a JSON key goes first."""
+    read = _read_seed(config)
+    return Policy(
+        window_days=read["days_back"],
+        feedback=read["min_feedback"],
+        negatives=read["min_negative_feedback"],
+        satisfaction=read["min_positive_rate"],
+    )
+
+
+def run_of_seed(config: Mapping[str, Any]) -> SeedRun:
+    """Read the rest of such a configuration."""
+    read = _read_seed(config)
+    return SeedRun(*(read[name] for name in ("epochs", "learning_rate", "cleanup", "log_level", "force_retrain")))
+
+
+def _read_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {one.name: one for one in _SEED}
+    variables = tuple(replace(kinds[key], name=variable) for variable, key in _VARIABLES.items())
+    typed = {name: _typed(value) if name in _VARIABLES else value for name, value in config.items()}
+    read = checked((*_SEED, *variables), typed)
+    set_by_variable = {key: read[variable] for variable, key in _VARIABLES.items() if variable in config}
+    return {key: read[key] if key in config else set_by_variable.get(key, read[key]) for key in kinds}
+
+
+def _typed(text: Any) -> Any:
+    """Read the text of a variable; what is no number and neither true nor false stays text."""
+    try:
+        return json.loads(text.lower()) if isinstance(text, str) else text
+    except ValueError:
+        return text
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model now; None where nothing is.
+
+    `positives` and `negatives` are the verdicts within the policy's window. `subjects` tells them (positives, negatives) by who
+    gave them, then counts instead, and holds every verdict: one without a subject stands under the user or key that sent it.
+    `realised_rows` are the labelled rows behind `realised_fall`. `data_changed_at` is when rows or verdicts last came.
+    `retrainings` are when those by policy or by force began, failed ones too.
+    """
+
+    positives: int | None = None
+    negatives: int | None = None
+    subjects: Mapping[str, tuple[int, int]] | None = None
+    drift_alarm: bool | None = None
+    drift_share: float | None = None
+    realised_fall: float | None = None
+    realised_rows: int | None = None
+    estimated_fall: float | None = None
+    trained_at: datetime | None = None
+    new_rows: int | None = None
+    data_changed_at: datetime | None = None
+    retrainings: tuple[datetime, ...] = ()
+    has_version: bool = True
+    is_archived: bool = False
+    is_running: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One trigger: `threshold` is None where it is off, `met` None where that is so or the value is not known."""
+
+    name: str
+    value: float | None
+    threshold: float | None
+    unit: str
+    met: bool | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What may stand in the way of a retraining, whatever the conditions say; `blocks` says whether it does."""
+
+    name: str
+    blocks: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether to retrain: `reasons` speak for it, `why_not` against it, and is empty where it is; `notes` tell what counted."""
+
+    retrain: bool
+    mode: str
+    forced: bool
+    conditions: tuple[Condition, ...]
+    guards: tuple[Guard, ...]
+    reasons: tuple[str, ...]
+    why_not: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is shown and stored."""
+        return {name: list(told) if isinstance(told, tuple) else told for name, told in asdict(self).items()}
+
+
+def decide(policy: Policy, facts: Facts, *, now: datetime, force: bool = False) -> Decision:
+    """Decide whether a model is to be retrained now.
+
+    `force` goes past conditions, cooldown, data that did not change and a policy that is switched off; never past a running
+    training or the budget, so that a schedule that always forces does not train for ever.
+    """
+    now = _utc(now)
+    verdicts = _counted(policy, facts)
+    conditions = (*_of_verdicts(policy, verdicts), *_of_quality(policy, facts), *_of_data(policy, facts, now))
+    guards = tuple(
+        replace(one, blocks=False) if force and one.name in _FORCED else one for one in _guards(policy, facts, now)
+    )
+    on = [one for one in conditions if one.threshold is not None]
+    met = [one for one in on if one.met]
+    wanted = force or (bool(met) and (policy.mode == "any" or len(met) == len(on)))
+    against = [one.sentence for one in guards if one.blocks]
+    if not wanted:
+        against += [one.sentence for one in on if not one.met] or ["No condition is on: it is retrained by hand alone."]
+    return Decision(
+        retrain=not against,
+        mode=policy.mode,
+        forced=force,
+        conditions=conditions,
+        guards=guards,
+        reasons=(*(["It was asked for, whatever the conditions say."] if force else []), *(one.sentence for one in met)),
+        why_not=tuple(against),
+        notes=tuple(verdicts.notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Verdicts:
+    """The verdicts that count; `count` is None where none are known."""
+
+    count: int | None
+    negatives: int | None
+    notes: tuple[str, ...] = ()
+
+
+def _counted(policy: Policy, facts: Facts) -> _Verdicts:
+    """Count verdicts, no subject's beyond the cap: of one who gave more, positives and negatives shrink alike."""
+    most = policy.most_per_subject
+    if facts.subjects is None:
+        if facts.positives is None or facts.negatives is None:
+            return _Verdicts(None, None)
+        count = facts.positives + facts.negatives
+        notes = ("It is not known who gave the verdicts: all of them count.",) if most and count else ()
+        return _Verdicts(count, facts.negatives, notes)
+    given = sum(map(sum, facts.subjects.values()))
+    pairs = [_capped(*pair, most) for pair in facts.subjects.values()]
+    count, negatives = sum(map(sum, pairs)), sum(pair[1] for pair in pairs)
+    note = f"Of {given} verdicts {count} count, no more than {most} of each of {len(pairs)} subjects."
+    return _Verdicts(count, negatives, (note,) if count < given else ())
+
+
+def _capped(positives: int, negatives: int, most: int | None) -> tuple[int, int]:
+    given = positives + negatives
+    if most is None or given <= most:
+        return positives, negatives
+    kept = (2 * most * negatives + given) // (2 * given)  # rounded, halves up
+    return most - kept, kept
+
+
+def _judged(
+    policy: Policy, name: str, value: float | None, unit: str, unknown: str, told: Callable[[Any, Any, bool], str]
+) -> Condition:
+    """Judge one value by the policy's threshold: satisfaction is met below it, all else from it on, but never by 0."""
+    threshold = getattr(policy, name)
+    value = value if value is not None and isfinite(value) else None
+    if threshold is None:
+        return Condition(name, value, None, unit, None, "This condition is off.")
+    if value is None:
+        return Condition(name, None, threshold, unit, None, unknown)
+    met = value < threshold if name == "satisfaction" else value >= threshold and value > 0
+    return Condition(name, value, threshold, unit, met, told(value, threshold, met))
+
+
+def _of_verdicts(policy: Policy, verdicts: _Verdicts) -> tuple[Condition, ...]:
+    days, least, none = policy.window_days, policy.least_verdicts, "No verdicts are known."
+    count, negatives = verdicts.count, verdicts.negatives
+    few = f"{count} of {least} verdicts in {days} days that are needed to speak of satisfaction."
+    satisfied = None if count is None or negatives is None or count < least else (count - negatives) / count
+    return (
+        _judged(policy, "feedback", count, "verdicts", none, lambda value, asked, met: (
+            f"{value} of {asked} verdicts in {days} days: {'enough' if met else 'not yet'}."
+        )),
+        _judged(policy, "negatives", negatives, "verdicts", none, lambda value, asked, met: (
+            f"{value} of {asked} negative verdicts in {days} days: {'enough' if met else 'not yet'}."
+        )),
+        _judged(policy, "satisfaction", satisfied, "share", none if count is None else few, lambda value, asked, met: (
+            f"{_percent(value)} of {count} verdicts in {days} days are positive: "
+            f"{'below' if met else 'not below'} {_percent(asked)}."
+        )),
+    )  # fmt: skip
+
+
+def _of_quality(policy: Policy, facts: Facts) -> tuple[Condition, ...]:
+    rows, least, alarm = facts.realised_rows or 0, policy.least_verdicts, facts.drift_alarm
+    few = f"{rows} of {least} labelled rows that are needed to speak of performance."
+    none = "No labels have come to measure its performance by."
+    drift, unit = (facts.drift_share, "share") if policy.drift else (None if alarm is None else float(alarm), "alarm")
+    return (
+        _judged(policy, "drift", drift, unit, "No drift report is known.", lambda value, asked, met: (
+            f"{_percent(value)} of the columns drifted: {'at least' if met else 'less than'} {_percent(asked)}."
+            if asked else f"Drift was {'found' if met else 'not found'}."
+        )),
+        _judged(
+            policy, "realised_fall", facts.realised_fall if rows >= least else None, "share",
+            none if facts.realised_fall is None else few, lambda value, asked, met: (
+                f"Performance on {rows} labelled rows fell by {_percent(value)}: "
+                f"{'at least' if met else 'less than'} {_percent(asked)}."
+            ),
+        ),
+        _judged(
+            policy, "estimated_fall", facts.estimated_fall, "share",
+            "Its performance has not been estimated.", lambda value, asked, met: (
+                f"Estimated performance fell by {_percent(value)}: {'at least' if met else 'less than'} {_percent(asked)}."
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _of_data(policy: Policy, facts: Facts, now: datetime) -> tuple[Condition, ...]:
+    """Judge age and new rows; age to the nearest day, else a check a minute early would put a weekly one off by a day."""
+    trained = None if facts.trained_at is None else _utc(facts.trained_at)
+    age = None if trained is None or trained > now else round((now - trained) / _DAY)
+    return (
+        _judged(policy, "age_days", age, "days", "It is not known when it was trained.", lambda value, asked, met: (
+            f"It was trained {value} days ago: {'at least' if met else 'less than'} {asked} days."
+        )),
+        _judged(policy, "new_rows", facts.new_rows, "rows", "It is not known how many rows are new.", (
+            lambda value, asked, met: f"{value} of {asked} new rows: {'enough' if met else 'not yet'}."
+        )),
+    )  # fmt: skip
+
+
+_FORCED = {"enabled", "unchanged", "cooldown"}
+
+
+def _guards(policy: Policy, facts: Facts, now: datetime) -> tuple[Guard, ...]:
+    archived, running, on = facts.is_archived, facts.is_running, policy.is_enabled
+    trained = "A version is trained." if facts.has_version else "No version is trained: train the first one by hand."
+    return (
+        Guard("enabled", not on, f"The policy is switched {'on' if on else 'off'}."),
+        Guard("archived", archived, f"The model is {'archived' if archived else 'not archived'}."),
+        Guard("version", not facts.has_version, trained),
+        Guard("running", running, f"{'A' if running else 'No'} training of this model is under way."),
+        _unchanged(facts),
+        *_of_past(policy, sorted(began for one in facts.retrainings if (began := _utc(one)) <= now), now),
+    )
+
+
+def _unchanged(facts: Facts) -> Guard:
+    if facts.trained_at is None or facts.data_changed_at is None:
+        return Guard("unchanged", False, "It is not known whether anything has come since it was trained.")
+    same = _utc(facts.data_changed_at) <= _utc(facts.trained_at)
+    return Guard("unchanged", same, f"{'Nothing has' if same else 'New data have'} come since it was trained.")
+
+
+def _of_past(policy: Policy, began: list[datetime], now: datetime) -> tuple[Guard, Guard]:
+    """Judge cooldown and budget by when retrainings began (ascending)."""
+    free = began[-1] + timedelta(hours=policy.cooldown_hours) if began else now
+    waits, spent = free > now, len([one for one in began if one > now - MONTH])
+    cooldown = "It was never retrained."
+    if began:
+        last = _short(began[-1])
+        cooldown = (
+            f"The last retraining began at {last}: the next may begin at {_short(free)}."
+            if waits
+            else f"The last retraining began at {last}: long enough ago."
+        )
+    if policy.per_month is None:
+        return Guard("cooldown", waits, cooldown), Guard("budget", False, "There is no limit to retrainings.")
+    none_left = spent >= policy.per_month
+    left = f"{spent} of {policy.per_month} retrainings in 30 days: {'none is left' if none_left else 'not all are spent'}."
+    return Guard("cooldown", waits, cooldown), Guard("budget", none_left, left)
+
+
+def _utc(when: datetime) -> datetime:
+    """Return a time in UTC: two times of one zone would be subtracted by what its clocks show, an hour off over a change."""
+    if when.tzinfo is None:
+        raise ValueError("Give a time with its zone.")
+    return when.astimezone(UTC)
+
+
+def _short(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g}%"
