@@ -15,7 +15,9 @@ from apps.datasets import lifecycle as datasets
 from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
+from apps.monitoring.models import DriftReport
 from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.retraining.actions import set_policy
 from apps.workspaces.access import SYSTEM
 from tests.cast import Cast
 from tests.factories import make_campaign
@@ -73,8 +75,11 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
         id=uuid.uuid4(), model=model, version=version, at=clock.now(), milliseconds=1.0,
         row_count=1, rows=[{"x": 1}], predictions=["a"], details=[{}],
     )  # fmt: skip
+    now = clock.now()
+    drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
+    set_policy(model=model, settings={}, actor=SYSTEM)
     return {
-        "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
+        "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
         "campaigns": str(make_campaign(model, dataset_version=data).pk), "batch_predictions": str(batch.pk), "predictions": f"{seen.pk.hex}-0",
     }  # fmt: skip
 
@@ -82,7 +87,8 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("path", sorted(described()))
 def test_an_answer_holds_what_its_description_says(path: str, rows: dict[str, str], cast: Cast, api):
     resource = path.split("/")[3]
-    filled = re.sub(r"\{(\w*id)\}", lambda _found: rows[resource], path)
+    filled = path.replace("/drift/{id}/", f"/drift/{rows['drift']}/")
+    filled = re.sub(r"\{(\w*id)\}", lambda _found: rows[resource], filled)
     answer = api(cast.owner).get(filled.replace("{number}", "1").replace("{name}", "random_forest"))
 
     assert answer.status_code == 200, answer.content
