@@ -5,14 +5,18 @@ A sentence with values is a template: `%(name)s` stands for a value. `words.tran
 
 from django.utils.translation import gettext_noop
 
+from apps.dashboard.drift_sentences import OF_DRIFT
 from apps.dashboard.forecast_sentences import OF_FORECASTS
 from apps.dashboard.learning_sentences import OF_LEARNING
+from apps.dashboard.retraining_sentences import OF_RETRAINING
 from apps.dashboard.search_sentences import OF_SEARCHES
 
 SENTENCES = (
     *OF_LEARNING,
     *OF_FORECASTS,
     *OF_SEARCHES,
+    *OF_DRIFT,
+    *OF_RETRAINING,
     # a training
     gettext_noop("The training stopped with %(error)s. The worker's log has the details; check the data and parameters."),
     gettext_noop(
@@ -118,6 +122,19 @@ SENTENCES = (
         "The files were written with %(library)s %(version)s; here is %(present)s. "
         "Compare some answers before you rely on them."
     ),
+    # verdicts and labels
+    gettext_noop("The model has made no prediction %(prediction)s. Give an id that predict/ has answered."),
+    gettext_noop("Verdict %(place)s: the model has made no prediction %(prediction)s."),
+    gettext_noop("Verdict %(place)s is on the same prediction, by the same giver, as verdict %(other)s. Send one of them."),
+    gettext_noop("Say whether the prediction was correct, or give the label that was true."),
+    gettext_noop("The subject looks like an e-mail address. Send a pseudonym that says nothing of the person."),
+    gettext_noop("A subject is a pseudonym of at most 64 letters, digits and the signs _ . : -."),
+    gettext_noop("A label becomes known after the prediction, and not in the future."),
+    gettext_noop("Groups have no true labels. Say whether the answer was correct."),
+    gettext_noop("The label of such a prediction is a number."),
+    gettext_noop("The label is -1 for an unusual row and 1 for a usual one."),
+    gettext_noop("The label is written as the classes of the model are: %(names)s."),
+    gettext_noop("The label and the verdict contradict each other: leave one of them out."),
     # files
     gettext_noop("The disk is full. Free some space and try again; nothing was changed."),
     gettext_noop("The disk is full (%(size)s bytes were needed). Free some space and try again; nothing was changed."),

@@ -297,6 +297,9 @@ _LONGEST = 4_000
 # Places that hold words of the platform, to be translated in turn; what stands in the others is somebody's data.
 _WORDS = {
     "detail",
+    "share",
+    "now",
+    "before",
     "reason",
     "hint",
     "why",
@@ -319,7 +322,8 @@ _WORDS = {
     "task",
     "measured",
 }
-_FRACTION = re.compile(r"-?\d+\.\d+")
+_FRACTION = re.compile(r"[-+]?\d+\.\d+")
+_AMOUNT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?(%|points)")
 
 
 def translated(text: str) -> str:
@@ -356,6 +360,10 @@ def adds_up_to(explained: Explanation) -> str:
 def _value(name: str, value: str) -> str:
     if name == "status":
         return str(STATUSES.get(value, value)).lower()
+    if name == "metric":
+        return str(METRICS.get(value, value))
+    if amount := _AMOUNT.fullmatch(value):
+        return f"{number_format(amount[1])}\u00a0{amount[2]}"
     if name in _WORDS:
         return translated(value)
     return number_format(value) if _FRACTION.fullmatch(value) else value

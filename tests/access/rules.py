@@ -109,6 +109,10 @@ def _model(things: Things) -> dict[str, Any]:
     return {"pk": things.model.pk}
 
 
+def _of_model(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk}
+
+
 def _version(things: Things) -> dict[str, Any]:
     return {"model_id": things.model.pk, "number": 2}
 
@@ -191,16 +195,16 @@ _API = {
     "model-invocations": Rule({"POST": needs(VIEWER, 200, {"dataframe_records": [_ROW]})}, _model),
     "model-explain": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),
     "model-batch": Rule({"POST": needs(VIEWER, 202, _trained_on)}, _model),
-    "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _model),
-    "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _model),
-    "feedback-summary": Rule({"GET": READ}, _model),
+    "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _of_model),
+    "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _of_model),
+    "feedback-summary": Rule({"GET": READ}, _of_model),
     "policy-detail": Rule({"GET": READ, "PUT": needs(TRAINER, 200, {"feedback": 50})}, _model),
     "policy-evaluate": Rule({"POST": READ}, _model),
     "policy-retrain": Rule({"POST": needs(TRAINER, 200)}, _model),
-    "decision-list": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk}),
+    "decision-list": Rule({"GET": READ}, _of_model),
     "drift-check-every": Rule({"POST": Door(202, lowest=TRAINER, reach=Reach.CALLER)}),
     "drift-check": Rule({"POST": needs(TRAINER, 202)}, _model),
-    "drift-list": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk}),
+    "drift-list": Rule({"GET": READ}, _of_model),
     "drift-detail": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk, "pk": things.drift.pk}),
     "prediction-detail": Rule({"GET": READ}, lambda things: {"pk": things.prediction}),
     "batch-list": Rule({"GET": MINE}),
@@ -214,7 +218,7 @@ _API = {
     "model-champion": Rule({"GET": READ}, _model),
     "model-performance": Rule({"GET": READ}, _model),
     "model-importance": Rule({"GET": READ}, _model),
-    "version-list": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk}),
+    "version-list": Rule({"GET": READ}, _of_model),
     "version-detail": Rule({"GET": READ}, _version),
     "version-promote": Rule({"POST": needs(APPROVER, 200, {"reason": "New"})}, _version),
     "version-card": Rule({"GET": READ}, _version),

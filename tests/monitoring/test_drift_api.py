@@ -72,7 +72,7 @@ def test_a_shift_is_seen_in_one_window_and_alarms_in_the_next(cast, api, watched
     assert second.since == first.until
     assert 0.5 < second.share <= 1.0  # it is the column that matters
     alarm = next(one for one in second.verdict["columns"] if one["column"] == "a")
-    assert alarm["since"] == first.until.isoformat()
+    assert alarm["since"] == f"{first.until:%Y-%m-%d %H:%M} UTC"
     assert {one["state"] for one in second.verdict["answers"]} >= {"alarm"}  # more is answered "yes" than was
 
 

@@ -72,8 +72,8 @@ def test_a_shift_drifts_first_then_alarms_once_and_ends(reference):
     told = found[2].columns[0]
     assert told.since == "day 1"
     assert told.causes == ("kolmogorov_smirnov",)
-    assert told.sentence.endswith("Seen since day 1.")
-    assert "standard deviations" in told.sentence
+    assert told.said[-1] == "Seen since day 1."
+    assert "standard deviations" in told.said[0]
     assert told.advice.startswith("Compare recent answers")
     assert found[2].sentence == "n drifted in two windows in a row. They carry 25 % of the model's importance."
     assert {one.column for one in found[2].columns if one.has_drifted} == {"n"}
@@ -122,7 +122,7 @@ def test_a_window_of_few_rows_neither_raises_nor_ends_an_alarm(reference):
     found = judged(reference, few, moved, few, moved)
 
     assert [states(one)["n"] for one in found] == ["unknown", "drifting", "drifting", "alarm"]
-    assert found[0].columns[0].sentence.startswith("Not enough data")
+    assert found[0].columns[0].said[0].startswith("Not enough data")
     assert (found[2].columns[0].since, found[3].columns[0].since) == ("day 1", "day 1")
 
 

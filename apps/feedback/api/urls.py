@@ -4,7 +4,7 @@ from django.urls import path
 
 from apps.feedback.api.views import FeedbackViewSet
 
-_one = "models/<uuid:pk>/feedback/"
+_one = "models/<uuid:model_id>/feedback/"
 _feedback = FeedbackViewSet.as_view
 
 urlpatterns = [

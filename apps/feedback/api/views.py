@@ -62,25 +62,25 @@ class FeedbackViewSet(ScopedViewSet):
         """Return what was said of the model named in the URL."""
         if getattr(self, "swagger_fake_view", False):
             return Feedback.objects.none()
-        return super().get_queryset().filter(model_id=self.kwargs["pk"])
+        return super().get_queryset().filter(model_id=self.kwargs["model_id"])
 
     def _model(self) -> RegisteredModel:
         """Return the model named in the URL, or 404; its workspace is checked against the action's act."""
         live = RegisteredModel.objects.filter(archived_at__isnull=True).in_workspaces(self.access.workspace_ids)
-        model: RegisteredModel | None = live.filter(pk=self.kwargs["pk"]).first()
+        model: RegisteredModel | None = live.filter(pk=self.kwargs["model_id"]).first()
         if model is None:
             raise NotFound
         self.access.require(self.acts[self.action], model.workspace_id)
         return model
 
-    def list(self, request: Request, pk: UUID) -> Response:
+    def list(self, request: Request, model_id: UUID) -> Response:
         """List what was said of a model's predictions, newest first."""
         self._model()
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(request=VerdictSerializer, responses={200: FeedbackSerializer, 201: FeedbackSerializer})
-    def create(self, request: Request, pk: UUID) -> Response:
+    def create(self, request: Request, model_id: UUID) -> Response:
         """Take a verdict on a prediction; the same giver's second one replaces the first (200)."""
         model = self._model()
         given = VerdictSerializer(data=request.data)
@@ -92,7 +92,7 @@ class FeedbackViewSet(ScopedViewSet):
         return Response(FeedbackSerializer(found).data, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     @extend_schema(request=VerdictsSerializer, responses=TakenSerializer)
-    def many(self, request: Request, pk: UUID) -> Response:
+    def many(self, request: Request, model_id: UUID) -> Response:
         """Take many verdicts or late labels, all or none."""
         model = self._model()
         given = VerdictsSerializer(data=request.data)
@@ -102,7 +102,7 @@ class FeedbackViewSet(ScopedViewSet):
         return Response({"created": taken.created, "replaced": taken.replaced})
 
     @extend_schema(parameters=[OpenApiParameter("days", int)], responses=SummarySerializer, filters=False)
-    def summary(self, request: Request, pk: UUID) -> Response:
+    def summary(self, request: Request, model_id: UUID) -> Response:
         """Tell how content people were with a model over the last `days` (30), and how right its answers were."""
         model = self._model()
         days = whole_number(request, "days", least=1) or _WINDOW_DAYS

@@ -48,7 +48,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnVerdict:
-    """What became of a column: since which window it drifts, by which detectors (`causes`), and what they found."""
+    """What became of a column: since which window it drifts, by which detectors (`causes`), and what they found.
+
+    `said` are its sentences, one after the other.
+    """
 
     column: str
     state: State
@@ -56,7 +59,7 @@ class ColumnVerdict:
     causes: tuple[str, ...]
     p_value: float | None
     weight: float
-    sentence: str
+    said: tuple[str, ...]
     advice: str
     findings: tuple[Finding, ...]
     is_new: bool = False
@@ -70,7 +73,8 @@ class ColumnVerdict:
     def from_json(cls, stored: Mapping[str, Any]) -> "ColumnVerdict":
         """Rebuild a column from its part of `Verdict.as_json`."""
         findings = tuple(map(Finding.from_json, stored["findings"]))
-        return cls(**{**stored, "state": State(stored["state"]), "causes": tuple(stored["causes"]), "findings": findings})
+        told = {name: tuple(stored[name]) for name in ("causes", "said")}
+        return cls(**{**stored, **told, "state": State(stored["state"]), "findings": findings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,23 +193,23 @@ def _judged(
         state, since = before.state, before.since
     else:
         state, since = (State.STEADY if any(one.is_known for one in found) else State.UNKNOWN), None
-    sentence = _sentence(found, causes, state, since)
+    said = _said(found, causes, state, since)
     return ColumnVerdict(
-        name, state, since, causes, least, weight, sentence, _advice(causes, is_answer=is_answer), found, is_new
+        name, state, since, causes, least, weight, said, _advice(causes, is_answer=is_answer), found, is_new
     )
 
 
-def _sentence(found: tuple[Finding, ...], causes: tuple[str, ...], state: State, since: str | None) -> str:
+def _said(found: tuple[Finding, ...], causes: tuple[str, ...], state: State, since: str | None) -> tuple[str, ...]:
     if state == State.UNKNOWN:
-        return found[0].sentence
+        return (found[0].sentence,)
     if state == State.STEADY:
-        return "No change that is more than chance and large enough to matter."
-    told = " ".join(one.sentence for one in found if one.detector in causes)
+        return ("No change that is more than chance and large enough to matter.",)
     if not causes:
-        return f"Drifted since {since}; this window has not enough data to tell whether it still does."
+        return (f"Drifted since {since}; this window has not enough data to tell whether it still does.",)
+    told = tuple(one.sentence for one in found if one.detector in causes)
     if state == State.DRIFTING:
-        return f"{told} Seen in this window only: it alarms if the next one shows it too."
-    return f"{told} Seen since {since}."
+        return (*told, "Seen in this window only: it alarms if the next one shows it too.")
+    return (*told, f"Seen since {since}.")
 
 
 def _advice(causes: tuple[str, ...], *, is_answer: bool) -> str:

@@ -78,7 +78,7 @@ def _judged(report: DriftReport, token: UUID) -> Verdict:
     importances = {one["name"]: one["importance"] for one in version.importance.get("features", [])}
     return judge(
         columns,
-        window=report.until.isoformat(),
+        window=f"{report.until:%Y-%m-%d %H:%M} UTC",
         answers=answers,
         previous=Verdict.from_json(before.verdict) if before else None,
         importances=importances,
