@@ -121,13 +121,14 @@ def _score(trial: Trial) -> float:
         seconds.append(time.monotonic() - began)
         evaluation = service.evaluate(fold.test)
         check_score(evaluation)
-        metric = metric or evaluation.main
-        if evaluation.main != metric:
+        by, greater_is_better = evaluation.compared_by
+        metric = metric or by
+        if by != metric:
             continue
         scores.append(float(evaluation.metrics[metric]))
         facts = {
             "metric": metric,
-            "greater_is_better": evaluation.greater_is_better,
+            "greater_is_better": greater_is_better,
             "scores": scores,
             "fit_seconds": float(np.mean(seconds)),
             "fit_rows": fold.train.rows,

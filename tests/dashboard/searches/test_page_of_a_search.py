@@ -33,7 +33,7 @@ class TestThePageOfASearch:
         assert best.text.startswith("1 ")
         assert says[0] in best.text
         assert f"{says[1]} {leaderboard_of(campaign)[0].searched['max_depth']}" in best.text
-        assert {"en": "ROC AUC", "fr": "Aire sous la courbe ROC"}[language] in [head.text for head in page.all("th")]
+        assert {"en": "Log loss", "fr": "Perte logarithmique"}[language] in [head.text for head in page.all("th")]
         assert {"en": " of 1\u00a0min.", "fr": " sur 1\u00a0min."}[language].replace("\u00a0", " ") in page.text
         assert {"en": "Trials: 4 (4 went to their end).", "fr": "Essais : 4 (4 terminés)."}[language] in page.text
 

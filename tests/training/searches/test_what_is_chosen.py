@@ -27,7 +27,7 @@ class TestOneSearch:
 
         told = campaign.version.evaluation["search"]
         assert (told["trials"], told["completed"] + told["pruned"] + told["failed"]) == (4, 4)
-        assert told["metric"] == "roc_auc"
+        assert told["metric"] == "log_loss"
         assert told["score"] == leaderboard_of(campaign)[0].score
         assert [row["algorithm"] for row in told["leaderboard"]] == ["xgboost"]
         points = curve_of(campaign)
