@@ -13,7 +13,19 @@ import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-ORDER = ["dashboard", "retraining", "monitoring", "feedback", "training", "predictions", "registry", "datasets", "workspaces", "algorithms", "core"]
+ORDER = [
+    "dashboard",
+    "retraining",
+    "monitoring",
+    "feedback",
+    "training",
+    "predictions",
+    "registry",
+    "datasets",
+    "workspaces",
+    "algorithms",
+    "core",
+]
 
 
 def app_graph() -> str:
