@@ -18,6 +18,7 @@ from apps.dashboard.pages import (
     retraining,
     sign_in,
     versions,
+    watching,
 )
 
 app_name = "dashboard"
@@ -39,6 +40,8 @@ urlpatterns = [
     path("models/<uuid:pk>/edit/", editing.edit_model, name="edit_model"),
     path("models/<uuid:pk>/archive/", archiving.archive_model, name="archive_model"),
     path("models/<uuid:pk>/try/", models.try_model, name="try_model"),
+    path("models/<uuid:pk>/watch/", watching.watch, name="watch"),
+    path("models/<uuid:pk>/verdict/", watching.verdict, name="verdict"),
     path("models/<uuid:pk>/train/", retraining.train, name="train"),
     path("models/<uuid:pk>/rollback/", models.rollback, name="rollback"),
     path("models/<uuid:pk>/versions/<int:number>/promote/", models.promote, name="promote"),

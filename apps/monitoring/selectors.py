@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 
 from apps.monitoring.models import DriftReport
 from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_of
 
 
 def last_judged(version: ModelVersion, *, before: datetime | None = None) -> DriftReport | None:
@@ -17,6 +16,11 @@ def last_judged(version: ModelVersion, *, before: datetime | None = None) -> Dri
     if before is not None:
         judged = judged.filter(until__lte=before)
     return judged.order_by("-until").first()
+
+
+def recent_checks(model: RegisteredModel, most: int) -> list[DriftReport]:
+    """Return a model's last checks, the newest first."""
+    return list(DriftReport.objects.filter(model=model).order_by("-until", "-created_at")[:most])
 
 
 def open_check(model: RegisteredModel) -> DriftReport | None:
@@ -31,8 +35,3 @@ def checkable_models(workspace_ids: list[UUID] | None = None) -> QuerySet[Regist
         archived_at__isnull=True, aliases__name="champion", aliases__until__isnull=True
     ).distinct()
     return live if workspace_ids is None else live.filter(workspace_id__in=workspace_ids)
-
-
-def version_to_check(model: RegisteredModel) -> ModelVersion | None:
-    """Return the version whose answers are compared: the live one."""
-    return champion_of(model)

@@ -33,23 +33,32 @@ def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Ac
     return policy
 
 
-def evaluate(*, model: RegisteredModel, force: bool = False) -> Decision:
-    """Decide as `retrain_if_due` would now; nothing is written, nothing begins."""
-    policy = policy_of(model)
+def evaluate(*, model: RegisteredModel, force: bool = False, policy: Policy | None = None) -> Decision:
+    """Decide as `retrain_if_due` would now, by the model's policy unless another is given; nothing is written, nothing begins."""
+    policy = policy or policy_of(model)
     if policy is None:
         raise Conflict("The model has no retraining policy. PUT one to its retraining_policy/ route.")
     return decide(policy, facts_of(model, policy), now=clock.now(), force=force)
 
 
-def retrain_if_due(*, model: RegisteredModel, origin: str, actor: Actor, force: bool = False) -> RetrainingDecision:
+def retrain_if_due(
+    *,
+    model: RegisteredModel,
+    origin: str,
+    actor: Actor,
+    force: bool = False,
+    policy: Policy | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> RetrainingDecision:
     """Decide, begin the training if it is due, and keep the decision with its reasons.
 
-    The model's row is held meanwhile: of several that ask at once, one begins the training and the others see it running.
+    `parameters` are settings of that training beside the model's own. The model's row is held meanwhile: of several that ask at
+    once, one begins the training and the others see it running.
     """
     with transaction.atomic():
         held: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
-        decision = evaluate(model=held, force=force)
-        campaign, error = _begun(held, actor) if decision.retrain else (None, "")
+        decision = evaluate(model=held, force=force, policy=policy)
+        campaign, error = _begun(held, parameters or {}, actor) if decision.retrain else (None, "")
         kept: RetrainingDecision = RetrainingDecision.objects.create(
             model=held,
             at=clock.now(),
@@ -66,16 +75,19 @@ def retrain_if_due(*, model: RegisteredModel, origin: str, actor: Actor, force: 
     return kept
 
 
-def _begun(model: RegisteredModel, actor: Actor) -> tuple[TrainingCampaign | None, str]:
+def _begun(model: RegisteredModel, parameters: Mapping[str, Any], actor: Actor) -> tuple[TrainingCampaign | None, str]:
     champion = champion_of(model)
     assert champion is not None  # the decision is against it otherwise
     data = version_to_retrain_on(champion)
     try:
         with transaction.atomic():
-            return start_campaign(model=model, dataset_version=data, name="Retraining", actor=actor), ""
+            campaign = start_campaign(
+                model=model, dataset_version=data, parameters=dict(parameters), name="Retraining", actor=actor
+            )
     except PlatformError as error:
         logger.warning("The retraining of model %s could not begin: %s", model.pk, error.detail)
         return None, error.detail
+    return campaign, ""
 
 
 def retrain_what_is_due() -> list[RetrainingDecision]:

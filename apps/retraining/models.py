@@ -38,6 +38,7 @@ class RetrainingDecision(models.Model):
 
         SCHEDULE = "schedule", _("Schedule")
         PERSON = "person", _("Person")
+        COMMAND = "command", _("Command")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="retraining_decisions")

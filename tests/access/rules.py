@@ -258,6 +258,8 @@ _PAGES = {
     "edit_model": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, Form(name="New", description=""))}, _model),
     "archive_model": Rule({"POST": needs(OWNER, 302)}, _model),
     "try_model": Rule({"POST": READ}, _model),
+    "watch": Rule({"GET": READ, "POST": needs(TRAINER, 302)}, _model),
+    "verdict": Rule({"POST": needs(ANNOTATOR, 200, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
     "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),
     "rollback": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, _model),
     "promote": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, lambda things: {"pk": things.model.pk, "number": 2}),

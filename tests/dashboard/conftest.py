@@ -41,6 +41,7 @@ def prediction_log(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(recorder, "_pid", os.getpid())
     monkeypatch.setattr("apps.predictions.actions.recorder", recorder)
+    monkeypatch.setattr("apps.predictions.selectors.recorder", recorder)
     return recorder
 
 

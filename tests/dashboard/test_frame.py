@@ -141,7 +141,19 @@ def test_the_style_knows_both_lights():
     assert "http" not in style
 
 
-STATES = {"pending", "training", "completed", "failed", "ready", "checking", "refused", "success", "error", "warning"}
+STATES = {
+    "drifting",
+    "pending",
+    "training",
+    "completed",
+    "failed",
+    "ready",
+    "checking",
+    "refused",
+    "success",
+    "error",
+    "warning",
+}
 
 
 def test_every_rule_of_the_style_is_for_something_on_a_page():

@@ -7,7 +7,6 @@ import pytest
 
 from apps.monitoring.models import DriftReport
 from apps.predictions import actions as predictions
-from apps.predictions.recorder import recorder
 from apps.registry.models import RegisteredModel
 from apps.training.actions import start_campaign
 from apps.workspaces.access import SYSTEM
@@ -43,7 +42,7 @@ def ask(model: RegisteredModel, rows: list[dict[str, Any]]) -> None:
     """Have the model answer these rows, a hundred at a time, and the log written."""
     for at in range(0, len(rows), 100):
         predictions.predict(model_id=model.pk, rows=rows[at : at + 100], actor=SYSTEM)
-    recorder.flush()
+    predictions.recorder.flush()
 
 
 def run_waiting() -> list[DriftReport]:

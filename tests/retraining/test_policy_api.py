@@ -40,10 +40,9 @@ def later(monkeypatch, **span):
 def complain(model, actor, count, *, wrong):
     """Have the model answer rows, and people judge the answers: so many of them wrong."""
     from apps.predictions import actions as predictions
-    from apps.predictions.recorder import recorder
 
     ids = predictions.predict(model_id=model.pk, rows=rows_of(count, seed=9), actor=SYSTEM).prediction_ids
-    recorder.flush()
+    predictions.recorder.flush()
     verdicts = [Verdict(one, correct=place >= wrong, subject=f"s{place}") for place, one in enumerate(ids)]
     give_many(model=model, verdicts=verdicts, source="api", actor=actor)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.core.errors import InvalidInput
-from apps.retraining.triggers import SETTINGS, Facts, Policy, SeedRun, decide, policy_of_seed, run_of_seed
+from apps.retraining.triggers import SETTINGS, Facts, Policy, decide
 
 NOW = datetime(2026, 3, 14, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -350,45 +350,3 @@ def test_every_bad_field_is_named_also_of_a_policy_made_in_code():
         Policy(mode="or", feedback=0, drift=2.0)
 
     assert [problem.pointer for problem in raised.value.problems] == ["/mode", "/feedback", "/drift"]
-
-
-SEED_JSON = {
-    "days_back": 60, "min_feedback": 200, "min_negative_feedback": 30, "min_positive_rate": 0.8, "epochs": 10,
-    "learning_rate": 0.0005, "cleanup": False, "log_level": "DEBUG", "force_retrain": True,
-}  # fmt: skip
-SEED_VARIABLES = {
-    "RETRAIN_DAYS_BACK": "60", "RETRAIN_MIN_FEEDBACK": "200", "RETRAIN_MIN_NEGATIVE": "30", "RETRAIN_MIN_POSITIVE_RATE": "0.8",
-    "RETRAIN_EPOCHS": "10", "RETRAIN_LEARNING_RATE": "0.0005", "RETRAIN_CLEANUP": "False", "RETRAIN_LOG_LEVEL": "DEBUG",
-}  # fmt: skip
-
-
-def test_the_seeds_json_keys_and_variables_are_read_alike():
-    expected = Policy(window_days=60, feedback=200, negatives=30, satisfaction=0.8)
-
-    assert policy_of_seed(SEED_JSON) == policy_of_seed(SEED_VARIABLES) == expected
-    assert run_of_seed(SEED_JSON) == SeedRun(10, 0.0005, cleanup=False, log_level="DEBUG", force=True)
-    assert run_of_seed(SEED_VARIABLES) == SeedRun(10, 0.0005, cleanup=False, log_level="DEBUG", force=False)
-
-
-def test_the_seeds_defaults_are_ours():
-    assert policy_of_seed({}) == Policy()
-    assert run_of_seed({}) == SeedRun(None, None, cleanup=True, log_level="INFO", force=False)
-
-
-def test_a_json_key_goes_before_its_variable():
-    assert policy_of_seed({"RETRAIN_DAYS_BACK": "60", "days_back": 90, "RETRAIN_MIN_FEEDBACK": "50"}) == Policy(
-        window_days=90, feedback=50
-    )
-
-
-@pytest.mark.parametrize(("config", "named"), [
-    ({"RETRAIN_MIN_FEEDBACK": "many"}, "/RETRAIN_MIN_FEEDBACK"), ({"min_positive_rate": 70}, "/min_positive_rate"),
-    ({"min_feedback": "100"}, "/min_feedback"), ({"RETRAIN_CLEANUP": "perhaps"}, "/RETRAIN_CLEANUP"),
-    ({"RETRAIN_DAYS_BACK": "30.5"}, "/RETRAIN_DAYS_BACK"), ({"batch_size": 3}, "/batch_size"),
-    ({"RETRAIN_EPOCHS": "1e999"}, "/RETRAIN_EPOCHS"),
-])  # fmt: skip
-def test_a_bad_value_of_the_seeds_configuration_is_named_as_it_was_given(config, named):
-    with pytest.raises(InvalidInput) as raised:
-        policy_of_seed(config)
-
-    assert [problem.pointer for problem in raised.value.problems] == [named]

@@ -189,6 +189,7 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         value=done.predictions[0],
         details=done.details[0],
         version_number=done.version,
+        prediction=done.prediction_ids[0],
         explained=explained,
         parts=[{"name": name, "value": row[name], "size": size} for name, size in parts],
         largest=max((abs(size) for _name, size in parts), default=0),

@@ -1,0 +1,110 @@
+"""What the commands share: which models are asked, how a decision is told, and what the exit code says."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.algorithms.choice import choice_of
+from apps.core import clock
+from apps.core.errors import PlatformError
+from apps.registry.models import RegisteredModel
+from apps.retraining.actions import evaluate, retrain_if_due
+from apps.retraining.models import RetrainingDecision
+from apps.retraining.selectors import models_with_policy
+from apps.retraining.triggers import Policy
+from apps.workspaces.access import SYSTEM
+
+DUE = 3  # the exit code of a dry run that would retrain
+CODES = f"Exit code 0: all went well; 1: something is at fault; {DUE}: a dry run would retrain."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command was asked for; `limits` take the place of those of each model's policy."""
+
+    is_dry: bool = False
+    force: bool = False
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def models_named(names: Iterable[str]) -> list[RegisteredModel]:
+    """Return the models of these ids or names, all that have a policy where none is named."""
+    found = [_model_named(name) for name in names]
+    return found or models_with_policy()
+
+
+def _model_named(name: str) -> RegisteredModel:
+    live = RegisteredModel.objects.filter(archived_at__isnull=True)
+    matches: list[RegisteredModel]
+    try:
+        matches = list(live.filter(pk=UUID(name)))
+    except ValueError:
+        matches = list(live.filter(name=name))
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise CommandError(f"There is no model {name!r}. Give the id of a model, or its name as it stands on its page.")
+    ids = ", ".join(str(model.pk) for model in matches)
+    raise CommandError(f"Several models are named {name!r}, in different workspaces. Give the id: {ids}.")
+
+
+def ask_each(command: BaseCommand, models: Iterable[RegisteredModel], asked: Asked) -> None:
+    """Decide for each model and tell it, a JSON line each; exit with `DUE` where a dry run would retrain."""
+    faults, due = 0, False
+    for model in models:
+        try:
+            told = _told(model, asked)
+        except PlatformError as error:
+            faults += 1
+            command.stderr.write(f"{model}: {error.detail}")
+            continue
+        due = due or told["retrain"]
+        faults += bool(told["error"])
+        command.stdout.write(json.dumps(told, ensure_ascii=False))
+    if faults:
+        raise CommandError(f"{faults} models could not be decided on or trained.")
+    if asked.is_dry and due:
+        raise SystemExit(DUE)
+
+
+def _told(model: RegisteredModel, asked: Asked) -> dict[str, Any]:
+    """Decide for a model, and begin its training unless it is a dry run."""
+    stored = getattr(model, "retraining_policy", None)
+    policy = Policy.from_json({**(stored.policy if stored else {}), **asked.limits})
+    own = {one.name for one in choice_of(model.algorithm, model.task).hyperparameters}
+    parameters = {name: value for name, value in asked.parameters.items() if name in own}
+    left_out = [name for name in asked.parameters if name not in own]
+    if asked.is_dry:
+        decision, campaign, error = evaluate(model=model, force=asked.force, policy=policy).as_json(), None, ""
+    else:
+        kept = retrain_if_due(
+            model=model,
+            origin=RetrainingDecision.Origin.COMMAND,
+            actor=SYSTEM,
+            force=asked.force,
+            policy=policy,
+            parameters=parameters,
+        )
+        decision, campaign, error = kept.decision, kept.campaign_id, kept.error
+    return {
+        "at": clock.now().isoformat(),
+        "model": str(model.pk),
+        "name": model.name,
+        "dry_run": asked.is_dry,
+        **decision,
+        "campaign": str(campaign) if campaign else None,
+        "error": error,
+        "parameters_left_out": left_out,
+    }
+
+
+def as_line(kept: RetrainingDecision) -> str:
+    """Return a decision of the past as a JSON line."""
+    told = {"at": kept.at.isoformat(), "model": str(kept.model_id), "name": kept.model.name, "origin": kept.origin}
+    campaign = str(kept.campaign_id) if kept.campaign_id else None
+    return json.dumps({**told, **kept.decision, "campaign": campaign, "error": kept.error}, ensure_ascii=False)

@@ -1,0 +1,104 @@
+"""The page of what became of a model since it went live, and the verdicts that people give below an answer."""
+
+import pytest
+from django.urls import reverse
+
+from apps.feedback.models import Feedback
+from apps.monitoring.models import DriftReport
+from apps.retraining import actions as retraining
+from apps.workspaces.access import SYSTEM, Actor
+from tests.dashboard.reading import Page
+from tests.factories import make_model
+from tests.monitoring.conftest import ask, few_origins, rows_of, run_waiting, stores, watched  # noqa: F401  (fixtures)
+from tests.retraining.test_policy_api import OFF, complain
+
+
+def address(model, name="watch"):
+    return reverse(f"dashboard:{name}", args=[model.pk])
+
+
+def test_before_anything_happened_each_part_says_how_it_begins(cast, browser, watched):  # noqa: F811
+    page = Page(browser(cast.viewer, "en").get(address(watched)))
+
+    assert page.faults == []
+    assert "No verdicts in the last 30 days." in page.text
+    assert "Not checked yet." in page.text
+    assert "It has no policy" in page.text
+    assert "Check for drift now" not in page.text  # a viewer may not
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["80 %", "alarm", "standard deviations", "It is not due.", "Left as it is", "40 of 100 verdicts"]),
+        ("fr", ["80 %", "alarme", "écarts types", "Il n\u2019est pas dû.", "Laissé tel quel", "40 sur 100"]),
+    ],
+)
+def test_it_shows_verdicts_drift_and_the_policy_with_its_decisions(language, words, cast, browser, watched):  # noqa: F811
+    complain(watched, Actor(cast.annotator.pk), 40, wrong=8)
+    client = browser(cast.trainer, language)
+    for seed in (1, 2):
+        ask(watched, rows_of(300, seed=seed, moved=1.0))
+        assert client.post(address(watched)).status_code == 302
+        run_waiting()
+    retraining.set_policy(model=watched, settings={}, actor=SYSTEM)
+    retraining.retrain_what_is_due()
+
+    page = Page(client.get(address(watched)))
+
+    assert page.faults == []
+    assert all(word in page.text.replace("\u00a0", " ").replace("\u202f", " ") for word in words), page.text
+    assert DriftReport.objects.count() == 2
+    assert len(page.all("td", class_="alarm")) >= 1
+
+
+def test_a_failed_check_says_why(cast, browser, watched):  # noqa: F811
+    browser(cast.trainer, "en").post(address(watched))
+    died = "The process that compared these rows died three times. Look at the worker's log."
+    DriftReport.objects.update(status="failed", error=died)
+
+    assert "mort trois fois" in Page(browser(cast.viewer, "fr").get(address(watched))).text
+
+
+def test_a_verdict_is_given_below_an_answer(cast, browser, watched):  # noqa: F811
+    client = browser(cast.annotator, "fr")
+    row = {f"row.{name}": str(value) for name, value in rows_of(1, seed=4)[0].items()}
+
+    answer = Page(client.post(address(watched, "try_model"), row))
+    prediction = answer.one("input", name_="prediction").attributes["value"]
+    thanks = Page(client.post(address(watched, "verdict"), {"prediction": prediction, "correct": "false"}))
+
+    assert "Noté." in thanks.text
+    kept = Feedback.objects.get()
+    assert (kept.prediction_id, kept.correct, kept.source, kept.user) == (prediction, False, "page", cast.annotator)
+
+
+def test_a_viewer_is_not_asked_for_a_verdict_and_a_forged_one_is_refused_in_words(cast, browser, watched):  # noqa: F811
+    row = {f"row.{name}": str(value) for name, value in rows_of(1, seed=4)[0].items()}
+    seen = Page(browser(cast.viewer, "en").post(address(watched, "try_model"), row))
+
+    refused = Page(
+        browser(cast.annotator, "en").post(address(watched, "verdict"), {"prediction": "0" * 32 + "-0", "correct": "true"})
+    )
+
+    assert "Is it right?" not in seen.text
+    assert "has made no prediction" in refused.text
+    assert not Feedback.objects.exists()
+
+
+def test_a_model_that_answers_nothing_yet_leads_back_to_its_page(cast, browser):
+    model = make_model(cast.acme)
+
+    answer = browser(cast.viewer, "en").get(address(model))
+
+    assert (answer.status_code, answer["Location"]) == (302, reverse("dashboard:model", args=[model.pk]))
+
+
+def test_a_policy_of_one_condition_shows_how_near_it_is(cast, browser, watched):  # noqa: F811
+    retraining.set_policy(model=watched, settings={**OFF, "feedback": 50}, actor=SYSTEM)
+    complain(watched, Actor(cast.annotator.pk), 25, wrong=0)
+
+    page = Page(browser(cast.viewer, "en").get(address(watched)))
+
+    assert page.one("progress").attributes["value"] == "0.500"
+    assert "not met" in page.text
