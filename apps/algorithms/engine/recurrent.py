@@ -79,7 +79,7 @@ def fit_network(
     widest = _widest(values, season, settings)
     learned, held_back, every = series.ends(widest)
     progress(0.0, "fitting")
-    cut = _best_cut(series, widest, np.concatenate(held_back))
+    cut = _best_cut(series, widest, np.concatenate([every[:0], *held_back]))
     held = [some for period in held_back if len((some := series.examples(period, cut).telling()).targets)]
     pool = series.examples(drawn(learned, settings.most_windows, chance), cut).telling()
     begun = RecurrentNetwork(cut, series.width, settings.level, 0, _begun(settings, cut, series.width, pool))

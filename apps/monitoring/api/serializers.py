@@ -11,6 +11,9 @@ class DriftReportSerializer(serializers.ModelSerializer[DriftReport]):
     """A check: where it stands, and what it found."""
 
     version = serializers.IntegerField(source="version.number")
+    state = serializers.ChoiceField(
+        choices=DriftReport.State.choices, allow_blank=True, read_only=True, help_text="Empty until the check is completed."
+    )
 
     class Meta:
         model = DriftReport

@@ -17,7 +17,7 @@ class TestOneSearch:
         assert campaign.status == "completed", campaign.error
         best, *others = leaderboard_of(campaign)
         assert len(others) == 3
-        assert all(best.score >= other.score for other in others if other.score is not None)
+        assert all(best.score <= other.score for other in others if other.score is not None)  # log loss
         assert campaign.version.parameters == best.parameters == campaign.parameters
         assert (campaign.algorithm, campaign.version.algorithm) == ("xgboost", "xgboost")
         assert best.parameters["n_estimators"] == 20  # what is not searched stands as it was asked for
@@ -32,7 +32,7 @@ class TestOneSearch:
         assert [row["algorithm"] for row in told["leaderboard"]] == ["xgboost"]
         points = curve_of(campaign)
         assert [point["step"] for point in points] == [1, 2, 3, 4]
-        assert [point["best_score"] for point in points] == sorted(point["best_score"] for point in points)
+        assert [point["best_score"] for point in points] == sorted((point["best_score"] for point in points), reverse=True)
         stages = list(TrainingEvent.objects.filter(campaign=campaign).values_list("stage", flat=True))
         assert stages.index("searching") < stages.index("fitting") < stages.index("saving")
 
