@@ -8,9 +8,10 @@ OF_DRIFT = (
     gettext_noop("The process that compared these rows died three times. Look at the worker's log."),
     gettext_noop("The check stopped with %(error)s; the worker's log has the details."),
     gettext_noop(
-        "Version %(number)s keeps no profile of what it learned from: forecasts have none, nor have versions of "
-        "earlier releases. Train the model again."
+        "Version %(number)s keeps no profile of what it learned from: it was made by an earlier release. "
+        "Train the model again."
     ),
+    gettext_noop("A forecast is not checked for drift: it learns from its own series, whose values move on."),
     # what a detector says of a column
     gettext_noop(
         "Not enough data: %(known)s of %(rows)s rows have a value, and %(reference)s rows of the reference; "

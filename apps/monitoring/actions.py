@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from apps.algorithms.schema import Task
 from apps.core import clock
 from apps.core.broker import tell
 from apps.core.errors import Conflict
@@ -26,6 +27,8 @@ def start_check(*, model: RegisteredModel, actor: Actor) -> DriftReport:
     version = champion_of(model)
     if version is None:
         raise Conflict("The model has no trained version yet, so there is nothing to compare with.")
+    if model.task == Task.FORECAST:
+        raise Conflict("A forecast is not checked for drift: it learns from its own series, whose values move on.")
     if (found := open_check(model)) is not None:
         return found
     now, before = clock.now(), last_judged(version)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from apps.algorithms.schema import Task
 from apps.monitoring.models import DriftReport
 from apps.registry.models import ModelVersion, RegisteredModel
 
@@ -30,8 +31,8 @@ def open_check(model: RegisteredModel) -> DriftReport | None:
 
 
 def checkable_models(workspace_ids: list[UUID] | None = None) -> QuerySet[RegisteredModel]:
-    """Return the models that have a live version; those of some workspaces only, if they are given."""
+    """Return the models that have a live version and are no forecasts; those of some workspaces only, if they are given."""
     live = RegisteredModel.objects.filter(
         archived_at__isnull=True, aliases__name="champion", aliases__until__isnull=True
-    ).distinct()
+    ).exclude(task=Task.FORECAST)
     return live if workspace_ids is None else live.filter(workspace_id__in=workspace_ids)

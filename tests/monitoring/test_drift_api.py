@@ -10,7 +10,7 @@ from apps.core import clock
 from apps.monitoring import actions, tasks
 from apps.monitoring.lifecycle import checks
 from apps.monitoring.models import DriftReport
-from apps.registry.models import ModelVersion
+from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import version_folder
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.models import AuditEntry
@@ -118,6 +118,16 @@ def test_a_model_that_was_never_trained_has_nothing_to_compare(cast, api):
 
     assert refused.status_code == 409
     assert "no trained version" in refused.json()["detail"]
+
+
+def test_a_forecast_is_not_checked_by_night_and_by_hand_it_is_said_why(cast, api, watched):
+    RegisteredModel.objects.filter(pk=watched.pk).update(task="forecast")
+
+    tasks.check_all()
+    refused = start(api, cast.trainer, watched)
+
+    assert not DriftReport.objects.exists()
+    assert (refused.status_code, "is not checked for drift" in refused.json()["detail"]) == (409, True)
 
 
 def test_a_damaged_profile_is_refused_before_it_is_read(cast, api, watched):

@@ -59,8 +59,8 @@ def reference_of_version(version: ModelVersion) -> Reference:
     """Return what a version learned from, counted; raise `ArtifactDamaged` where it has none or it is not whole."""
     if REFERENCE not in version.manifest["files"]:
         raise ArtifactDamaged(
-            f"Version {version.number} keeps no profile of what it learned from: forecasts have none, nor have versions "
-            "of earlier releases. Train the model again."
+            f"Version {version.number} keeps no profile of what it learned from: it was made by an earlier release. "
+            "Train the model again."
         )
     return Reference.from_json(json.loads(whole_file(version, REFERENCE).read_text()))
 
