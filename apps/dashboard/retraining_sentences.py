@@ -71,8 +71,8 @@ OF_RETRAINING = (
     gettext_noop("%(share)s of %(count)s verdicts in %(days)s days are positive: not below %(asked)s."),
     # by drift and performance
     gettext_noop("No drift report is known."),
-    gettext_noop("%(share)s of the columns drifted: at least %(asked)s."),
-    gettext_noop("%(share)s of the columns drifted: less than %(asked)s."),
+    gettext_noop("%(share)s of the model's importance drifts: at least %(asked)s."),
+    gettext_noop("%(share)s of the model's importance drifts: less than %(asked)s."),
     gettext_noop("Drift was found."),
     gettext_noop("Drift was not found."),
     gettext_noop("No labels have come to measure its performance by."),

@@ -23,7 +23,9 @@ SETTINGS = (
     Hyperparameter("feedback", "integer", 100, "Verdicts at least", low=1, high=999_999, nullable=True),
     Hyperparameter("negatives", "integer", 20, "Negative verdicts at least", low=1, high=999_999, nullable=True),
     Hyperparameter("satisfaction", "number", 0.7, "Share of positive verdicts below", low=0, high=1, nullable=True),
-    Hyperparameter("drift", "number", None, "Share of the importance that drifts", "0: any alarm", low=0, high=1, nullable=True),
+    Hyperparameter(
+        "drift", "number", None, "Share of the importance that drifts", "0: any alarm", low=0, high=1, nullable=True
+    ),
     Hyperparameter("realised_fall", "number", None, "Realised performance fell by", low=0, high=1, nullable=True),
     Hyperparameter("estimated_fall", "number", None, "Estimated performance fell by", low=0, high=1, nullable=True),
     Hyperparameter("age_days", "integer", None, "Days since it was trained", low=1, high=3650, nullable=True),
@@ -45,9 +47,9 @@ def checked(settings: tuple[Hyperparameter, ...], given: Mapping[str, Any]) -> d
 class Policy:
     """When a model is retrained by itself; a condition is off where its threshold is None.
 
-    `satisfaction` and the falls are shares; `drift` is the share of the model's importance that drifts, 0 for any alarm. A fall is in points of a measure
-    where more is better, else a share of its error. `cooldown_hours` is under a day by default, since a daily check that
-    came a second early would be put off by a day.
+    `satisfaction` and the falls are shares; `drift` is the share of the model's importance that drifts, 0 for any alarm. A fall
+    is in points of a measure where more is better, else a share of its error. `cooldown_hours` is under a day by default,
+    since a daily check that came a second early would be put off by a day.
     """
 
     is_enabled: bool = True
@@ -248,7 +250,7 @@ def _of_quality(policy: Policy, facts: Facts) -> tuple[Condition, ...]:
     drift, unit = (facts.drift_share, "share") if policy.drift else (None if alarm is None else float(alarm), "alarm")
     return (
         _judged(policy, "drift", drift, unit, "No drift report is known.", lambda value, asked, met: (
-            f"{_percent(value)} of the columns drifted: {'at least' if met else 'less than'} {_percent(asked)}."
+            f"{_percent(value)} of the model's importance drifts: {'at least' if met else 'less than'} {_percent(asked)}."
             if asked else f"Drift was {'found' if met else 'not found'}."
         )),
         _judged(

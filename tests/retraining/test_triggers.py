@@ -92,7 +92,7 @@ def test_when_all_conditions_are_met_at_once_there_is_one_decision_with_every_re
         "100 of 100 verdicts in 30 days: enough.",
         "40 of 20 negative verdicts in 30 days: enough.",
         "60% of 100 verdicts in 30 days are positive: below 70%.",
-        "25% of the columns drifted: at least 25%.",
+        "25% of the model's importance drifts: at least 25%.",
         "Performance on 30 labelled rows fell by 5%: at least 5%.",
         "Estimated performance fell by 4%: at least 4%.",
         "It was trained 30 days ago: at least 30 days.",
