@@ -122,6 +122,13 @@ class BaseMLService(ABC):
     def split(self, data: Any, *, test_share: float) -> Split:
         """Part what was read into what is learned from and what is kept apart to measure with."""
 
+    def without_frozen(self, data: Any, *, share: float, salt: str) -> tuple[Any, int]:
+        """Leave out the rows that no version may learn from, for versions to be compared on; say how many there are.
+
+        About `share` of the rows, chosen by what they hold and by the model's `salt`; none of series, or without a target.
+        """
+        return data, 0
+
     @classmethod
     def is_searchable(cls) -> bool:
         """Say whether a search can look for better settings: it needs answers to judge them by, and where to look."""

@@ -94,6 +94,14 @@ class TableService(LightService):
         """Keep rows apart: the latest, whole groups, or at random (stratified by class)."""
         return data.split(task=self.task, test_share=test_share, seed=self.seed)
 
+    def without_frozen(self, data: "TrainingTable", *, share: float, salt: str) -> "tuple[TrainingTable, int]":
+        """Leave out the frozen rows (`engine.frozen`)."""
+        from apps.algorithms.engine.frozen import frozen_rows
+
+        frozen = frozen_rows(data, task=self.task, share=share, salt=salt)
+        count = int(frozen.sum())
+        return (data.take(np.flatnonzero(~frozen)), count) if count else (data, 0)
+
     def sample(self, data: "TrainingTable", rows: int) -> "TrainingTable":
         """Return about so many rows: the latest, whole groups where they are many, or at random (by class)."""
         return data if data.rows <= rows else data.sample(rows, task=self.task, seed=self.seed)

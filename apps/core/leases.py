@@ -1,6 +1,6 @@
 """Rows that stand for work: claimed by compare-and-set, held by a lease, taken back when a run died.
 
-pending ──> running ──> completed | failed; the model has `status`, `token`, `lease_until`, `attempt`, `error`, `finished_at`.
+pending ──> running ──> completed | failed; the model is an `apps.core.models.LeasedRow`.
 """
 
 import uuid
@@ -16,6 +16,10 @@ from apps.core import clock
 
 PENDING, RUNNING, COMPLETED, FAILED = "pending", "running", "completed", "failed"
 OPEN = (PENDING, RUNNING)
+
+
+class LeaseLost(Exception):
+    """Another run holds the row now: this one must stop and write nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Leases:
         waiting = self._rows.filter(pk=pk, status=PENDING)
         taken = waiting.update(status=RUNNING, token=token, lease_until=until, attempt=F("attempt") + 1)
         return token if taken else None
+
+    def hold(self, pk: UUID, token: UUID) -> None:
+        """Hold the lease a while longer; raise `LeaseLost` when another run has it."""
+        if not self.renew(pk, token):
+            raise LeaseLost
 
     def renew(self, pk: UUID, token: UUID) -> bool:
         """Hold the lease a while longer; False when it was lost."""

@@ -1,16 +1,17 @@
 """Reads of feedback: what was said, how content people are, and how right the answers were."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from apps.algorithms.schema import Task
 from apps.feedback.models import Feedback
-from apps.registry.models import RegisteredModel
+from apps.registry.models import ModelVersion, RegisteredModel
 
 MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
 _NORMAL = 1.959964  # 95 %
@@ -70,18 +71,48 @@ def realised(model: RegisteredModel, *, since: datetime, known_by: datetime) -> 
     Classes and anomalies: the share that was right, with its 95 % interval; numbers: mean absolute error and its root mean
     square. Where several gave a label of one prediction, the latest counts.
     """
-    labelled = Feedback.objects.filter(
-        model=model, predicted_at__gte=since, known_at__lte=known_by, label__isnull=False
-    ).order_by("known_at", "given_at", "id")
-    rows = labelled.values_list("version__number", "entry_id", "place", "predicted", "label")
-    by_version: dict[int, dict[tuple[UUID, int], tuple[Any, Any]]] = {}
-    for number, entry, place, predicted, label in rows.iterator():
-        by_version.setdefault(number, {})[entry, place] = (predicted, label)
-    score = _right if model.task in (Task.CLASSIFICATION, Task.ANOMALY) else _off
+    by_version = _labelled(Feedback.objects.filter(model=model, predicted_at__gte=since, known_at__lte=known_by))
+    score = _right if is_right_or_wrong(model) else _off
     return [
         {"version": number, "labels": len(pairs), **score(list(pairs.values()))}
         for number, pairs in sorted(by_version.items())
     ]
+
+
+def outcomes(version: ModelVersion, *, since: datetime, until: datetime | None = None) -> list[float]:
+    """Return of a version's labelled answers, in the order in which their labels became known, 1 or 0, or the absolute error.
+
+    Those count that were given since a time, and before another if there is one. Of one subject no more than
+    `MOST_OF_A_GIVER` labels count, the first: nobody takes a model out of service alone.
+    """
+    given = Feedback.objects.filter(version=version, predicted_at__gte=since)
+    if until is not None:
+        given = given.filter(predicted_at__lt=until)
+    pairs = _labelled(given, most_of_a_subject=MOST_OF_A_GIVER).get(version.number, {}).values()
+    if is_right_or_wrong(version.model):
+        return [float(predicted == label) for predicted, label in pairs]
+    return [abs(float(label) - float(predicted)) for predicted, label in pairs]
+
+
+def is_right_or_wrong(model: RegisteredModel) -> bool:
+    """Say whether an answer of a model is right or wrong; else it is off by an amount."""
+    return model.task in (Task.CLASSIFICATION, Task.ANOMALY)
+
+
+def _labelled(
+    given: QuerySet[Feedback], *, most_of_a_subject: int | None = None
+) -> dict[int, dict[tuple[UUID, int], tuple[Any, Any]]]:
+    """Return by version (answer, label) of each labelled prediction, in the order in which the labels became known."""
+    rows = given.filter(label__isnull=False).order_by("known_at", "given_at", "id")
+    found: dict[int, dict[tuple[UUID, int], tuple[Any, Any]]] = {}
+    said: Counter[str] = Counter()
+    fields = ("version__number", "entry_id", "place", "predicted", "label", "subject")
+    for number, entry, place, predicted, label, subject in rows.values_list(*fields).iterator():
+        said[subject] += 1
+        if subject and most_of_a_subject is not None and said[subject] > most_of_a_subject:
+            continue
+        found.setdefault(number, {})[entry, place] = (predicted, label)
+    return found
 
 
 def _right(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Verbs on drift: ask for a check."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.db import IntegrityError, transaction
 from apps.algorithms.schema import Task
 from apps.core import clock
 from apps.core.broker import tell
-from apps.core.errors import Conflict
+from apps.core.errors import Conflict, PlatformError
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import checkable_models, last_judged, open_check
 from apps.registry.models import RegisteredModel
@@ -16,6 +17,7 @@ from apps.registry.selectors import champion_of
 from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.actions import record_audit
 
+logger = logging.getLogger(__name__)
 LONGEST_WINDOW = timedelta(days=30)
 
 
@@ -49,8 +51,16 @@ def start_check(*, model: RegisteredModel, actor: Actor) -> DriftReport:
 
 
 def start_checks(*, workspace_ids: list[UUID] | None = None, actor: Actor = SYSTEM) -> list[DriftReport]:
-    """Queue a check of every model that has a live version; in all workspaces unless some are given."""
-    return [start_check(model=model, actor=actor) for model in checkable_models(workspace_ids)]
+    """Queue a check of every model that has a live version, in all workspaces unless some are given; one that cannot be checked
+    keeps no other from its turn.
+    """
+    started = []
+    for model in checkable_models(workspace_ids):
+        try:
+            started.append(start_check(model=model, actor=actor))
+        except PlatformError as error:
+            logger.warning("Model %s is not checked for drift: %s", model.pk, error.detail)
+    return started
 
 
 def send_check(report_id: UUID) -> None:

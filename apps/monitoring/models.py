@@ -1,6 +1,5 @@
 """What was found when recent predictions were compared with what a version learned from."""
 
-import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -8,23 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.models import LeasedRow
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.models import ScopedQuerySet
 
 
-class DriftReport(models.Model):
-    """One check of the rows that a version answered between two times.
-
-    pending ──> running ──> completed | failed   (a run whose lease expires goes back to pending)
-    """
-
-    class Status(models.TextChoices):
-        """Where a check stands."""
-
-        PENDING = "pending", _("Pending")
-        RUNNING = "running", _("Running")
-        COMPLETED = "completed", _("Completed")
-        FAILED = "failed", _("Failed")
+class DriftReport(LeasedRow):
+    """One check of the rows that a version answered between two times."""
 
     class State(models.TextChoices):
         """What a completed check found: the worst of its columns and answers."""
@@ -34,23 +23,15 @@ class DriftReport(models.Model):
         DRIFTING = "drifting", _("Drifting")
         ALARM = "alarm", _("Alarm")
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="drift_reports")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="drift_reports")
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     state = models.CharField(max_length=10, choices=State.choices, blank=True)
     since = models.DateTimeField(help_text="From when on the rows count; what was judged before ends there.")
     until = models.DateTimeField(help_text="Up to when the rows count.")
     rows = models.BigIntegerField(null=True)
     share = models.FloatField(null=True, help_text="Share of the model's importance that drifts, 0 to 1.")
     verdict = models.JSONField(default=dict)  # monitoring.detectors.verdict.Verdict.as_json
-    error = models.TextField(blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    token = models.UUIDField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     workspace_path: ClassVar[str] = "model__workspace"
     objects = ScopedQuerySet.as_manager()

@@ -23,6 +23,7 @@ from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Answers, Predictor
 from apps.core.artifacts import publish_folder, remove_folder, seal_folder, storage_guard
 from apps.core.errors import DATABASE_AWAY, PlatformError
+from apps.core.leases import LeaseLost
 from apps.datasets.selectors import table_file
 from apps.predictions import lifecycle
 from apps.predictions.models import BatchPrediction
@@ -37,10 +38,6 @@ _SEMICOLONS = pa_csv.WriteOptions(delimiter=";")
 _BOM = b"\xef\xbb\xbf"  # without it an office program reads UTF-8 as something else
 
 
-class LeaseLost(Exception):
-    """Another run holds the batch."""
-
-
 def score(batch_id: UUID, token: UUID) -> None:
     """Score a claimed batch; every failure ends in words on its row, or gives the row back when the database is away."""
     batch = BatchPrediction.objects.select_related("version", "dataset_version").get(pk=batch_id)
@@ -48,7 +45,7 @@ def score(batch_id: UUID, token: UUID) -> None:
     try:
         with storage_guard():
             beside.mkdir(parents=True)
-            rows = _write_result(batch, beside, lambda: _hold(batch_id, token))
+            rows = _write_result(batch, beside, lambda: lifecycle.batches.hold(batch_id, token))
         _publish(batch_id, token, beside, rows)
     except LeaseLost:
         logger.info("Batch %s is held by another run", batch_id)
@@ -63,11 +60,6 @@ def score(batch_id: UUID, token: UUID) -> None:
         raise
     finally:
         remove_folder(beside)
-
-
-def _hold(batch_id: UUID, token: UUID) -> None:
-    if not lifecycle.renew(batch_id, token):
-        raise LeaseLost
 
 
 def _write_result(batch: BatchPrediction, beside: Path, hold: Callable[[], None]) -> int:

@@ -1,13 +1,12 @@
 """What was predicted, by which version, and batch jobs over whole datasets."""
 
-import uuid
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from apps.core.fields import FastJSONField
+from apps.core.models import LeasedRow
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.models import ScopedQuerySet
@@ -42,34 +41,15 @@ class PredictionLog(models.Model):
         return f"{self.model} {self.at:%Y-%m-%d %H:%M:%S} ({self.row_count})"
 
 
-class BatchPrediction(models.Model):
-    """Predictions for every row of a dataset version, made by a worker.
+class BatchPrediction(LeasedRow):
+    """Predictions for every row of a dataset version, made by a worker."""
 
-    pending ──> running ──> completed | failed   (a run whose lease expires goes back to pending)
-    """
-
-    class Status(models.TextChoices):
-        """Where a batch stands."""
-
-        PENDING = "pending", _("Pending")
-        RUNNING = "running", _("Running")
-        COMPLETED = "completed", _("Completed")
-        FAILED = "failed", _("Failed")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="batch_predictions")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="batch_predictions")
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="batch_predictions")
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     rows = models.BigIntegerField(null=True)
     result_path = models.CharField(max_length=400, blank=True)
-    error = models.TextField(blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    token = models.UUIDField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     workspace_path: ClassVar[str] = "model__workspace"
     objects = ScopedQuerySet.as_manager()

@@ -3,13 +3,11 @@
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from apps.core.artifacts import safe_join
 from apps.core.errors import NotFound
@@ -102,14 +100,6 @@ def unfinished_batches(workspace_id: UUID) -> int:
     """Return how many batches of a workspace wait or run."""
     unfinished = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
     return int(BatchPrediction.objects.filter(model__workspace_id=workspace_id, status__in=unfinished).count())
-
-
-def waiting_batches(*, before: datetime | None = None) -> QuerySet[BatchPrediction, UUID]:
-    """Return the ids of the batches that wait, those made first coming first."""
-    waiting = BatchPrediction.objects.filter(status=BatchPrediction.Status.PENDING)
-    if before is not None:
-        waiting = waiting.filter(created_at__lt=before)
-    return waiting.order_by("created_at", "id").values_list("pk", flat=True)
 
 
 def results_folder() -> Path:

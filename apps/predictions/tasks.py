@@ -11,12 +11,12 @@ _PATIENCE = timedelta(seconds=20)
 @shared_task(name="predictions.run_batch", time_limit=3_600)
 def run_batch(batch_id: str, **_extra: object) -> None:
     """Score one data set; a second message for it does nothing."""
-    from apps.predictions import actions, engine, lifecycle, selectors
+    from apps.predictions import actions, engine, lifecycle
 
     wanted = UUID(batch_id)
     if (token := lifecycle.claim(wanted)) is not None:
         engine.score(wanted, token)
-        for waiting in selectors.waiting_batches()[:1]:
+        for waiting in lifecycle.batches.waiting()[:1]:
             actions.send_batch(waiting)
 
 
@@ -26,10 +26,10 @@ def dispatch_batches(**_extra: object) -> None:
     from django.conf import settings
 
     from apps.core import clock
-    from apps.predictions import actions, lifecycle, selectors
+    from apps.predictions import actions, lifecycle
 
     lifecycle.take_back_expired()
-    for batch_id in selectors.waiting_batches(before=clock.now() - _PATIENCE)[: settings.BATCH_MAX_RUNNING]:
+    for batch_id in lifecycle.batches.waiting(before=clock.now() - _PATIENCE)[: settings.BATCH_MAX_RUNNING]:
         actions.send_batch(batch_id)
 
 

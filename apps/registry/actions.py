@@ -21,7 +21,16 @@ from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
 
 _FIXED_ONCE_TRAINED = ("algorithm", "task", "target", "features", "group_column", "time_column")
-_CHANGEABLE = ("name", "description", "domain", "parameters", "auto_retrain", "retrain_every_days", *_FIXED_ONCE_TRAINED)
+_CHANGEABLE = (
+    "name",
+    "description",
+    "domain",
+    "parameters",
+    "frozen_share",
+    "auto_retrain",
+    "retrain_every_days",
+    *_FIXED_ONCE_TRAINED,
+)
 _at_work: list[Callable[[UUID], bool]] = []
 _ends_work: list[Callable[[RegisteredModel, Actor], None]] = []
 
@@ -190,35 +199,53 @@ def resign_version(*, version: ModelVersion, actor: Actor) -> bool:
     return True
 
 
-def promote_version(*, version: ModelVersion, actor: Actor, reason: str = "") -> Alias:
-    """Make a version champion, under its model's row lock; refused when it is so already or its files are damaged."""
-    _refuse_damaged(version)
+def promote_version(*, version: ModelVersion, actor: Actor, reason: str = "", over: ModelVersion | None = None) -> Alias:
+    """Make a version champion, under its model's row lock; refused when it is so already or its files are damaged.
+
+    `over` is the champion whose place it was judged to take: refused when another is live by now.
+    """
+    refuse_damaged(version)
     with transaction.atomic():
-        _locked(version.model_id)
-        present = open_span(version.model_id, Alias.Name.CHAMPION)
-        if present and present.version_id == version.pk:
-            raise Conflict(f"Version {version.number} is the champion already.")
-        return _make_champion(version, actor, reason, verb="version.promote")
+        return promote_checked(version=version, actor=actor, reason=reason, over=over)
 
 
-def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "") -> Alias:
-    """Bring back the champion before the present one, which is marked: rolling back again goes further back."""
+def promote_checked(*, version: ModelVersion, actor: Actor, reason: str, over: ModelVersion | None) -> Alias:
+    """Make a version champion whose files were checked a moment ago (`refuse_damaged`), in the caller's transaction."""
+    _locked(version.model_id)
+    present = open_span(version.model_id, Alias.Name.CHAMPION)
+    if present and present.version_id == version.pk:
+        raise Conflict(f"Version {version.number} is the champion already.")
+    _refuse_changed_champion(present, over)
+    return _make_champion(version, actor, reason, verb="version.promote")
+
+
+def _refuse_changed_champion(present: Alias | None, expected: ModelVersion | None) -> None:
+    if expected is not None and (present is None or present.version_id != expected.pk):
+        raise Conflict(f"Version {expected.number} is no longer the champion. Look who is live now, then decide again.")
+
+
+def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "", leaving: ModelVersion | None = None) -> Alias:
+    """Bring back the champion before the present one, which is marked: rolling back again goes further back.
+
+    `leaving` is the champion that is to be left: refused when another is live by now.
+    """
     before = champion_before(model.pk)
     if before is None:
         raise Conflict(
             "There is no earlier champion to go back to; one that was rolled back from does not count. Promote the version you want."
         )
-    _refuse_damaged(before)
+    refuse_damaged(before)
     with transaction.atomic():
         _locked(model.pk)
         if champion_before(model.pk) != before:
             raise Conflict("The champion changed at this moment. Look who is live now, then decide again.")
+        _refuse_changed_champion(open_span(model.pk, Alias.Name.CHAMPION), leaving)
         present = Alias.objects.filter(model_id=model.pk, name=Alias.Name.CHAMPION, until__isnull=True)
         present.update(rolled_back=True)
         return _make_champion(before, actor, reason or "rollback", verb="model.rollback")
 
 
-def _refuse_damaged(version: ModelVersion) -> None:
+def refuse_damaged(version: ModelVersion) -> None:
     """Read all files of a version, which takes long: before the row is locked."""
     try:
         verify_version(version)

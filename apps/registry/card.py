@@ -27,6 +27,8 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
         if split.get("learned_again")
         else ""
     )
+    apart = f"{split.get('test_rows')} kept apart ({split.get('reason', '')})"
+    frozen = f" {count} more are frozen: no version learns from them." if (count := split.get("frozen_rows")) else ""
     ranked = facts.importance.features[:_SHOWN_FEATURES]
     predicts = _DOES.get(model.task, f"It predicts `{_code(facts.schema.target or '')}`.")
     parts = [
@@ -34,7 +36,7 @@ def card_text(*, model: RegisteredModel, number: int, facts: VersionFacts) -> st
         model.description or "No description was given.",
         f"**Task**: {model.task}, by `{facts.algorithm}`. {predicts}",
         f"**Data**: {_line(facts.dataset_version)}, {facts.dataset_version.rows} rows, content hash `{facts.dataset_version.content_hash}`.",
-        f"**Split**: {split.get('train_rows')} rows to learn from, {split.get('test_rows')} kept apart ({split.get('reason', '')}).{again}",
+        f"**Split**: {split.get('train_rows')} rows to learn from, {apart}.{again}{frozen}",
         "## Quality on the rows kept apart",
         f"| metric | this version (95 % interval) | baseline: {facts.baseline.name} |\n|---|---|---|\n" + "\n".join(rows),
         "## What it looks at",

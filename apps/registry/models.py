@@ -33,6 +33,9 @@ class RegisteredModel(models.Model):
         max_length=300, blank=True, help_text="Splits by time: the latest rows are kept apart. A forecast needs it."
     )
     parameters = models.JSONField(default=dict, blank=True)
+    frozen_share = models.FloatField(
+        default=0.1, help_text="Share of the rows that no version learns from, so that versions are compared on them."
+    )
     auto_retrain = models.BooleanField(default=False)
     retrain_every_days = models.PositiveIntegerField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

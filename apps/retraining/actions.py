@@ -1,17 +1,34 @@
-"""Verbs on retraining: set a policy, decide, and begin what was decided."""
+"""Verbs on retraining: set a policy, decide, begin what was decided, judge what came of it, go back."""
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.core import clock
-from apps.core.errors import Conflict, PlatformError
-from apps.registry.models import RegisteredModel
-from apps.registry.selectors import champion_of
-from apps.retraining.models import RetrainingDecision, RetrainingPolicy
-from apps.retraining.selectors import facts_of, models_with_policy, policy_of, version_to_retrain_on
+from apps.core.broker import tell
+from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
+from apps.core.leases import LeaseLost
+from apps.registry.actions import promote_checked, refuse_damaged, rollback_model
+from apps.registry.models import Alias, RegisteredModel
+from apps.registry.selectors import champion_of, version_now
+from apps.retraining.gate.challenger import Margins, Verdict
+from apps.retraining.gate.fall import Fall
+from apps.retraining.lifecycle import judgements
+from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
+from apps.retraining.selectors import (
+    facts_of,
+    fall_of,
+    models_with_policy,
+    open_judgement,
+    policy_of,
+    promotions_to_watch,
+    retrainings_to_judge,
+    version_to_retrain_on,
+)
 from apps.retraining.triggers import Decision, Policy, decide
 from apps.training.actions import start_campaign
 from apps.training.models import TrainingCampaign
@@ -19,18 +36,37 @@ from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.actions import record_audit
 
 logger = logging.getLogger(__name__)
+Outcome = GateReport.Outcome
 
 
 @transaction.atomic
 def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Actor) -> Policy:
-    """Give a model this policy, defaults filled in; raise `InvalidInput` that names each bad setting."""
-    policy = Policy.from_json(settings)
+    """Give a model this policy, defaults filled in; raise `InvalidInput` that names each bad setting.
+
+    What the gate asks of a challenger stands under `gate`.
+    """
+    asked = dict(settings)
+    margins = _margins(asked.pop("gate", None))
+    policy = Policy.from_json(asked)
     RetrainingPolicy.objects.update_or_create(
-        model=model, defaults={"policy": policy.as_json(), "updated_by_id": actor.user_id}
+        model=model, defaults={"policy": policy.as_json(), "margins": margins.as_json(), "updated_by_id": actor.user_id}
     )
-    details = policy.as_json()
+    details = {**policy.as_json(), "gate": margins.as_json()}
     record_audit(actor=actor, workspace_id=model.workspace_id, verb="policy.set", target=model, details=details)
     return policy
+
+
+def _margins(given: Any) -> Margins:
+    if given is None:
+        return Margins()
+    if not isinstance(given, dict):
+        raise InvalidInput(
+            "Send the gate's margins as an object.", [Problem("/gate", "not_an_object", 'Such as {"gain": 0.02}.')]
+        )
+    try:
+        return Margins.from_json(given)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, [replace(one, pointer=f"/gate{one.pointer}") for one in error.problems]) from error
 
 
 def evaluate(*, model: RegisteredModel, force: bool = False, policy: Policy | None = None) -> Decision:
@@ -99,3 +135,125 @@ def retrain_what_is_due() -> list[RetrainingDecision]:
         except PlatformError as error:
             logger.warning("Model %s is not decided on: %s", model.pk, error.detail)
     return decided
+
+
+def start_judgement(*, model: RegisteredModel, actor: Actor, decision: RetrainingDecision | None = None) -> GateReport:
+    """Queue a judgement of the challenger beside the champion; return that which is under way if there is one."""
+    champion, challenger = champion_of(model), version_now(model, Alias.Name.CHALLENGER)
+    if champion is None or challenger is None:
+        raise Conflict("There is no challenger to be judged: train another version first.")
+    if (found := open_judgement(model)) is not None:
+        return found
+    try:
+        with transaction.atomic():
+            report: GateReport = GateReport.objects.create(
+                model=model, champion=champion, challenger=challenger, decision=decision, created_by_id=actor.user_id
+            )
+            details = {"champion": champion.number, "challenger": challenger.number}
+            record_audit(actor=actor, workspace_id=model.workspace_id, verb="gate.judge", target=report, details=details)
+            transaction.on_commit(lambda: send_judgement(report.pk))
+    except IntegrityError:
+        if (found := open_judgement(model)) is not None:  # another request was quicker
+            return found
+        raise
+    return report
+
+
+def send_judgement(report_id: UUID) -> None:
+    """Tell the broker that a judgement waits; when it is down, the dispatcher tells it later."""
+    from apps.retraining.tasks import run_judgement
+
+    tell(run_judgement, report_id)
+
+
+def judge_what_was_retrained() -> list[GateReport]:
+    """Queue a judgement of each challenger that a decision has made; one that fails keeps no other from its turn."""
+    asked = []
+    for decision in retrainings_to_judge():
+        try:
+            asked.append(start_judgement(model=decision.model, actor=SYSTEM, decision=decision))
+        except (PlatformError, IntegrityError) as error:
+            logger.warning("The challenger of model %s is not judged: %s", decision.model_id, error)
+    return asked
+
+
+def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapping[str, Any]) -> str:
+    """End a judgement, and in the same transaction promote what passed, where the policy says so; return the outcome.
+
+    Raises
+    ------
+    LeaseLost : another run holds the judgement; nothing was written.
+    Conflict : the challenger's files are damaged.
+
+    """
+    outcome = _outcome(report, passed=verdict.promote)
+    if outcome == Outcome.PROMOTED:
+        refuse_damaged(report.challenger)
+    with transaction.atomic():
+        if outcome == Outcome.PROMOTED:
+            outcome = _promoted(report, verdict)
+        if not judgements.complete(report.pk, token, outcome=outcome, verdict=verdict.as_json(), holdout=dict(holdout)):
+            raise LeaseLost
+        details = {"outcome": str(outcome), "reasons": list(verdict.reasons)}
+        record_audit(
+            actor=SYSTEM, workspace_id=report.model.workspace_id, verb="gate.verdict", target=report, details=details
+        )
+    return outcome
+
+
+def _outcome(report: GateReport, *, passed: bool) -> str:
+    """Say what becomes of a challenger: only one that a policy has asked for goes live by itself."""
+    if not passed:
+        return Outcome.KEPT
+    policy = policy_of(report.model)
+    if report.decision_id is None or policy is None:
+        return Outcome.ADVISED
+    return {"automatic": Outcome.PROMOTED, "approval": Outcome.WAITING, "hand": Outcome.ADVISED}[policy.promotion]
+
+
+def _promoted(report: GateReport, verdict: Verdict) -> str:
+    try:
+        with transaction.atomic():
+            promote_checked(
+                version=report.challenger, actor=SYSTEM, reason=f"Gate: {verdict.reasons[0]}", over=report.champion
+            )
+    except Conflict as error:
+        logger.warning("Version %s passed the gate and is not promoted: %s", report.challenger_id, error.detail)
+        return Outcome.OVERTAKEN
+    return Outcome.PROMOTED
+
+
+def approve(*, report: GateReport, actor: Actor) -> GateReport:
+    """Promote a challenger that passed the gate and waits; by somebody else than who began its training."""
+    if report.outcome != Outcome.WAITING:
+        raise Conflict("Only a challenger that passed the gate and waits for approval can be approved.")
+    if actor.user_id is not None and actor.user_id == report.challenger.created_by_id:
+        raise Conflict("Whoever began the training cannot approve what it made: ask another approver of the workspace.")
+    refuse_damaged(report.challenger)
+    with transaction.atomic():
+        waiting = GateReport.objects.filter(pk=report.pk, outcome=Outcome.WAITING)
+        if not waiting.update(outcome=Outcome.PROMOTED, approved_by_id=actor.user_id):
+            raise Conflict("Somebody else has decided on this challenger at this moment.")
+        promote_checked(version=report.challenger, actor=actor, reason="approved after the gate", over=report.champion)
+    report.refresh_from_db()
+    return report
+
+
+def roll_back_what_fell() -> list[GateReport]:
+    """Bring back the champion before each that the gate has let through and that labels show to be surely worse."""
+    fallen = []
+    for report in promotions_to_watch():
+        try:
+            if (fall := fall_of(report)).roll_back:
+                _rolled_back(report, fall)
+                fallen.append(report)
+        except PlatformError as error:
+            logger.warning("Model %s is not rolled back: %s", report.model_id, error.detail)
+    return fallen
+
+
+def _rolled_back(report: GateReport, fall: Fall) -> None:
+    with transaction.atomic():
+        promoted = GateReport.objects.filter(pk=report.pk, outcome=Outcome.PROMOTED)
+        if promoted.update(outcome=Outcome.ROLLED_BACK):
+            rollback_model(model=report.model, actor=SYSTEM, reason=fall.sentence, leaving=report.challenger)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.core.admin import ReadOnlyAdmin
-from apps.retraining.models import RetrainingDecision, RetrainingPolicy
+from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 
 
 @admin.register(RetrainingPolicy)
@@ -23,4 +23,15 @@ class RetrainingDecisionAdmin(ReadOnlyAdmin):
     list_filter = ["retrain", "origin", "model__workspace"]
     date_hierarchy = "at"
     list_select_related = ["model", "campaign", "campaign__model", "user"]
+    show_full_result_count = False
+
+
+@admin.register(GateReport)
+class GateReportAdmin(ReadOnlyAdmin):
+    """Judgements of challengers."""
+
+    list_display = ["created_at", "model", "champion", "challenger", "status", "outcome"]
+    list_filter = ["outcome", "status", "model__workspace"]
+    date_hierarchy = "created_at"
+    list_select_related = ["model", "champion__model", "challenger__model"]
     show_full_result_count = False

@@ -5,9 +5,11 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.registry.models import RegisteredModel
+from apps.core.models import LeasedRow
+from apps.registry.models import ModelVersion, RegisteredModel
 from apps.training.models import TrainingCampaign
 from apps.workspaces.models import ScopedQuerySet
 
@@ -17,6 +19,7 @@ class RetrainingPolicy(models.Model):
 
     model = models.OneToOneField(RegisteredModel, on_delete=models.CASCADE, related_name="retraining_policy")
     policy = models.JSONField(default=dict)  # retraining.triggers.Policy.as_json
+    margins = models.JSONField(default=dict)  # retraining.gate.challenger.Margins.as_json
     updated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -59,3 +62,42 @@ class RetrainingDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.at:%Y-%m-%d %H:%M}"
+
+
+class GateReport(LeasedRow):
+    """One judgement of a challenger beside the champion of that moment, on rows that neither has learned from."""
+
+    class Outcome(models.TextChoices):
+        """What became of the challenger."""
+
+        PROMOTED = "promoted", _("Promoted")
+        WAITING = "waiting", _("Passed, waits for approval")
+        ADVISED = "advised", _("Passed, to be promoted by hand")
+        KEPT = "kept", _("Refused: the champion stays")
+        ROLLED_BACK = "rolled_back", _("Promoted, and rolled back")
+        OVERTAKEN = "overtaken", _("Overtaken by another promotion")
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="gate_reports")
+    champion = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    challenger = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    decision = models.OneToOneField(RetrainingDecision, on_delete=models.SET_NULL, null=True, related_name="gate_report")
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
+    verdict = models.JSONField(default=dict)  # retraining.gate.challenger.Verdict.as_json
+    holdout = models.JSONField(default=dict)  # {"rows", "sha256", "left_out"} of the rows that both answered to
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    workspace_path: ClassVar[str] = "model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(status__in=["pending", "running"]), name="one_open_judgement_a_model"
+            )
+        ]
+        indexes = [models.Index(fields=["model", "-created_at"], name="judgement_by_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model} v{self.challenger.number} beside v{self.champion.number}"

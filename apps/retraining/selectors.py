@@ -7,15 +7,18 @@ from django.db.models import Count, Max, Q
 
 from apps.algorithms.schema import Task
 from apps.core import clock
+from apps.core.leases import OPEN
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import realised
+from apps.feedback.selectors import is_right_or_wrong, outcomes, realised
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import last_judged
-from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_of
-from apps.retraining.models import RetrainingDecision, RetrainingPolicy
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.registry.selectors import champion_before, champion_of, open_span
+from apps.retraining.gate.challenger import Margins
+from apps.retraining.gate.fall import Fall, judge_fall
+from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy
 from apps.training.models import TrainingCampaign
 
@@ -26,6 +29,57 @@ def policy_of(model: RegisteredModel) -> Policy | None:
     """Return a model's policy, None where it has none."""
     stored = RetrainingPolicy.objects.filter(model=model).first()
     return Policy.from_json(stored.policy) if stored else None
+
+
+def margins_of(model: RegisteredModel) -> Margins:
+    """Return what the gate asks of a challenger of this model."""
+    stored = RetrainingPolicy.objects.filter(model=model).first()
+    return Margins.from_json(stored.margins if stored else {})
+
+
+def policy_as_json(model: RegisteredModel) -> dict[str, Any] | None:
+    """Return every setting of a model's policy, those of the gate under `gate`; None where it has none."""
+    policy = policy_of(model)
+    return {**policy.as_json(), "gate": margins_of(model).as_json()} if policy else None
+
+
+def open_judgement(model: RegisteredModel) -> GateReport | None:
+    """Return the judgement of a model that waits or runs."""
+    return GateReport.objects.filter(model=model, status__in=OPEN).first()
+
+
+def retrainings_to_judge() -> list[RetrainingDecision]:
+    """Return the decisions whose training made what is the challenger now, and which the gate was not asked about."""
+    done = RetrainingDecision.objects.filter(campaign__version__isnull=False, gate_report__isnull=True)
+    now = Q(campaign__version__aliases__name=Alias.Name.CHALLENGER, campaign__version__aliases__until__isnull=True)
+    return list(done.filter(now, model__archived_at__isnull=True).select_related("model", "campaign__version"))
+
+
+def promotions_to_watch() -> list[GateReport]:
+    """Return the promotions by the gate that still stand, of models whose policy says how long they are watched."""
+    live = Q(challenger__aliases__name=Alias.Name.CHAMPION, challenger__aliases__until__isnull=True)
+    stand = GateReport.objects.filter(live, outcome=GateReport.Outcome.PROMOTED, model__archived_at__isnull=True)
+    found = []
+    for report in stand.select_related("model", "champion__model", "challenger__model").order_by("created_at"):
+        policy, span = policy_of(report.model), open_span(report.model_id, Alias.Name.CHAMPION)
+        if policy is None or policy.watch_days is None or span is None or champion_before(report.model_id) is None:
+            continue
+        if clock.now() - span.since <= timedelta(days=policy.watch_days):
+            found.append(report)
+    return found
+
+
+def fall_of(report: GateReport) -> Fall:
+    """Compare what the promoted version got right since it is live with what the one before it did in the 30 days before."""
+    span = open_span(report.model_id, Alias.Name.CHAMPION)
+    before = champion_before(report.model_id)
+    assert span is not None
+    assert before is not None
+    return judge_fall(
+        outcomes(report.challenger, since=span.since),
+        outcomes(before, since=span.since - MONTH, until=span.since),
+        are_shares=is_right_or_wrong(report.model),
+    )
 
 
 def version_to_retrain_on(champion: ModelVersion) -> DatasetVersion:

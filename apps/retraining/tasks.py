@@ -1,6 +1,12 @@
 """Celery doors of retraining."""
 
+from datetime import timedelta
+from uuid import UUID
+
 from celery import shared_task
+
+_PATIENCE = timedelta(seconds=20)
+_SENT_AT_ONCE = 20
 
 
 @shared_task(name="retraining.check_all")
@@ -9,3 +15,35 @@ def check_all(**_extra: object) -> None:
     from apps.retraining import actions
 
     actions.retrain_what_is_due()
+
+
+@shared_task(name="retraining.run_judgement", time_limit=3_600)
+def run_judgement(report_id: str, **_extra: object) -> None:
+    """Judge one challenger; a second message for it does nothing."""
+    from apps.retraining import engine
+    from apps.retraining.lifecycle import judgements
+
+    wanted = UUID(report_id)
+    if (token := judgements.claim(wanted)) is not None:
+        engine.judge(wanted, token)
+
+
+@shared_task(name="retraining.dispatch_judgements")
+def dispatch_judgements(**_extra: object) -> None:
+    """Ask the gate about what was retrained, take back what died, and send again what the broker lost."""
+    from apps.core import clock
+    from apps.retraining import actions
+    from apps.retraining.lifecycle import judgements
+
+    actions.judge_what_was_retrained()
+    judgements.take_back_expired()
+    for report_id in judgements.waiting(before=clock.now() - _PATIENCE)[:_SENT_AT_ONCE]:
+        actions.send_judgement(report_id)
+
+
+@shared_task(name="retraining.watch_promotions")
+def watch_promotions(**_extra: object) -> None:
+    """Roll back what labels show to be surely worse than the version before it."""
+    from apps.retraining import actions
+
+    actions.roll_back_what_fell()

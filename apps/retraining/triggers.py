@@ -14,6 +14,7 @@ from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
 
 MONTH = timedelta(days=30)  # of the budget; it slides, and so knows no time zone
 _DAY = timedelta(days=1)
+PROMOTIONS = ("automatic", "approval", "hand")  # it goes live, waits for a person to approve, or is only told of
 
 
 SETTINGS = (
@@ -34,6 +35,10 @@ SETTINGS = (
     Hyperparameter("most_per_subject", "integer", 10, "Verdicts that count of one", low=1, high=999_999, nullable=True),
     Hyperparameter("cooldown_hours", "number", 20, "Hours between two retrainings", low=0, high=8784),
     Hyperparameter("per_month", "integer", 10, "Retrainings within 30 days", low=1, high=1000, nullable=True),
+    Hyperparameter("promotion", "choice", "automatic", "A version that passes the gate", choices=PROMOTIONS),
+    Hyperparameter(
+        "watch_days", "integer", 14, "Days within which a promotion is taken back", low=1, high=365, nullable=True
+    ),
 )
 
 
@@ -49,7 +54,8 @@ class Policy:
 
     `satisfaction` and the falls are shares; `drift` is the share of the model's importance that drifts, 0 for any alarm. A fall
     is in points of a measure where more is better, else a share of its error. `cooldown_hours` is under a day by default,
-    since a daily check that came a second early would be put off by a day.
+    since a daily check that came a second early would be put off by a day. `promotion` is one of `PROMOTIONS`; `watch_days` is
+    for how long a promotion by the gate is taken back when labels show a surely worse version, None for never.
     """
 
     is_enabled: bool = True
@@ -67,6 +73,8 @@ class Policy:
     most_per_subject: int | None = 10
     cooldown_hours: float = 20
     per_month: int | None = 10
+    promotion: str = "automatic"
+    watch_days: int | None = 14
 
     def __post_init__(self) -> None:
         checked(SETTINGS, asdict(self))

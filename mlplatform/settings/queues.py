@@ -40,6 +40,7 @@ CELERY_TASK_ROUTES = {
     "workspaces.*": {"queue": "ml_stats"},
     "predictions.run_batch": {"queue": "ml_stats"},
     "predictions.*": {"queue": UPKEEP_QUEUE},
+    "retraining.run_judgement": {"queue": "ml_monitoring"},
     "retraining.*": {"queue": UPKEEP_QUEUE},
     "monitoring.dispatch_checks": {"queue": UPKEEP_QUEUE},
     "monitoring.*": {"queue": "ml_monitoring"},
@@ -67,6 +68,8 @@ PERIODIC_TASKS = {
     "predictions: sweep what dead batches left": {"task": "predictions.sweep_results", "crontab": "47 4 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
     "retraining: what is due": {"task": "retraining.check_all", "crontab": "0 2 * * *"},
+    "retraining: ask the gate": {"task": "retraining.dispatch_judgements", "every_seconds": 15},
+    "retraining: roll back what fell": {"task": "retraining.watch_promotions", "crontab": "23 * * * *"},
     "monitoring: drift of every model": {"task": "monitoring.check_all", "crontab": "0 3 * * *"},
     "monitoring: send again what the broker lost": {"task": "monitoring.dispatch_checks", "every_seconds": 15},
 }

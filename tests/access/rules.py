@@ -78,14 +78,23 @@ def ghost() -> Any:
     one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), prediction=f"{uuid4().hex}-0", key=one(),
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), gate=one(), prediction=f"{uuid4().hex}-0", key=one(),
         member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
 
 
 def ids_of(things: Any) -> list[str]:
     """Return the ids of things that no other text can hold by chance."""
-    owned = (things.workspace, things.version, things.model, things.campaign, things.batch, things.drift, things.key)
+    owned = (
+        things.workspace,
+        things.version,
+        things.model,
+        things.campaign,
+        things.batch,
+        things.drift,
+        things.gate,
+        things.key,
+    )
     return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
 
 
@@ -107,6 +116,10 @@ MY_PAGE = {"GET": MINE, "POST": MINE}
 
 def _model(things: Things) -> dict[str, Any]:
     return {"pk": things.model.pk}
+
+
+def _judgement(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "pk": things.gate.pk}
 
 
 def _of_model(things: Things) -> dict[str, Any]:
@@ -202,6 +215,10 @@ _API = {
     "policy-evaluate": Rule({"POST": READ}, _model),
     "policy-retrain": Rule({"POST": needs(TRAINER, 200)}, _model),
     "decision-list": Rule({"GET": READ}, _of_model),
+    "gate-judge": Rule({"POST": needs(TRAINER, 202)}, _model),
+    "gate-list": Rule({"GET": READ}, _of_model),
+    "gate-detail": Rule({"GET": READ}, _judgement),
+    "gate-approve": Rule({"POST": needs(APPROVER, 409)}, _judgement),  # it was refused
     "drift-check-every": Rule({"POST": Door(202, lowest=TRAINER, reach=Reach.CALLER)}),
     "drift-check": Rule({"POST": needs(TRAINER, 202)}, _model),
     "drift-list": Rule({"GET": READ}, _of_model),

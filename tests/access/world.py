@@ -26,7 +26,10 @@ from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 from apps.registry.actions import create_model
 from apps.registry.models import RegisteredModel
-from apps.retraining.actions import retrain_if_due, set_policy
+from apps.retraining import engine as judging
+from apps.retraining.actions import retrain_if_due, set_policy, start_judgement
+from apps.retraining.lifecycle import judgements
+from apps.retraining.models import GateReport
 from apps.training import lifecycle
 from apps.training.actions import start_campaign
 from apps.training.engine import training as engine
@@ -53,6 +56,7 @@ class Things:
     campaign: TrainingCampaign
     batch: BatchPrediction
     drift: DriftReport
+    gate: GateReport
     prediction: str
     key: ApiKey
     member: Membership
@@ -108,8 +112,9 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     batch = _scored(model, version)
     drift = _checked(model)
     set_policy(model=model, settings={}, actor=SYSTEM)
+    gate = _judged(model)
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
-    return Things(workspace, version, model, waiting, batch, drift, f"{done.id.hex}-0", key, member)
+    return Things(workspace, version, model, waiting, batch, drift, gate, f"{done.id.hex}-0", key, member)
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:
@@ -168,3 +173,14 @@ def _connection_kept() -> Iterator[None]:
     """Let a training not close the connection whose transaction holds the world."""
     with mock.patch.object(engine, "close_old_connections", return_value=None):
         yield
+
+
+def _judged(model: RegisteredModel) -> GateReport:
+    report = start_judgement(model=model, actor=SYSTEM)
+    token = judgements.claim(report.pk)
+    assert token is not None
+    with _connection_kept():
+        judging.judge(report.pk, token)
+    report.refresh_from_db()
+    assert (report.status, report.outcome) == ("completed", "kept"), report.error
+    return report

@@ -59,15 +59,27 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
+    """Rows of one value of a column, of a span of numbers or dates, or of none; those without a name hold all other levels."""
+
     rows: Index
     value: Any = None
     low: Any = None
     high: Any = None
     is_named: bool = True
 
+    def words(self, column: str) -> str:
+        """Say which rows these are."""
+        if self.value is not None:
+            return f"{column} is {self.value}"
+        return f"{column} is missing" if self.low is None else f"{column} is {_number(self.low)} to {_number(self.high)}"
 
-def parts_of(column: Column, values: Any) -> list[_Part]:
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def parts_of(column: Column, values: Any) -> list[Part]:
     """Cut a column's rows into parts; all rows are in one of them."""
     if column.kind in {ColumnKind.CATEGORY, ColumnKind.BOOLEAN}:
         return _levels(column, values)
@@ -88,21 +100,21 @@ def parts_of(column: Column, values: Any) -> list[_Part]:
         rows = np.flatnonzero(places == place)
         if len(rows):
             low, high = float(values[rows].min()), float(values[rows].max())
-            found.append(_Part(rows, low=_shown(column, low), high=_shown(column, high)))
+            found.append(Part(rows, low=_shown(column, low), high=_shown(column, high)))
     missing = np.flatnonzero(~known)
-    return [*found, _Part(missing)] if len(missing) else found
+    return [*found, Part(missing)] if len(missing) else found
 
 
-def _levels(column: Column, values: Any) -> list[_Part]:
+def _levels(column: Column, values: Any) -> list[Part]:
     listed = values.tolist() if isinstance(values, np.ndarray) else values
     if column.kind == ColumnKind.BOOLEAN:
         listed = [None if value != value else bool(value) for value in listed]  # noqa: PLR0124  (NaN)
     common = [level for level, rows in Counter(listed).most_common(MOST_LEVELS) if rows >= LEAST_ROWS]
     code_of = {level: code for code, level in enumerate(common)}
     codes = np.array([code_of.get(value, len(common)) for value in listed], dtype=np.int64)
-    found = [_Part(np.flatnonzero(codes == code), value=_cut(level)) for code, level in enumerate(common)]
+    found = [Part(np.flatnonzero(codes == code), value=_cut(level)) for code, level in enumerate(common)]
     others = np.flatnonzero(codes == len(common))
-    return [*found, _Part(others, is_named=False)] if len(others) else found
+    return [*found, Part(others, is_named=False)] if len(others) else found
 
 
 def _cut(level: Any) -> Any:
@@ -144,7 +156,7 @@ class _Scored:
     `kinds` has a line (variance of a row, rows) for each kind of rows that are averaged.
     """
 
-    part: _Part
+    part: Part
     score: float
     weight: float
     pulls: Doubles
@@ -177,7 +189,7 @@ def _compared(measure: SliceMeasure, column: Column, values: Any, groups: Index 
         yield Slice(column, part.rows, score, own, elsewhere, chance, part.value, part.low, part.high)
 
 
-def _scored(measure: SliceMeasure, part: _Part, groups: Index | None) -> _Scored | None:
+def _scored(measure: SliceMeasure, part: Part, groups: Index | None) -> _Scored | None:
     """Measure a part (by a mean square where the measure is its root); None where it cannot be measured."""
     if len(part.rows) < LEAST_ROWS and part.is_named:
         return None
@@ -192,13 +204,13 @@ def _scored(measure: SliceMeasure, part: _Part, groups: Index | None) -> _Scored
     return scored
 
 
-def _mean(measure: SliceMeasure, part: _Part) -> _Scored:
+def _mean(measure: SliceMeasure, part: Part) -> _Scored:
     rows, score = len(part.rows), float(measure.values.mean())
     pulls = (measure.values - score) / np.sqrt(rows * max(rows - 1, 1))
     return _Scored(part, score, float(rows), pulls, rows - 1, ((float(measure.values.var()), rows),))
 
 
-def _ranking(measure: SliceMeasure, part: _Part, truth: Bools) -> _Scored | None:
+def _ranking(measure: SliceMeasure, part: Part, truth: Bools) -> _Scored | None:
     own, other = int(truth.sum()), int((~truth).sum())
     if min(own, other) < LEAST_OF_A_KIND:
         return None

@@ -10,6 +10,7 @@ from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.reference import REFERENCE, Reference, answers_as_columns
 from apps.algorithms.schema import TableSchema, Task
 from apps.core.artifacts import ArtifactDamaged
+from apps.core.leases import LeaseLost
 from apps.monitoring.detectors.counts import ColumnCounts
 from apps.monitoring.detectors.verdict import State, Verdict, judge
 from apps.monitoring.lifecycle import checks
@@ -25,10 +26,6 @@ _ROWS_AT_ONCE = 5_000
 _WORST_FIRST = (State.ALARM, State.DRIFTING, State.STEADY)
 
 Counts = tuple[ColumnCounts, ...]
-
-
-class LeaseLost(Exception):
-    """Another run has this check now."""
 
 
 def check(report_id: UUID, token: UUID) -> None:
@@ -71,8 +68,7 @@ def _judged(report: DriftReport, token: UUID) -> Verdict:
     columns: Counts = tuple(map(ColumnCounts.none_of, reference.columns))
     answers: Counts = tuple(map(ColumnCounts.none_of, reference.answers))
     for values, answered in _chunks(report):
-        if not checks.renew(report.pk, token):
-            raise LeaseLost
+        checks.hold(report.pk, token)
         columns, answers = _added(columns, values), _added(answers, answered)
     before = last_judged(version, before=report.since)
     importances = {one["name"]: one["importance"] for one in version.importance.get("features", [])}

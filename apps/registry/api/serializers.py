@@ -38,10 +38,16 @@ class ModelSerializer(KnownFieldsOnly, serializers.ModelSerializer[RegisteredMod
         model = RegisteredModel
         fields = [
             "id", "workspace", "name", "description", "algorithm", "task", "domain", "target", "features", "group_column",
-            "time_column", "parameters", "auto_retrain", "retrain_every_days", "created_at", "champion", "challenger", "status",
+            "time_column", "parameters", "frozen_share", "auto_retrain", "retrain_every_days", "created_at", "champion", "challenger", "status",
         ]  # fmt: skip
         read_only_fields = ["id", "created_at"]
         extra_kwargs: ClassVar[dict[str, Any]] = {
+            "frozen_share": {
+                "min_value": 0,
+                "max_value": 0.5,
+                "help_text": "Share of the rows with a target that no version learns from, so that the promotion gate compares versions "
+                "on them. Kept where that makes 100 rows; 0 for none.",
+            },
             "auto_retrain": {"help_text": "Kept for the retraining policy to come; nothing is retrained by itself yet."},
             "retrain_every_days": {
                 "min_value": 1,

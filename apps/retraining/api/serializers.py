@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.retraining.models import RetrainingDecision
+from apps.retraining.models import GateReport, RetrainingDecision
 
 
 class ConditionSerializer(serializers.Serializer[Any]):
@@ -47,4 +47,47 @@ class KeptDecisionSerializer(serializers.ModelSerializer[RetrainingDecision]):
     class Meta:
         model = RetrainingDecision
         fields = ["id", "model", "at", "origin", "retrain", "decision", "error", "campaign"]
+        read_only_fields = fields
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """One thing that is asked of a challenger."""
+
+    name = serializers.CharField()
+    passed = serializers.BooleanField()
+    value = serializers.FloatField(allow_null=True)
+    bound = serializers.FloatField(allow_null=True)
+    sentence = serializers.CharField()
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """What the gate said; empty until it has."""
+
+    promote = serializers.BooleanField(required=False)
+    checks = CheckSerializer(many=True, required=False)
+    reasons = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class HoldoutSerializer(serializers.Serializer[Any]):
+    """The rows that both answered to; `left_out` more are frozen, but the champion has learned from them."""
+
+    rows = serializers.IntegerField(required=False)
+    left_out = serializers.IntegerField(required=False)
+    sha256 = serializers.CharField(required=False)
+
+
+class GateReportSerializer(serializers.ModelSerializer[GateReport]):
+    """One judgement of a challenger beside the champion."""
+
+    champion = serializers.IntegerField(source="champion.number")
+    challenger = serializers.IntegerField(source="challenger.number")
+    verdict = VerdictSerializer()
+    holdout = HoldoutSerializer()
+
+    class Meta:
+        model = GateReport
+        fields = [
+            "id", "model", "champion", "challenger", "status", "outcome", "verdict", "holdout", "error", "decision",
+            "created_at", "finished_at",
+        ]  # fmt: skip
         read_only_fields = fields

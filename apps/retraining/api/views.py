@@ -4,8 +4,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,9 +16,9 @@ from apps.core.permissions import Act
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import is_live_model
 from apps.retraining import actions
-from apps.retraining.api.serializers import DecisionSerializer, KeptDecisionSerializer
-from apps.retraining.models import RetrainingDecision
-from apps.retraining.selectors import policy_of
+from apps.retraining.api.serializers import DecisionSerializer, GateReportSerializer, KeptDecisionSerializer
+from apps.retraining.models import GateReport, RetrainingDecision
+from apps.retraining.selectors import policy_as_json
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 
@@ -30,20 +32,24 @@ class PolicyViewSet(ScopedViewSet):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show the policy; 404 where the model has none and is never retrained by itself."""
-        policy = policy_of(self.get_object())
+        policy = policy_as_json(self.get_object())
         if policy is None:
             raise NotFound("The model has no retraining policy: it is trained by hand alone. PUT one here.")
-        return Response(policy.as_json())
+        return Response(policy)
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
     def update(self, request: Request, pk: UUID) -> Response:
-        """Set the policy whole: settings that are not given are as by default, conditions of null are off."""
+        """Set the policy whole: settings that are not given are as by default, conditions of null are off.
+
+        What the gate asks of a challenger stands under `gate`.
+        """
         model = self.get_object()
         if not isinstance(request.data, dict):
             raise InvalidInput(
                 "Send an object.", [Problem("", "not_an_object", 'Send {"feedback": 100, "age_days": 30, …}.')]
             )
-        return Response(actions.set_policy(model=model, settings=request.data, actor=self.access.actor).as_json())
+        actions.set_policy(model=model, settings=request.data, actor=self.access.actor)
+        return Response(policy_as_json(model))
 
     @extend_schema(request=None, responses=DecisionSerializer)
     def evaluate(self, request: Request, pk: UUID) -> Response:
@@ -78,3 +84,62 @@ class DecisionViewSet(ScopedViewSet):
             raise NotFound
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class GateFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
+    """`?status=`, `?outcome=`."""
+
+    status = filters.ChoiceFilter(choices=GateReport.Status.choices)
+    outcome = filters.ChoiceFilter(choices=GateReport.Outcome.choices)
+
+    class Meta:
+        model = GateReport
+        fields: ClassVar[list[str]] = ["status", "outcome"]
+
+
+class StartGateViewSet(ScopedViewSet):
+    """Ask the gate."""
+
+    queryset = RegisteredModel.objects.filter(archived_at__isnull=True)
+    filter_backends = []
+    acts: ClassVar[dict[str, Act]] = {"judge": Act.TRAIN}
+
+    @extend_schema(request=None, responses={202: GateReportSerializer})
+    def judge(self, request: Request, pk: UUID) -> Response:
+        """Judge the challenger beside the champion on rows that neither has learned from; nothing is promoted by it."""
+        report = actions.start_judgement(model=self.get_object(), actor=self.access.actor)
+        headers = {"Location": f"/api/v1/models/{report.model_id}/gate_reports/{report.pk}/"}
+        return Response(GateReportSerializer(report).data, status.HTTP_202_ACCEPTED, headers=headers)
+
+
+class GateReportViewSet(ScopedViewSet):
+    """Read what the gate said, and approve what passed it."""
+
+    queryset = GateReport.objects.select_related("champion", "challenger", "model")
+    serializer_class = GateReportSerializer
+    filterset_class = GateFilter
+    ordering_fields: ClassVar[list[str]] = ["created_at"]
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "approve": Act.PROMOTE}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the judgements of the model named in the URL."""
+        if getattr(self, "swagger_fake_view", False):
+            return GateReport.objects.none()
+        return super().get_queryset().filter(model_id=self.kwargs["model_id"], model__archived_at__isnull=True)
+
+    def list(self, request: Request, model_id: UUID) -> Response:
+        """List the judgements of a model's challengers, newest first."""
+        if not is_live_model(model_id, self.access.workspace_ids):
+            raise NotFound
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """Show one judgement."""
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=GateReportSerializer)
+    def approve(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """Promote a challenger that passed and waits for approval; not by whoever began its training."""
+        report = actions.approve(report=self.get_object(), actor=self.access.actor)
+        return Response(self.get_serializer(report).data)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,9 @@ from apps.algorithms.results import Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.artifacts import ArtifactDamaged, sha256_of
 from apps.core.errors import InvalidInput
+from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import table_file
+from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
 
 TEST_SHARE = 0.2
@@ -40,9 +43,25 @@ def first_service(campaign: TrainingCampaign) -> BaseMLService:
     return service_of(campaign, service.slug, given, threads=settings.TRAINING_THREADS)
 
 
-def read(campaign: TrainingCampaign, service: BaseMLService) -> Any:
-    """Return what the service makes of the campaign's data; raise `ArtifactDamaged` where its file is not what it was."""
-    model, version = campaign.model, campaign.dataset_version
+@dataclass(frozen=True)
+class Material:
+    """What a campaign learns from and is measured by, and how many `frozen` rows of `share` are no part of it."""
+
+    data: Any
+    frozen: int
+    share: float
+
+
+def read(campaign: TrainingCampaign, service: BaseMLService) -> Material:
+    """Return what the service makes of the campaign's data, without the rows that are frozen."""
+    model = campaign.model
+    data = read_table(model, campaign.dataset_version, service)
+    rest, frozen = service.without_frozen(data, share=model.frozen_share, salt=model.pk.hex)
+    return Material(rest, frozen, model.frozen_share)
+
+
+def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLService) -> Any:
+    """Return what a service makes of a data set for a model; raise `ArtifactDamaged` where its file is not what it was."""
     path = table_file(version)
     if not path.is_file() or sha256_of(path) != version.table_sha256:
         raise ArtifactDamaged(

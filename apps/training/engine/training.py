@@ -30,7 +30,7 @@ from apps.registry.manifest import VersionFacts
 from apps.registry.selectors import champion_of
 from apps.training import lifecycle
 from apps.training.engine.database import wait_for_database
-from apps.training.engine.reading import TEST_SHARE, check_score, first_service, read, service_of
+from apps.training.engine.reading import TEST_SHARE, Material, check_score, first_service, read, service_of
 from apps.training.engine.reporter import Reporter
 from apps.training.engine.words import failure_words, is_memory
 from apps.training.lifecycle import LeaseLost
@@ -104,7 +104,8 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     model, began = campaign.model, time.monotonic()
     report.stage("reading data", 0.01)
     service = first_service(campaign)
-    data = read(campaign, service)
+    material = read(campaign, service)
+    data = material.data
     report.stage("splitting", 0.03)
     split = service.split(data, test_share=TEST_SHARE)
     found = None
@@ -149,7 +150,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         baseline=baseline,
         importance=importance,
         evaluation={
-            **_evaluation(evaluation, split, warnings, judged, learned_again=learns_again),
+            **_evaluation(evaluation, split, warnings, judged, material, learned_again=learns_again),
             **(found.as_json() if found else {}),
         },
         packages=_packages(service.library),
@@ -181,7 +182,13 @@ def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
 
 
 def _evaluation(
-    evaluation: Evaluation, split: Split, warnings: Iterable[str], report: Report, *, learned_again: bool
+    evaluation: Evaluation,
+    split: Split,
+    warnings: Iterable[str],
+    report: Report,
+    material: Material,
+    *,
+    learned_again: bool,
 ) -> dict[str, Any]:
     return {
         "split": {
@@ -190,6 +197,8 @@ def _evaluation(
             "train_rows": split.train.rows,
             "test_rows": split.test.rows,
             "learned_again": learned_again,
+            "frozen_rows": material.frozen,
+            "frozen_share": material.share,
         },
         "curves": evaluation.curves,
         "warnings": list(warnings),

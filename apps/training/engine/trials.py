@@ -102,7 +102,7 @@ def _rows_of(campaign_id: UUID, most_rows: int) -> Any:
     """Return what a campaign's search compares settings on: its training part, or a sample of it."""
     campaign = TrainingCampaign.objects.select_related("model", "dataset_version__dataset").get(pk=campaign_id)
     service = first_service(campaign)
-    return service.sample(service.split(read(campaign, service), test_share=TEST_SHARE).train, most_rows)
+    return service.sample(service.split(read(campaign, service).data, test_share=TEST_SHARE).train, most_rows)
 
 
 def _score(trial: Trial) -> float:

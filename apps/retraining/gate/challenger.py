@@ -164,6 +164,25 @@ def judge_challenger(
     return Verdict(not failed, tuple(checks), failed or tuple(check.sentence for check in checks))
 
 
+def refusal(sentence: str) -> Verdict:
+    """Refuse to judge at all."""
+    return Verdict(False, (Check("comparable", False, None, None, sentence),), (sentence,))
+
+
+def refuse_few(rows: int, margins: Margins, *, left_out: int) -> Verdict | None:
+    """Refuse where there are too few rows to ask anybody; `left_out` more the champion has learned from. None where they do."""
+    if rows >= margins.rows:
+        return None
+    check = _row_check("rows", rows, margins.rows)
+    told = [check.sentence]
+    if left_out:
+        told.append(
+            f"{left_out} more are frozen for the challenger alone: the champion has learned from them. "
+            "Promote a version by hand once, and those after it can be judged."
+        )
+    return Verdict(False, (check,), tuple(told))
+
+
 def _comparable(
     champion: Contender | None, challenger: Contender, metric: str, holdout: str, margins: Margins, groups: Index | None
 ) -> Iterator[Check]:
@@ -211,6 +230,10 @@ def _enough(judged: "Judged", metric: str, margins: Margins, groups: Index | Non
         unit, found, least = "groups", len(np.unique(groups)), LEAST_GROUPS
     if found >= least and judged.unit == "rows" and judged.shares.get(metric, judged.rows) < LEAST_OF_A_CLASS:
         unit, found, least = "rows of the rarest class", judged.shares[metric], LEAST_OF_A_CLASS
+    return _row_check(unit, found, least)
+
+
+def _row_check(unit: str, found: int, least: int) -> Check:
     text = f"{found} {unit} are kept apart, as many as are needed."
     if found < least:
         text = f"{found} {unit} are kept apart, {least} are needed: {least - found} are missing."

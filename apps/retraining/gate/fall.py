@@ -1,0 +1,57 @@
+"""Whether a champion is surely worse than the version before it, by the labels that came: then that one comes back.
+
+Labels are looked at after 50, 100, 200, … of them have come, always the first so many: however often somebody looks, there are
+few looks. The chance of a false alarm is shared out among them (half of what is left to each), so that all together stay below
+`FALSE_ALARMS`. Shares are compared by Newcombe's interval (1998), mean errors by Welch's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist, fmean, variance
+
+LEAST_LABELS = 50
+FALSE_ALARMS = 0.05
+MARGIN = 0.02  # points of the share that is right, or of the error; a smaller loss is no reason to go back
+
+
+@dataclass(frozen=True)
+class Fall:
+    """Whether to go back, and why, or why not."""
+
+    roll_back: bool
+    sentence: str
+
+
+def judge_fall(present: Sequence[float], before: Sequence[float], *, are_shares: bool) -> Fall:
+    """Compare what a champion got right (1 or 0 a label, in the order in which they came), or its absolute errors, with before."""
+    labels = min(len(present), len(before))
+    if labels < LEAST_LABELS:
+        who = "the champion" if len(present) <= len(before) else "the version before it"
+        return Fall(False, f"{labels} labels of {who} have come; {LEAST_LABELS} are needed to compare.")
+    look = (len(present) // LEAST_LABELS).bit_length() - 1
+    seen = present[: LEAST_LABELS << look]
+    z = NormalDist().inv_cdf(1 - FALSE_ALARMS / 2 ** (look + 1))
+    own, other = fmean(seen), fmean(before)
+    if are_shares:
+        least = _least_loss(own, len(seen), other, len(before), z)
+        told = f"{100 * own:.3g}% of {len(seen)} labels are as it answered, {100 * other:.3g}% of {len(before)} before it"
+        worse = least > 0 and other - own > MARGIN
+    else:
+        spread = sqrt(variance(seen) / len(seen) + variance(before) / len(before))
+        told = f"Its mean error on {len(seen)} labels is {own:.4g}, and was {other:.4g} on {len(before)} before it"
+        worse = own - other > max(z * spread, MARGIN * other)
+    return Fall(worse, f"{told}: {'surely worse' if worse else 'not surely worse'}.")
+
+
+def _least_loss(own: float, of_own: int, other: float, of_other: int, z: float) -> float:
+    """Return the lower bound of how much larger the other share is."""
+    high = _wilson(own, of_own, z)[1]
+    low = _wilson(other, of_other, z)[0]
+    return (other - own) - sqrt((other - low) ** 2 + (high - own) ** 2)
+
+
+def _wilson(share: float, of: int, z: float) -> tuple[float, float]:
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    reach = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return middle - reach, middle + reach
