@@ -107,4 +107,42 @@ OF_RETRAINING = (
     gettext_noop("There is no limit to retrainings."),
     gettext_noop("%(spent)s of %(most)s retrainings in 30 days: none is left."),
     gettext_noop("%(spent)s of %(most)s retrainings in 30 days: not all are spent."),
+    # the gate: who is judged on what, and what falls
+    gettext_noop("Retrain by itself"),
+    gettext_noop("A version that passes the gate"),
+    gettext_noop("Days within which a promotion is taken back"),
+    gettext_noop("any"),
+    gettext_noop("automatic"),
+    gettext_noop("approval"),
+    gettext_noop("hand"),
+    gettext_noop(
+        "%(left_out)s more are frozen for the challenger alone: the champion has learned from "
+        "them. Promote a version by hand once, and those after it can be judged."
+    ),
+    gettext_noop(
+        "Without labels no answer is better than another: compare the versions by hand, and promote the one you want."
+    ),
+    gettext_noop("Forecasts are not judged by the gate: their versions differ in what they know. Compare them by hand."),
+    gettext_noop(
+        "Version %(number)s reads the column %(column)s, which the newer data set does not have: "
+        "the two cannot answer the same rows. Compare them by hand."
+    ),
+    gettext_noop("The judgement stopped with %(fault)s; the worker's log has the details."),
+    gettext_noop("The process that compared the two versions died three times. Look at the worker's log."),
+    gettext_noop("There is no challenger to be judged: train another version first."),
+    gettext_noop("Only a challenger that passed the gate and waits for approval can be approved."),
+    gettext_noop("Whoever began the training cannot approve what it made: ask another approver of the workspace."),
+    gettext_noop("Somebody else has decided on this challenger at this moment."),
+    gettext_noop("Version %(number)s is no longer the champion. Look who is live now, then decide again."),
+    gettext_noop("%(labels)s labels of %(who)s have come; %(least)s are needed to compare."),
+    gettext_noop("the champion"),
+    gettext_noop("the version before it"),
+    gettext_noop("%(own)s of %(labels)s labels are as it answered, %(other)s of %(before)s before it: surely worse."),
+    gettext_noop("%(own)s of %(labels)s labels are as it answered, %(other)s of %(before)s before it: not surely worse."),
+    gettext_noop("Its mean error on %(labels)s labels is %(own)s, and was %(other)s on %(before)s before it: surely worse."),
+    gettext_noop(
+        "Its mean error on %(labels)s labels is %(own)s, and was %(other)s on %(before)s before it: not surely worse."
+    ),
+    gettext_noop("Gate: %(reason)s"),
+    gettext_noop("Send the gate's margins as an object."),
 )

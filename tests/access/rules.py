@@ -78,7 +78,8 @@ def ghost() -> Any:
     one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), gate=one(), prediction=f"{uuid4().hex}-0", key=one(),
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), gate=one(),
+        prediction=f"{uuid4().hex}-0", key=one(),
         member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
 
@@ -276,6 +277,9 @@ _PAGES = {
     "archive_model": Rule({"POST": needs(OWNER, 302)}, _model),
     "try_model": Rule({"POST": READ}, _model),
     "watch": Rule({"GET": READ, "POST": needs(TRAINER, 302)}, _model),
+    "policy": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, Form(mode="any", feedback="50"))}, _model),
+    "judge": Rule({"POST": needs(TRAINER, 302)}, _model),
+    "approve": Rule({"POST": needs(APPROVER, 302)}, lambda things: {"pk": things.model.pk, "report_id": things.gate.pk}),
     "verdict": Rule({"POST": needs(ANNOTATOR, 200, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
     "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),
     "rollback": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, _model),

@@ -72,7 +72,11 @@ class Part:
         """Say which rows these are."""
         if self.value is not None:
             return f"{column} is {self.value}"
-        return f"{column} is missing" if self.low is None else f"{column} is {_number(self.low)} to {_number(self.high)}"
+        return (
+            f"{column} is missing"
+            if self.low is None
+            else f"{column} is between {_number(self.low)} and {_number(self.high)}"
+        )
 
 
 def _number(value: Any) -> str:

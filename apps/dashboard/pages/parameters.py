@@ -75,7 +75,7 @@ def parameters_given(choice: Choice, given: QueryDict) -> dict[str, Any]:
     for parameter in choice.hyperparameters:
         text = given.get(field_name(choice, parameter.name))
         if text is not None:
-            found[parameter.name] = _parsed(parameter.kind, text.strip())
+            found[parameter.name] = parsed(parameter.kind, text.strip())
     return found
 
 
@@ -98,7 +98,8 @@ def typed(value: Any) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-def _parsed(kind: str, text: str) -> Any:
+def parsed(kind: str, text: str) -> Any:
+    """Return what was typed as its kind, None for nothing; what cannot be read so stays a text, to be refused by name."""
     if text == "":
         return None
     try:

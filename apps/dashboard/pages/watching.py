@@ -26,10 +26,10 @@ from apps.feedback.selectors import realised, satisfaction
 from apps.monitoring.actions import start_check
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import recent_checks
-from apps.registry.models import RegisteredModel
-from apps.registry.selectors import champion_of
+from apps.registry.models import Alias, RegisteredModel
+from apps.registry.selectors import champion_of, version_now
 from apps.retraining.actions import evaluate
-from apps.retraining.models import RetrainingDecision
+from apps.retraining.models import GateReport, RetrainingDecision
 from apps.retraining.selectors import policy_of
 from apps.retraining.triggers import Condition
 
@@ -44,7 +44,7 @@ _ANSWERS = {
     ANSWER: gettext_lazy("what it answered"),
     CHANCE: gettext_lazy("probability of what it answered"),
 }
-_SHOWN_CHECKS, _SHOWN_COLUMNS, _SHOWN_DECISIONS = 12, 30, 8
+_SHOWN_CHECKS, _SHOWN_COLUMNS, _SHOWN_DECISIONS, _SHOWN_JUDGEMENTS = 12, 30, 8, 5
 
 
 @page
@@ -69,6 +69,8 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
         drift=_drift(model),
         policy=_policy(model),
         decisions=RetrainingDecision.objects.filter(model=model).select_related("campaign")[:_SHOWN_DECISIONS],
+        challenger=version_now(model, Alias.Name.CHALLENGER),
+        judgements=GateReport.objects.filter(model=model).select_related("champion", "challenger")[:_SHOWN_JUDGEMENTS],
     )
 
 
