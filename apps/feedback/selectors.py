@@ -11,6 +11,7 @@ from django.db.models import Count, Q, QuerySet
 
 from apps.algorithms.schema import Task
 from apps.feedback.models import Feedback
+from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
 MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
@@ -89,9 +90,34 @@ def outcomes(version: ModelVersion, *, since: datetime, until: datetime | None =
     if until is not None:
         given = given.filter(predicted_at__lt=until)
     pairs = _labelled(given, most_of_a_subject=MOST_OF_A_GIVER).get(version.number, {}).values()
-    if is_right_or_wrong(version.model):
-        return [float(predicted == label) for predicted, label in pairs]
-    return [abs(float(label) - float(predicted)) for predicted, label in pairs]
+    binary = is_right_or_wrong(version.model)
+    return [outcome(predicted, label, is_right_or_wrong=binary) for predicted, label in pairs]
+
+
+def outcome(predicted: Any, label: Any, *, is_right_or_wrong: bool) -> float:
+    """Return 1 or 0 for an answer that is right or wrong, else its absolute error."""
+    return float(predicted == label) if is_right_or_wrong else abs(float(label) - float(predicted))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRow:
+    """A row that was answered, the answer, and what was true."""
+
+    row: dict[str, Any]
+    predicted: Any
+    label: Any
+
+
+def labelled_rows(version: ModelVersion, *, since: datetime, most: int) -> list[LabelledRow]:
+    """Return the first rows that a version answered since a time and that have a label, in the order in which labels came."""
+    given = Feedback.objects.filter(version=version, predicted_at__gte=since)
+    pairs = list(_labelled(given, most_of_a_subject=MOST_OF_A_GIVER).get(version.number, {}).items())[:most]
+    entries = dict(PredictionLog.objects.filter(pk__in={entry for (entry, _), _ in pairs}).values_list("pk", "rows"))
+    return [
+        LabelledRow(entries[entry][place], predicted, label)
+        for (entry, place), (predicted, label) in pairs
+        if entry in entries
+    ]
 
 
 def is_right_or_wrong(model: RegisteredModel) -> bool:

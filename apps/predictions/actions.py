@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,20 @@ from apps.core.broker import tell
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarge
 from apps.core.instance import may_sweep
 from apps.datasets.models import DatasetVersion
-from apps.predictions.cache import Loaded, predictors
-from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.cache import Loaded, open_split, predictors, unit_of
+from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 from apps.predictions.recorder import recorder
 from apps.predictions.selectors import results_folder, unfinished_batches
-from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_id_of, champion_of
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.registry.selectors import champion_id_of, champion_of, version_now
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 EXPLAIN_MAX_ROWS = 200
+LONGEST_SUBJECT = 200
+_SPLIT = (Task.CLASSIFICATION, Task.REGRESSION, Task.ANOMALY)
 _NUMBERS = frozenset({ColumnKind.INTEGER, ColumnKind.NUMBER})
 _TEXTS = frozenset({ColumnKind.CATEGORY, ColumnKind.TEXT})
 _TIMES = frozenset({ColumnKind.DATE, ColumnKind.DATETIME, *_TEXTS})  # a text may be a date: its rows will tell
@@ -84,9 +87,16 @@ class Ahead:
 _AS_MEASURED = Ahead()
 
 
-def predict(*, model_id: UUID, rows: Any, actor: Actor) -> Predicted:
-    """Answer rows with the champion; the log entry is written behind."""
-    return predict_with(live_predictor(model_id), model_id=model_id, rows=rows, actor=actor)
+def predict(*, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED, subject: Any = None) -> Predicted:
+    """Answer rows with the champion, or with the challenger that shares its traffic; the log entry is written behind."""
+    loaded = serving_predictor(model_id, rows=rows, subject=subject)
+    try:
+        return predict_with(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
+    except InvalidInput:
+        champion = live_predictor(model_id)
+        if champion.version_id == loaded.version_id:
+            raise
+        return predict_with(champion, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
 
 
 def predict_with(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED) -> Predicted:
@@ -182,6 +192,61 @@ def live_predictor(model_id: UUID) -> Loaded:
             "The model has no trained version yet. POST a dataset to its train/ route, and wait for the campaign to complete."
         )
     return predictor_of(version_id)
+
+
+def is_subject(given: Any) -> bool:
+    """Say whether this can be the subject of a request."""
+    return isinstance(given, str) and 0 < len(given) <= LONGEST_SUBJECT
+
+
+def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> Loaded:
+    """Return the predictor that answers this request: the champion's, or its challenger's while both share the traffic.
+
+    A challenger that cannot be loaded or does not take these rows hurts nobody: the champion answers.
+    """
+    if subject is not None and not is_subject(subject):
+        text = f"The subject is a text of at most {LONGEST_SUBJECT} characters."
+        raise InvalidInput(text, [Problem("/subject", "bad_subject", text)])
+    champion = live_predictor(model_id)
+    split = open_split(model_id, champion.version_id)
+    if split is None or not split.takes(unit_of(rows, subject)):
+        return champion
+    try:
+        challenger = predictors.get(split.challenger_id)
+    except ArtifactDamaged as error:
+        logger.warning("The challenger %s does not answer its share: %s", split.challenger_id, error.detail)
+        return champion
+    return challenger
+
+
+@transaction.atomic
+def start_split(*, model: RegisteredModel, actor: Actor, **asked: Any) -> TrafficSplit:
+    """Compare the challenger with the champion on live requests; `asked` are fields of `TrafficSplit`."""
+    if model.task not in _SPLIT:
+        raise Conflict("Only models whose answers labels can prove right or wrong share their traffic with a challenger.")
+    locked = RegisteredModel.objects.select_for_update().get(pk=model.pk)
+    champion, challenger = champion_of(locked), version_now(locked, Alias.Name.CHALLENGER)
+    if champion is None or challenger is None:
+        raise Conflict("There is no challenger to share the traffic with: train another version first.")
+    if TrafficSplit.objects.filter(model=locked, ended_at__isnull=True).exists():
+        raise Conflict("Champion and challenger are compared already. End that comparison first.")
+    split: TrafficSplit = TrafficSplit.objects.create(
+        model=locked, champion=champion, challenger=challenger, began_at=clock.now(), created_by_id=actor.user_id, **asked
+    )
+    details = {"mode": split.mode, "share": split.share, "champion": champion.number, "challenger": challenger.number}
+    record_audit(actor=actor, workspace_id=locked.workspace_id, verb="traffic.start", target=split, details=details)
+    return split
+
+
+@transaction.atomic
+def end_split(*, split: TrafficSplit, actor: Actor, standing: Mapping[str, Any] | None = None) -> bool:
+    """End a comparison: the champion answers everything again; False when it had ended before."""
+    facts = {"ended_at": clock.now(), **({"standing": dict(standing)} if standing is not None else {})}
+    if not TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(**facts):
+        return False
+    details = {"why": (standing or {}).get("sentence", "")}
+    record_audit(actor=actor, workspace_id=split.model.workspace_id, verb="traffic.end", target=split, details=details)
+    return True
 
 
 def predictor_of(version_id: UUID) -> Loaded:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.core.admin import ReadOnlyAdmin
-from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 
 
 @admin.register(PredictionLog)
@@ -24,3 +24,12 @@ class BatchPredictionAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "model", "dataset_version", "status", "rows", "finished_at"]
     list_filter = ["status", "model__workspace"]
     list_select_related = ["model", "dataset_version", "dataset_version__dataset"]
+
+
+@admin.register(TrafficSplit)
+class TrafficSplitAdmin(ReadOnlyAdmin):
+    """Comparisons on live requests."""
+
+    list_display = ["began_at", "model", "mode", "share", "champion", "challenger", "ended_at"]
+    list_filter = ["mode", "model__workspace"]
+    list_select_related = ["model", "champion__model", "challenger__model"]

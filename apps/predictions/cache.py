@@ -4,12 +4,16 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import cast
 from uuid import UUID
+
+import orjson
 
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Forecaster, Predictor
 from apps.algorithms.schema import Task
+from apps.predictions.models import TrafficSplit
 from apps.registry.files import verify_version
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import version_folder
@@ -93,12 +97,52 @@ predictors = PredictorCache()
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """An A/B comparison: which share of the requests the challenger answers."""
+
+    id: UUID
+    challenger_id: UUID
+    share: float
+
+    def takes(self, unit: bytes) -> bool:
+        """Say whether the challenger answers a unit: the same one always, and of many units the share."""
+        digest = blake2b(unit, digest_size=8, key=self.id.bytes).digest()
+        return int.from_bytes(digest) < self.share * 2**64
+
+
+@dataclass(frozen=True, slots=True)
 class Champion:
-    """Which version answers for a model, and whose model it is."""
+    """Which version answers for a model, beside which challenger, and whose model it is."""
 
     workspace_id: UUID
     version_id: UUID
     until: float
+    split: Split | None = None
+
+    def version_for(self, rows: object, subject: object) -> UUID:
+        """Return which version answers a request."""
+        takes = self.split is not None and self.split.takes(unit_of(rows, subject))
+        return self.split.challenger_id if takes and self.split is not None else self.version_id
+
+
+def open_split(model_id: UUID, champion_id: UUID) -> Split | None:
+    """Read the A/B comparison that is open beside this champion."""
+    found = TrafficSplit.objects.filter(
+        model_id=model_id, champion_id=champion_id, mode=TrafficSplit.Mode.AB, ended_at__isnull=True
+    )
+    row = found.values_list("pk", "challenger_id", "share").first()
+    return None if row is None else Split(*row)
+
+
+def unit_of(rows: object, subject: object) -> bytes:
+    """Return what a request sticks to a version by: its subject, else what its first row holds."""
+    if isinstance(subject, str) and subject:
+        return subject.encode(errors="surrogatepass")
+    first = rows[0] if isinstance(rows, list) and rows else rows
+    try:
+        return orjson.dumps(first, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return b""  # what no row can be: it is refused by either version
 
 
 class RecentChampions:
@@ -122,7 +166,8 @@ class RecentChampions:
             self._known.clear()
         if found is not None:
             workspace_id, version_id = found
-            self._known[model_id] = Champion(workspace_id, version_id, time.monotonic() + REMEMBER_SECONDS)
+            until, split = time.monotonic() + REMEMBER_SECONDS, open_split(model_id, version_id)
+            self._known[model_id] = Champion(workspace_id, version_id, until, split)
 
 
 champions = RecentChampions()

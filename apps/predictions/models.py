@@ -1,9 +1,12 @@
 """What was predicted, by which version, and batch jobs over whole datasets."""
 
+import uuid
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.fields import FastJSONField
 from apps.core.models import LeasedRow
@@ -59,3 +62,49 @@ class BatchPrediction(LeasedRow):
 
     def __str__(self) -> str:
         return f"{self.model} on {self.dataset_version}"
+
+
+class TrafficSplit(models.Model):
+    """One comparison of a challenger with the champion on live requests, while `ended_at` is empty.
+
+    A/B: the challenger answers a share of the requests. Shadow: it answers none; what was asked is answered again beside.
+    It is of these two versions: it rests when another is live, and is ended by the task that weighs it.
+    """
+
+    class Mode(models.TextChoices):
+        """How they are compared."""
+
+        AB = "ab", _("A/B")
+        SHADOW = "shadow", _("Shadow")
+
+    class OnWin(models.TextChoices):
+        """What becomes of a challenger that is surely better."""
+
+        PROMOTE = "promote", _("It goes live")
+        TELL = "tell", _("It is told of")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="traffic_splits")
+    champion = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    challenger = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    mode = models.CharField(max_length=8, choices=Mode.choices)
+    share = models.FloatField(default=0.1, help_text="Of the requests that the challenger answers; A/B only.")
+    max_days = models.PositiveSmallIntegerField(default=14)
+    on_win = models.CharField(max_length=8, choices=OnWin.choices, default=OnWin.TELL)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    standing = models.JSONField(default=dict)  # retraining.gate.traffic.Standing.as_json, when it was last weighed
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    workspace_path: ClassVar[str] = "model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-began_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["model"], condition=Q(ended_at__isnull=True), name="one_open_split_a_model"),
+            models.CheckConstraint(condition=Q(share__gt=0) & Q(share__lte=0.5), name="split_share_is_a_part"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} v{self.challenger.number} beside v{self.champion.number}"

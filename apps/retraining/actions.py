@@ -12,9 +12,11 @@ from apps.core import clock
 from apps.core.broker import tell
 from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
 from apps.core.leases import LeaseLost
+from apps.predictions.actions import end_split
+from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_checked, refuse_damaged, rollback_model
 from apps.registry.models import Alias, RegisteredModel
-from apps.registry.selectors import champion_of, version_now
+from apps.registry.selectors import champion_id_of, champion_of, version_now
 from apps.retraining.gate.challenger import Margins, Verdict
 from apps.retraining.gate.fall import Fall
 from apps.retraining.lifecycle import judgements
@@ -27,6 +29,8 @@ from apps.retraining.selectors import (
     policy_of,
     promotions_to_watch,
     retrainings_to_judge,
+    splits_to_weigh,
+    standing_of,
     version_to_retrain_on,
 )
 from apps.retraining.triggers import Decision, Policy, decide
@@ -257,3 +261,33 @@ def _rolled_back(report: GateReport, fall: Fall) -> None:
         promoted = GateReport.objects.filter(pk=report.pk, outcome=Outcome.PROMOTED)
         if promoted.update(outcome=Outcome.ROLLED_BACK):
             rollback_model(model=report.model, actor=SYSTEM, reason=fall.sentence, leaving=report.challenger)
+
+
+def weigh_traffic() -> list[TrafficSplit]:
+    """Weigh every open comparison on live requests, and end those that are over: by a winner, by time, or by another champion."""
+    ended = []
+    for split in splits_to_weigh():
+        try:
+            if _weighed(split):
+                ended.append(split)
+        except PlatformError as error:
+            logger.warning("The traffic of model %s is not weighed: %s", split.model_id, error.detail)
+    return ended
+
+
+def _weighed(split: TrafficSplit) -> bool:
+    if champion_id_of(split.model_id) != split.champion_id or split.model.archived_at is not None:
+        text = f"Version {split.champion.number} is no longer the champion: the comparison ends."
+        return end_split(split=split, actor=SYSTEM, standing={**split.standing, "is_over": True, "sentence": text})
+    standing = standing_of(split)
+    if not standing.is_over:
+        TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(standing=standing.as_json())
+        return False
+    wins = standing.winner == "challenger" and split.on_win == TrafficSplit.OnWin.PROMOTE
+    if wins:
+        refuse_damaged(split.challenger)
+    with transaction.atomic():
+        ended = end_split(split=split, actor=SYSTEM, standing=standing.as_json())
+        if ended and wins:
+            promote_checked(version=split.challenger, actor=SYSTEM, reason=standing.sentence, over=split.champion)
+    return ended

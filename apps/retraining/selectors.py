@@ -11,17 +11,21 @@ from apps.core.leases import OPEN
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import is_right_or_wrong, outcomes, realised
+from apps.feedback.selectors import is_right_or_wrong, labelled_rows, outcome, outcomes, realised
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import last_judged
+from apps.predictions.cache import predictors
+from apps.predictions.models import TrafficSplit
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_before, champion_of, open_span
 from apps.retraining.gate.challenger import Margins
 from apps.retraining.gate.fall import Fall, judge_fall
+from apps.retraining.gate.traffic import Standing, weigh
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy
 from apps.training.models import TrainingCampaign
 
+_MOST_ANSWERED_AGAIN, _ANSWERED_AT_ONCE = 10_000, 1_000
 _COMPARED = {Task.CLASSIFICATION: "accuracy", Task.ANOMALY: None, Task.REGRESSION: "mae", Task.FORECAST: "mae"}
 
 
@@ -145,3 +149,35 @@ def models_with_policy() -> list[RegisteredModel]:
     """Return the models that may be retrained by themselves."""
     live = RegisteredModel.objects.filter(archived_at__isnull=True, retraining_policy__isnull=False)
     return list(live.order_by("created_at"))
+
+
+def splits_to_weigh() -> list[TrafficSplit]:
+    """Return the comparisons on live requests that are open."""
+    found = TrafficSplit.objects.filter(ended_at__isnull=True).order_by("began_at")
+    return list(found.select_related("model", "champion__model", "challenger__model"))
+
+
+def standing_of(split: TrafficSplit) -> Standing:
+    """Weigh what both versions got right of what was asked since the comparison began."""
+    days = (clock.now() - split.began_at) / timedelta(days=1)
+    shares = is_right_or_wrong(split.model)
+    if split.mode == TrafficSplit.Mode.SHADOW:
+        champion, challenger = answered_again(split)
+    else:
+        champion, challenger = (outcomes(one, since=split.began_at) for one in (split.champion, split.challenger))
+    pairs = split.mode == TrafficSplit.Mode.SHADOW
+    return weigh(challenger, champion, are_shares=shares, are_pairs=pairs, days=days, max_days=split.max_days)
+
+
+def answered_again(split: TrafficSplit) -> tuple[list[float], list[float]]:
+    """Return what the champion got right of its labelled answers, and what the challenger would have, in the same order."""
+    labelled = labelled_rows(split.champion, since=split.began_at, most=_MOST_ANSWERED_AGAIN)
+    predictor, shares = predictors.get(split.challenger_id).predictor, is_right_or_wrong(split.model)
+    champion, challenger = [], []
+    for at in range(0, len(labelled), _ANSWERED_AT_ONCE):
+        part = labelled[at : at + _ANSWERED_AT_ONCE]
+        answers = predictor.predict([one.row for one in part]).values
+        for one, again in zip(part, answers, strict=True):
+            champion.append(outcome(one.predicted, one.label, is_right_or_wrong=shares))
+            challenger.append(outcome(again, one.label, is_right_or_wrong=shares))
+    return champion, challenger

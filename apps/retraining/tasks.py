@@ -47,3 +47,11 @@ def watch_promotions(**_extra: object) -> None:
     from apps.retraining import actions
 
     actions.roll_back_what_fell()
+
+
+@shared_task(name="retraining.weigh_traffic")
+def weigh_traffic(**_extra: object) -> None:
+    """Weigh challengers that share their champion's traffic, or answer beside it."""
+    from apps.retraining import actions
+
+    actions.weigh_traffic()

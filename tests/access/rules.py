@@ -78,7 +78,7 @@ def ghost() -> Any:
     one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), gate=one(),
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), gate=one(), traffic=one(),
         prediction=f"{uuid4().hex}-0", key=one(),
         member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
@@ -216,6 +216,8 @@ _API = {
     "policy-evaluate": Rule({"POST": READ}, _model),
     "policy-retrain": Rule({"POST": needs(TRAINER, 200)}, _model),
     "decision-list": Rule({"GET": READ}, _of_model),
+    "traffic-list": Rule({"GET": READ, "POST": needs(APPROVER, 409, {"mode": "shadow"})}, _of_model),  # one is open
+    "traffic-end": Rule({"POST": needs(APPROVER)}, lambda things: {"model_id": things.model.pk, "pk": things.traffic.pk}),
     "gate-judge": Rule({"POST": needs(TRAINER, 202)}, _model),
     "gate-list": Rule({"GET": READ}, _of_model),
     "gate-detail": Rule({"GET": READ}, _judgement),

@@ -22,7 +22,7 @@ from apps.monitoring.models import DriftReport
 from apps.predictions import actions as predictions
 from apps.predictions import engine as batches
 from apps.predictions import lifecycle as batch_runs
-from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 from apps.predictions.recorder import recorder
 from apps.registry.actions import create_model
 from apps.registry.models import RegisteredModel
@@ -57,6 +57,7 @@ class Things:
     batch: BatchPrediction
     drift: DriftReport
     gate: GateReport
+    traffic: TrafficSplit
     prediction: str
     key: ApiKey
     member: Membership
@@ -113,8 +114,9 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     drift = _checked(model)
     set_policy(model=model, settings={}, actor=SYSTEM)
     gate = _judged(model)
+    traffic = predictions.start_split(model=model, actor=SYSTEM, mode="shadow")
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
-    return Things(workspace, version, model, waiting, batch, drift, gate, f"{done.id.hex}-0", key, member)
+    return Things(workspace, version, model, waiting, batch, drift, gate, traffic, f"{done.id.hex}-0", key, member)
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 _PATH = re.compile(r"/api/v1/models/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/predict/")
 _LENGTH = re.compile(rb"[0-9]{1,7}")
 _LONGEST = 1024**2  # a longer body would hold up the loop: threads are for those
+_ASKED = ({"data"}, {"data", "subject"})
 _TYPES = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 _ACCEPTED = {b"*/*", b"application/*", b"application/json"}
 _WHERE = {b"host", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto"}
@@ -144,14 +145,15 @@ def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> byt
     champion = champions.get(model_id)
     if access is None or champion is None or not access.may(Act.PREDICT, champion.workspace_id):
         return None
-    loaded = predictors.peek(champion.version_id)
-    if loaded is None:
-        return None
     try:
-        if loaded.forecaster is not None:  # many series take long: not in the loop
-            return None
         parsed = parse_json_of_any_depth(body)
-        if not isinstance(parsed, dict) or parsed.keys() != {"data"}:
+        if not isinstance(parsed, dict) or parsed.keys() not in _ASKED:
+            return None
+        subject = parsed.get("subject")
+        if subject is not None and not actions.is_subject(subject):
+            return None
+        loaded = predictors.peek(champion.version_for(parsed["data"], subject))
+        if loaded is None or loaded.forecaster is not None:  # many series take long: not in the loop
             return None
         done = actions.predict_in_memory(loaded, model_id=model_id, rows=parsed["data"], actor=access.actor)
         return None if done is None else dump_json(done.as_json())

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import FileResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -27,12 +28,13 @@ from apps.predictions.api.serializers import (
     PredictedSerializer,
     PredictionSerializer,
     RowsSerializer,
+    TrafficSerializer,
 )
 from apps.predictions.cache import champions
-from apps.predictions.models import BatchPrediction
+from apps.predictions.models import BatchPrediction, TrafficSplit
 from apps.predictions.selectors import RESULTS, result_file
 from apps.registry.models import RegisteredModel
-from apps.registry.selectors import is_forecast, workspace_id_of
+from apps.registry.selectors import is_forecast, is_live_model, workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 _MOST_NAMED = 20  # unknown fields that one answer names
@@ -64,12 +66,13 @@ class ModelPredictionViewSet(ScopedViewSet):
         """Answer rows: one prediction a row, with probabilities or an interval, and the version that made it.
 
         A forecast takes `horizon`, `series` and `data`, all optional: steps ahead, names of series, rows that extend what it
-        knows. It answers one prediction a step of each series.
+        knows. It answers one prediction a step of each series. While a challenger shares the traffic, requests of one `subject`
+        (a pseudonym; without one, of the same first row) are answered by the same version.
         """
         model_id = self._model_id(pk)
-        rows, ahead = asked_of(request, is_forecast=is_forecast(model_id))
-        loaded = actions.live_predictor(model_id)
-        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead)
+        rows, ahead = asked_of(request, is_forecast=is_forecast(model_id), more=["subject"])
+        subject = request.data.get("subject") if isinstance(request.data, dict) else None
+        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead, subject=subject)
         champions.remember(model_id)
         return Response(done.as_json())
 
@@ -78,10 +81,7 @@ class ModelPredictionViewSet(ScopedViewSet):
         """Answer the MLflow scoring protocol (`dataframe_split`, `dataframe_records`, `instances`, `inputs`)."""
         model_id = self._model_id(pk)
         rows, ahead = scoring.asked_of_invocation(request.data, is_forecast=is_forecast(model_id))
-        loaded = actions.live_predictor(model_id)
-        done = actions.predict_with(
-            loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=actions.Ahead(**ahead)
-        )
+        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor, ahead=actions.Ahead(**ahead))
         return Response({"predictions": done.predictions})
 
     @extend_schema(request=RowsSerializer, responses=ExplainedSerializer)
@@ -116,11 +116,11 @@ class ModelPredictionViewSet(ScopedViewSet):
         return Response(BatchSerializer(batch).data, status.HTTP_202_ACCEPTED, headers=location)
 
 
-def asked_of(request: Request, *, is_forecast: bool) -> tuple[Any, actions.Ahead]:
+def asked_of(request: Request, *, is_forecast: bool, more: list[str] | None = None) -> tuple[Any, actions.Ahead]:
     """Return the body's `data`, and what is asked ahead; refuse a body that is not an object, and fields that nothing reads."""
     if not isinstance(request.data, dict):
         raise InvalidInput("Send an object.", [Problem("", "not_an_object", 'Send {"data": [{column: value, …}, …]}.')])
-    known = ["data", "horizon", "series"] if is_forecast else ["data"]
+    known = [*(["data", "horizon", "series"] if is_forecast else ["data"]), *(more or [])]
     if unknown := [name for name in request.data if name not in known][:_MOST_NAMED]:
         words = [words_for_unknown(name, "field", known) for name in unknown]
         problems = [Problem(f"/{name[:LONGEST]}", "unknown_field", text) for name, text in zip(unknown, words, strict=True)]
@@ -138,6 +138,51 @@ def explanation_as_json(explanation: Explanation, row: dict[str, Any], answer: A
         "method": explanation.method,
         "contributions": [{"name": name, "value": row.get(name), "contribution": part} for name, part in ranked],
     }
+
+
+class TrafficViewSet(ScopedViewSet):
+    """Compare a challenger with the champion on live requests."""
+
+    queryset = TrafficSplit.objects.select_related("champion", "challenger", "model")
+    serializer_class = TrafficSerializer
+    filter_backends = []
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "start": Act.PROMOTE, "end": Act.PROMOTE}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the comparisons of the model named in the URL."""
+        if getattr(self, "swagger_fake_view", False):
+            return TrafficSplit.objects.none()
+        return super().get_queryset().filter(model_id=self.kwargs["model_id"], model__archived_at__isnull=True)
+
+    def list(self, request: Request, model_id: UUID) -> Response:
+        """List a model's comparisons, newest first, with how they stand."""
+        if not is_live_model(model_id, self.access.workspace_ids):
+            raise NotFound
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request=TrafficSerializer, responses={201: TrafficSerializer})
+    def start(self, request: Request, model_id: UUID) -> Response:
+        """Have the challenger answer a share of the requests (`ab`), or answer again beside the champion (`shadow`)."""
+        model = (
+            RegisteredModel.objects.in_workspaces(self.access.workspace_ids).filter(pk=model_id, archived_at=None).first()
+        )
+        if model is None:
+            raise NotFound
+        self.access.require(Act.PROMOTE, model.workspace_id)
+        given = TrafficSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        split = actions.start_split(model=model, actor=self.access.actor, **given.validated_data)
+        return Response(TrafficSerializer(split).data, status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=TrafficSerializer)
+    def end(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """End a comparison: the champion answers everything again."""
+        split = self.get_object()
+        if not actions.end_split(split=split, actor=self.access.actor):
+            raise Conflict("This comparison has ended already.")
+        split.refresh_from_db()
+        return Response(TrafficSerializer(split).data)
 
 
 class PredictionViewSet(ScopedViewSet):

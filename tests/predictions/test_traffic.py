@@ -1,0 +1,141 @@
+"""A challenger beside the champion on live requests: whose answer it is, and that nobody is hurt by the comparison."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from apps.predictions import actions
+from apps.predictions.cache import Split, champions, predictors, unit_of
+from apps.predictions.models import TrafficSplit
+from apps.registry.models import ModelVersion
+from apps.training.actions import start_campaign
+from apps.workspaces.access import SYSTEM
+from apps.workspaces.models import AuditEntry
+from tests.factories import make_model
+from tests.forecasts.conftest import few_origins, stores, trained_campaign, upload  # noqa: F401  (fixtures)
+from tests.monitoring.conftest import as_csv, rows_of
+
+
+@pytest.fixture
+def model(cast, stores):  # noqa: F811
+    """Return a model with a champion and a challenger."""
+    data = upload(cast, as_csv(rows_of(300, seed=0)), name="clients.csv")
+    model = make_model(cast.acme, target="late", algorithm="random_forest", parameters={"n_estimators": 10, "max_depth": 3})
+    for seed in (1, 2):
+        campaign = trained_campaign(start_campaign(model=model, dataset_version=data, seed=seed, actor=SYSTEM).pk)
+        assert campaign.status == "completed", campaign.error
+    return model
+
+
+def address(model, more=""):
+    return f"/api/v1/models/{model.pk}/traffic/{more}"
+
+
+def begin(api, user, model, **asked):
+    return api(user).post(address(model), {"mode": "ab", "share": 0.5, **asked}, format="json")
+
+
+def versions_of(model, rows, **more):
+    return [actions.predict(model_id=model.pk, rows=[row], actor=SYSTEM, **more).version for row in rows]
+
+
+def test_a_unit_goes_the_same_way_always_and_of_many_the_share_does():
+    split = Split(uuid4(), uuid4(), 0.2)
+    units = [f"client {i}".encode() for i in range(20_000)]
+    taken = [split.takes(unit) for unit in units]
+
+    assert taken == [split.takes(unit) for unit in units]
+    assert 0.19 < sum(taken) / len(taken) < 0.21
+    assert taken != [Split(uuid4(), split.challenger_id, 0.2).takes(unit) for unit in units]
+
+
+def test_a_unit_is_the_subject_or_what_the_first_row_holds():
+    row = {"b": 1, "a": 2}
+
+    assert unit_of([row], "client-7") == unit_of([{"a": 9}], "client-7")
+    assert unit_of([row], None) == unit_of([dict(reversed(row.items())), {"a": 5}], None)
+    assert unit_of([row], None) != unit_of([{**row, "a": 3}], None)
+    assert unit_of("no rows", None) == unit_of("no rows", None)
+
+
+def test_the_traffic_is_shared_by_subject_and_each_answer_names_its_version(cast, api, model):
+    begun = begin(api, cast.approver, model)
+    row, rows = rows_of(1, seed=3)[0], rows_of(60, seed=4)
+
+    found = versions_of(model, rows)
+    of_one = {actions.predict(model_id=model.pk, rows=[one], actor=SYSTEM, subject="client-7").version for one in rows[:20]}
+    asked = api(cast.viewer).post(f"/api/v1/models/{model.pk}/predict/", {"data": [row], "subject": "x"}, format="json")
+
+    assert begun.status_code == 201, begun.json()
+    assert set(found) == {1, 2}
+    assert found == versions_of(model, rows)
+    assert len(of_one) == 1
+    assert asked.json()["version"] in (1, 2)
+
+
+def test_the_short_way_shares_it_alike(model, cast):
+    actions.start_split(model=model, actor=SYSTEM, mode="ab", share=0.5)
+    champions.remember(model.pk)
+    remembered = champions.get(model.pk)
+    rows = rows_of(40, seed=5)
+    numbers = {version.pk: version.number for version in ModelVersion.objects.filter(model=model)}
+
+    assert [numbers[remembered.version_for([row], None)] for row in rows] == versions_of(model, rows)
+
+
+def test_after_its_end_and_beside_another_champion_the_champion_answers_alone(cast, api, model):
+    from apps.registry.actions import promote_version
+
+    begun = begin(api, cast.approver, model).json()
+    ended = api(cast.approver).post(address(model, f"{begun['id']}/end/"))
+    rows = rows_of(30, seed=6)
+    alone = versions_of(model, rows)
+    again = api(cast.approver).post(address(model, f"{begun['id']}/end/"))
+    begin(api, cast.approver, model)
+    promote_version(version=ModelVersion.objects.get(model=model, number=2), actor=SYSTEM)
+
+    assert (ended.status_code, again.status_code) == (200, 409)
+    assert set(alone) == {1}
+    assert set(versions_of(model, rows)) == {2}
+    assert [entry.verb for entry in AuditEntry.objects.filter(verb__startswith="traffic").order_by("id")] == [
+        "traffic.start", "traffic.end", "traffic.start",
+    ]  # fmt: skip
+
+
+def test_a_challenger_that_cannot_answer_hurts_nobody(model, settings):
+    actions.start_split(model=model, actor=SYSTEM, mode="ab", share=0.5)
+    challenger = ModelVersion.objects.get(model=model, number=2)
+    file = next((Path(settings.ML_MODELS_DIR) / challenger.folder / "predictor").glob("*"))
+    file.write_bytes(b"x")
+    predictors.clear()
+
+    assert set(versions_of(model, rows_of(30, seed=7))) == {1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointer"),
+    [({"share": 0.9}, "/share"), ({"mode": "half"}, "/mode"), ({"max_days": 0}, "/max_days"), ({"why": 1}, "/why")],
+)
+def test_bad_requests_are_refused_by_name(asked, pointer, cast, api, model):
+    refused = begin(api, cast.approver, model, **asked)
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
+    assert not TrafficSplit.objects.exists()
+
+
+def test_one_comparison_at_a_time_and_none_without_a_challenger(cast, api, model):
+    first, second = begin(api, cast.approver, model), begin(api, cast.approver, model)
+    lonely = begin(api, cast.approver, make_model(cast.acme, target="late", name="lonely"))
+
+    assert (first.status_code, second.status_code, lonely.status_code) == (201, 409, 409)
+    assert begin(api, cast.trainer, model).status_code == 403
+    assert "train another version" in lonely.json()["detail"]
+
+
+def test_a_subject_that_is_none_is_refused(cast, api, model):
+    refused = api(cast.viewer).post(
+        f"/api/v1/models/{model.pk}/predict/", {"data": rows_of(1, seed=1), "subject": 7}, format="json"
+    )
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/subject")

@@ -1,0 +1,105 @@
+"""Champion and challenger on live requests: looks, intervals, and what ends a comparison."""
+
+import numpy as np
+import pytest
+
+from apps.core import clock
+from apps.predictions.actions import start_split
+from apps.predictions.models import TrafficSplit
+from apps.registry.actions import promote_version
+from apps.registry.models import ModelVersion
+from apps.retraining import tasks
+from apps.retraining.gate.traffic import weigh
+from apps.workspaces.access import SYSTEM
+from tests.forecasts.conftest import few_origins, stores  # noqa: F401  (fixtures)
+from tests.retraining.test_judging import labels, live, model, rows, train  # noqa: F401  (fixtures)
+
+
+def right(share, count, seed):
+    return (np.random.default_rng(seed).random(count) < share).astype(float).tolist()
+
+
+def weighed(one, other, **more):
+    return weigh(one, other, **{"are_shares": True, "are_pairs": False, "days": 1.0, "max_days": 14, **more})
+
+
+def test_few_labels_say_nothing_and_time_ends_it():
+    early, late = (weighed(right(0.9, 49, 0), right(0.5, 400, 1), days=days) for days in (1.0, 14.0))
+
+    assert (early.winner, early.is_over, early.labels) == (None, False, 49)
+    assert (late.winner, late.is_over) == (None, True)
+    assert "ends after 14 days" in late.sentence
+
+
+def test_a_sure_difference_has_a_winner_and_an_interval():
+    better, worse = weighed(right(0.9, 400, 0), right(0.7, 400, 1)), weighed(right(0.7, 400, 1), right(0.9, 400, 0))
+
+    assert (better.winner, worse.winner) == ("challenger", "champion")
+    assert better.low < better.difference < better.high
+    assert better.difference == pytest.approx(-worse.difference)
+
+
+def test_errors_count_the_other_way_round():
+    chance = np.random.default_rng(0)
+
+    found = weighed(chance.exponential(1.0, 400).tolist(), chance.exponential(2.0, 400).tolist(), are_shares=False)
+
+    assert found.winner == "challenger"
+
+
+def test_pairs_are_surer_than_arms():
+    chance = np.random.default_rng(0)
+    hard = chance.exponential(1.0, 200)
+    one, other = (hard + chance.normal(0, 0.05, 200)).tolist(), (hard + 0.05 + chance.normal(0, 0.05, 200)).tolist()
+
+    assert weighed(one, other, are_shares=False, are_pairs=True).winner == "challenger"
+    assert weighed(one, other, are_shares=False).winner is None
+
+
+def test_equal_arms_rarely_end_however_often_one_looks():
+    """Looked at after every label, at most one comparison of equal arms in twenty may end (300 of them, and their spread)."""
+    wrong = 0
+    for seed in range(300):
+        one, other = right(0.8, 800, [seed, 0]), right(0.8, 800, [seed, 1])
+        wrong += any(weighed(one[:seen], other[:seen]).winner for seen in (50, 100, 200, 400, 800))
+
+    assert wrong <= 26  # 5 % of 300, and three standard deviations
+
+
+def test_a_better_challenger_in_the_shadow_is_told_or_promoted(model):  # noqa: F811
+    """The champion's answers are judged by the truth; the challenger's to the same rows would have been right more often."""
+    from apps.feedback.actions import Verdict, give_many
+    from apps.predictions import actions as predictions
+    from tests.retraining.test_judging import truth
+
+    split = start_split(model=model, actor=SYSTEM, mode="shadow", on_win="promote")
+    asked = rows(200, seed=8)
+    done = predictions.predict(model_id=model.pk, rows=asked, actor=SYSTEM)
+    predictions.recorder.flush()
+    early = tasks.weigh_traffic()
+    said = [Verdict(one, label=truth(row)) for one, row in zip(done.prediction_ids, asked, strict=True)]
+    give_many(model=model, verdicts=said, source="api", actor=SYSTEM)
+
+    tasks.weigh_traffic()
+
+    split.refresh_from_db()
+    assert early is None
+    assert split.ended_at is not None
+    assert split.standing["winner"] == "challenger"
+    assert live(model) == 2
+
+
+def test_without_labels_it_goes_on_and_another_champion_ends_it(model):  # noqa: F811
+    split = start_split(model=model, actor=SYSTEM, mode="ab", share=0.5)
+    tasks.weigh_traffic()
+    split.refresh_from_db()
+    standing = split.standing
+    promote_version(version=ModelVersion.objects.get(model=model, number=2), actor=SYSTEM)
+
+    tasks.weigh_traffic()
+
+    split.refresh_from_db()
+    assert (standing["labels"], standing["is_over"]) == (0, False)
+    assert "no longer the champion" in split.standing["sentence"]
+    assert TrafficSplit.objects.filter(ended_at=None).count() == 0
+    assert split.ended_at <= clock.now()
