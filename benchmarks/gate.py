@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.engine.judged_classes import JudgedClasses
-from apps.retraining.gate.challenger import Contender, Margins, Verdict, judge_challenger
+from apps.retraining.gate.challenger import Contender, judge_challenger
+from apps.retraining.gate.margins import Margins
+from apps.retraining.gate.verdict import Verdict
 
 ACCURACY, SHARED = 0.80, 0.8
 ROWS, GAINS = (500, 1_000, 2_000, 3_000, 4_000, 5_000), (0.0, 0.02, 0.04, 0.06)

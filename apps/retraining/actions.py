@@ -17,8 +17,9 @@ from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_checked, refuse_damaged, rollback_model
 from apps.registry.models import Alias, RegisteredModel
 from apps.registry.selectors import champion_id_of, champion_of, version_now
-from apps.retraining.gate.challenger import Margins, Verdict
 from apps.retraining.gate.fall import Fall
+from apps.retraining.gate.margins import Margins
+from apps.retraining.gate.verdict import Verdict
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.selectors import (

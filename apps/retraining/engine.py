@@ -30,7 +30,8 @@ from apps.registry.files import verify_version
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import version_folder
 from apps.retraining import actions
-from apps.retraining.gate.challenger import Contender, Verdict, judge_challenger, refusal, refuse_few
+from apps.retraining.gate.challenger import Contender, judge_challenger
+from apps.retraining.gate.verdict import Verdict, refusal, refuse_few
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport
 from apps.retraining.selectors import margins_of

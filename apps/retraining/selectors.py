@@ -18,8 +18,8 @@ from apps.predictions.cache import predictors
 from apps.predictions.models import TrafficSplit
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_before, champion_of, open_span
-from apps.retraining.gate.challenger import Margins
 from apps.retraining.gate.fall import Fall, judge_fall
+from apps.retraining.gate.margins import Margins
 from apps.retraining.gate.traffic import Standing, weigh
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy

@@ -65,6 +65,8 @@ def grow(world: World, count: int) -> None:
     log = PredictionLog.objects.filter(model=things.model)[0]
     copies(log, count, user_id=lambda n: users[n].pk)
     copies(RetrainingDecision.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk)
+    copies(things.gate, count, created_by_id=lambda n: users[n].pk)
+    copies(things.traffic, count, created_by_id=lambda n: users[n].pk, ended_at=clock.now())
     copies(things.drift, count, created_by_id=lambda n: users[n].pk)
     copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
 

@@ -18,6 +18,7 @@ from apps.datasets.models import DatasetVersion
 from apps.monitoring.models import DriftReport
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.retraining.actions import set_policy
+from apps.retraining.models import GateReport
 from apps.workspaces.access import SYSTEM
 from tests.cast import Cast
 from tests.factories import make_campaign
@@ -77,9 +78,11 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
     )  # fmt: skip
     now = clock.now()
     drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
+    gate = GateReport.objects.create(model=model, champion=version, challenger=version)
     set_policy(model=model, settings={}, actor=SYSTEM)
     return {
-        "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
+        "drift": str(drift.pk), "gate_reports": str(gate.pk),
+        "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
         "campaigns": str(make_campaign(model, dataset_version=data).pk), "batch_predictions": str(batch.pk), "predictions": f"{seen.pk.hex}-0",
     }  # fmt: skip
 
@@ -87,7 +90,9 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("path", sorted(described()))
 def test_an_answer_holds_what_its_description_says(path: str, rows: dict[str, str], cast: Cast, api):
     resource = path.split("/")[3]
-    filled = path.replace("/drift/{id}/", f"/drift/{rows['drift']}/")
+    filled = path
+    for part in ("drift", "gate_reports"):
+        filled = filled.replace(f"/{part}/{{id}}/", f"/{part}/{rows[part]}/")
     filled = re.sub(r"\{(\w*id)\}", lambda _found: rows[resource], filled)
     answer = api(cast.owner).get(filled.replace("{number}", "1").replace("{name}", "random_forest"))
 

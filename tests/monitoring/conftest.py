@@ -32,7 +32,13 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 def watched(cast, stores) -> RegisteredModel:  # noqa: F811
     """Return a model with one live version, trained by the real engine."""
     version = upload(cast, as_csv(rows_of(1_500, seed=0)), name="clients.csv")
-    model = make_model(cast.acme, target="late", algorithm="random_forest", parameters={"n_estimators": 20, "max_depth": 6})
+    model = make_model(
+        cast.acme,
+        target="late",
+        algorithm="random_forest",
+        parameters={"n_estimators": 20, "max_depth": 6},
+        frozen_share=0.0,
+    )
     campaign = trained_campaign(start_campaign(model=model, dataset_version=version, actor=SYSTEM).pk)
     assert campaign.status == "completed", campaign.error
     return model

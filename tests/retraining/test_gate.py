@@ -11,7 +11,8 @@ from apps.algorithms.engine.judged import JudgedAlerts, JudgedAmounts
 from apps.algorithms.engine.judged_classes import JudgedClasses
 from apps.algorithms.engine.judged_series import JudgedSeries
 from apps.core.errors import InvalidInput
-from apps.retraining.gate.challenger import SETTINGS, Contender, Margins, _bounds, _student, judge_challenger
+from apps.retraining.gate.challenger import Contender, _bounds, _student, judge_challenger
+from apps.retraining.gate.margins import SETTINGS, Margins
 from benchmarks.gate import POISONS, drawn, promoted
 
 ROWS = 4_000

@@ -19,7 +19,7 @@ from apps.dashboard.pages.models import find_model
 from apps.dashboard.pages.parameters import ParameterField, parsed, typed
 from apps.registry.models import RegisteredModel
 from apps.retraining.actions import approve, set_policy, start_judgement
-from apps.retraining.gate.challenger import SETTINGS as OF_GATE
+from apps.retraining.gate.margins import SETTINGS as OF_GATE
 from apps.retraining.models import GateReport
 from apps.retraining.selectors import policy_as_json
 from apps.retraining.triggers import SETTINGS as OF_POLICY

@@ -15,17 +15,17 @@ ask each slice to be surely no worse would let nothing pass: slices are small. E
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.engine.bootstrap import Doubles, Index, Measure, resampling
-from apps.algorithms.hyperparameters import Hyperparameter
-from apps.retraining.triggers import checked
+from apps.retraining.gate.margins import Margins
+from apps.retraining.gate.verdict import Check, Verdict, row_check
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.judged import Judged  # its module loads scikit-learn
@@ -41,41 +41,6 @@ _ANSWERS = ("chances", "values", "scores", "absolute", "found")  # where each ta
 _UNJUDGED = {"alert_rate", "noise_share"}  # without labels no answer is better than another
 _OF_A_KIND = 5  # rows to be found and others, for a slice to be ranked
 
-SETTINGS = (
-    Hyperparameter("gain", "number", 0.02, "Gain to be sure of", low=-0.1, high=1),
-    Hyperparameter("slice_loss", "number", 0.02, "May be lost on a slice", low=0, high=1),
-    Hyperparameter("calibration_loss", "number", 0.02, "May be lost in calibration", low=0, high=1),
-    Hyperparameter("latency_ratio", "number", 1.5, "Times as slow", low=0.1, high=100, nullable=True),
-    Hyperparameter("size_ratio", "number", 2.0, "Times as large", low=0.1, high=100, nullable=True),
-    Hyperparameter("confidence", "number", 0.95, "Confidence", low=0.8, high=0.999),
-    Hyperparameter("rows", "integer", 100, "Rows kept apart at least", low=20, high=999_999),
-)
-
-
-@dataclass(frozen=True)
-class Margins:
-    """What a challenger must gain and may lose; None where latency or size do not count. All but the ratios are shares."""
-
-    gain: float = 0.02
-    slice_loss: float = 0.02
-    calibration_loss: float = 0.02
-    latency_ratio: float | None = 1.5
-    size_ratio: float | None = 2.0
-    confidence: float = 0.95
-    rows: int = 100
-
-    def __post_init__(self) -> None:
-        checked(SETTINGS, asdict(self))
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read margins; what is not given is as by default."""
-        return cls(**checked(SETTINGS, stored))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return every setting."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Contender:
@@ -89,31 +54,6 @@ class Contender:
     learned_rows: int
     latency_ms: float | None = None
     size_bytes: float | None = None
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that is asked of a challenger: what was found, the bound that it is held to, and both in a sentence."""
-
-    name: str
-    passed: bool
-    value: float | None
-    bound: float | None
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether to promote: every check passed. `reasons` are the sentences that decide: of what failed, else of all."""
-
-    promote: bool
-    checks: tuple[Check, ...]
-    reasons: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what is shown and stored."""
-        checks = [asdict(check) for check in self.checks]
-        return {"promote": self.promote, "checks": checks, "reasons": list(self.reasons)}
 
 
 @dataclass(frozen=True)
@@ -164,25 +104,6 @@ def judge_challenger(
     return Verdict(not failed, tuple(checks), failed or tuple(check.sentence for check in checks))
 
 
-def refusal(sentence: str) -> Verdict:
-    """Refuse to judge at all."""
-    return Verdict(False, (Check("comparable", False, None, None, sentence),), (sentence,))
-
-
-def refuse_few(rows: int, margins: Margins, *, left_out: int) -> Verdict | None:
-    """Refuse where there are too few rows to ask anybody; `left_out` more the champion has learned from. None where they do."""
-    if rows >= margins.rows:
-        return None
-    check = _row_check("rows", rows, margins.rows)
-    told = [check.sentence]
-    if left_out:
-        told.append(
-            f"{left_out} more are frozen for the challenger alone: the champion has learned from them. "
-            "Promote a version by hand once, and those after it can be judged."
-        )
-    return Verdict(False, (check,), tuple(told))
-
-
 def _comparable(
     champion: Contender | None, challenger: Contender, metric: str, holdout: str, margins: Margins, groups: Index | None
 ) -> Iterator[Check]:
@@ -230,14 +151,7 @@ def _enough(judged: "Judged", metric: str, margins: Margins, groups: Index | Non
         unit, found, least = "groups", len(np.unique(groups)), LEAST_GROUPS
     if found >= least and judged.unit == "rows" and judged.shares.get(metric, judged.rows) < LEAST_OF_A_CLASS:
         unit, found, least = "rows of the rarest class", judged.shares[metric], LEAST_OF_A_CLASS
-    return _row_check(unit, found, least)
-
-
-def _row_check(unit: str, found: int, least: int) -> Check:
-    text = f"{found} {unit} are kept apart, as many as are needed."
-    if found < least:
-        text = f"{found} {unit} are kept apart, {least} are needed: {least - found} are missing."
-    return Check("rows", found >= least, float(found), float(least), text)
+    return row_check(unit, found, least)
 
 
 @dataclass(frozen=True)
