@@ -145,4 +145,19 @@ OF_RETRAINING = (
     ),
     gettext_noop("Gate: %(reason)s"),
     gettext_noop("Send the gate's margins as an object."),
+    # live requests: champion and challenger side by side
+    gettext_noop("The subject is a text of at most %(most)s characters."),
+    gettext_noop("Only models whose answers labels can prove right or wrong share their traffic with a challenger."),
+    gettext_noop("There is no challenger to share the traffic with: train another version first."),
+    gettext_noop("Champion and challenger are compared already. End that comparison first."),
+    gettext_noop("This comparison has ended already."),
+    gettext_noop("Version %(number)s is no longer the champion: the comparison ends."),
+    gettext_noop("%(labels)s labels have come for the arm with fewer; %(least)s are needed."),
+    gettext_noop(
+        "%(labels)s labels have come for the arm with fewer; %(least)s are needed. It ends after %(days)s days without a winner."
+    ),
+    gettext_noop("On %(labels)s labels each the challenger is ahead by %(low)s to %(high)s."),
+    gettext_noop(
+        "On %(labels)s labels each the challenger is ahead by %(low)s to %(high)s. It ends after %(days)s days without a winner."
+    ),
 )

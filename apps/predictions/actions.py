@@ -33,7 +33,7 @@ from apps.workspaces.models import Workspace
 logger = logging.getLogger(__name__)
 EXPLAIN_MAX_ROWS = 200
 LONGEST_SUBJECT = 200
-_SPLIT = (Task.CLASSIFICATION, Task.REGRESSION, Task.ANOMALY)
+SPLIT_TASKS = (Task.CLASSIFICATION, Task.REGRESSION, Task.ANOMALY)
 _NUMBERS = frozenset({ColumnKind.INTEGER, ColumnKind.NUMBER})
 _TEXTS = frozenset({ColumnKind.CATEGORY, ColumnKind.TEXT})
 _TIMES = frozenset({ColumnKind.DATE, ColumnKind.DATETIME, *_TEXTS})  # a text may be a date: its rows will tell
@@ -222,7 +222,7 @@ def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> Load
 @transaction.atomic
 def start_split(*, model: RegisteredModel, actor: Actor, **asked: Any) -> TrafficSplit:
     """Compare the challenger with the champion on live requests; `asked` are fields of `TrafficSplit`."""
-    if model.task not in _SPLIT:
+    if model.task not in SPLIT_TASKS:
         raise Conflict("Only models whose answers labels can prove right or wrong share their traffic with a challenger.")
     locked = RegisteredModel.objects.select_for_update().get(pk=model.pk)
     champion, challenger = champion_of(locked), version_now(locked, Alias.Name.CHALLENGER)

@@ -281,6 +281,7 @@ _PAGES = {
     "watch": Rule({"GET": READ, "POST": needs(TRAINER, 302)}, _model),
     "policy": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, Form(mode="any", feedback="50"))}, _model),
     "judge": Rule({"POST": needs(TRAINER, 302)}, _model),
+    "traffic": Rule({"POST": needs(APPROVER, 302, Form(mode="shadow"))}, _model),
     "approve": Rule({"POST": needs(APPROVER, 302)}, lambda things: {"pk": things.model.pk, "report_id": things.gate.pk}),
     "verdict": Rule({"POST": needs(ANNOTATOR, 200, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
     "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),

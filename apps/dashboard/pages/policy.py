@@ -14,9 +14,12 @@ from django.views.decorators.http import require_POST
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
-from apps.dashboard.pages.forms import PageForm
+from apps.dashboard.pages.forms import PageForm, checked
 from apps.dashboard.pages.models import find_model
 from apps.dashboard.pages.parameters import ParameterField, parsed, typed
+from apps.predictions.actions import end_split, start_split
+from apps.predictions.api.serializers import TrafficSerializer
+from apps.predictions.models import TrafficSplit
 from apps.registry.models import RegisteredModel
 from apps.retraining.actions import approve, set_policy, start_judgement
 from apps.retraining.gate.margins import SETTINGS as OF_GATE
@@ -118,6 +121,24 @@ def judge(visit: Visit, pk: UUID) -> HttpResponseBase:
     with visit.showing_refusals():
         start_judgement(model=model, actor=visit.access.actor)
         messages.success(visit.request, _("The gate was asked. Load this page again in a moment."))
+    return redirect("dashboard:watch", pk=pk)
+
+
+@require_POST
+@page
+def share_traffic(visit: Visit, pk: UUID) -> HttpResponseBase:
+    """Have the challenger share the traffic or answer in the shadow, or end that."""
+    model = find_model(visit, pk)
+    visit.require(Act.PROMOTE, model.workspace_id)
+    with visit.showing_refusals():
+        if open_one := TrafficSplit.objects.select_related("model").filter(model=model, ended_at__isnull=True).first():
+            end_split(split=open_one, actor=visit.access.actor)
+            messages.success(visit.request, _("The comparison is ended: the champion answers everything."))
+        else:
+            posted = {name: value for name, value in visit.request.POST.items() if name in {"mode", "share", "on_win"}}
+            posted["share"] = posted.get("share", "").replace(",", ".") or "0.1"
+            start_split(model=model, actor=visit.access.actor, **checked(TrafficSerializer(data=posted)))
+            messages.success(visit.request, _("The comparison has begun. How it stands is told here as labels come."))
     return redirect("dashboard:watch", pk=pk)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -26,6 +27,8 @@ from apps.feedback.selectors import realised, satisfaction
 from apps.monitoring.actions import start_check
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import recent_checks
+from apps.predictions.actions import SPLIT_TASKS
+from apps.predictions.models import TrafficSplit
 from apps.registry.models import Alias, RegisteredModel
 from apps.registry.selectors import champion_of, version_now
 from apps.retraining.actions import evaluate
@@ -45,6 +48,7 @@ _ANSWERS = {
     CHANCE: gettext_lazy("probability of what it answered"),
 }
 _SHOWN_CHECKS, _SHOWN_COLUMNS, _SHOWN_DECISIONS, _SHOWN_JUDGEMENTS = 12, 30, 8, 5
+_SHOWN_SPLITS = 3
 
 
 @page
@@ -70,8 +74,15 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
         policy=_policy(model),
         decisions=RetrainingDecision.objects.filter(model=model).select_related("campaign")[:_SHOWN_DECISIONS],
         challenger=version_now(model, Alias.Name.CHALLENGER),
+        traffic=(traffic := list(_traffic(model))),
+        may_share=model.task in SPLIT_TASKS and all(one.ended_at for one in traffic),
         judgements=GateReport.objects.filter(model=model).select_related("champion", "challenger")[:_SHOWN_JUDGEMENTS],
     )
+
+
+def _traffic(model: RegisteredModel) -> QuerySet[TrafficSplit]:
+    """Return the last comparisons on live requests, an open one first."""
+    return TrafficSplit.objects.filter(model=model).select_related("champion", "challenger")[:_SHOWN_SPLITS]
 
 
 def _drift(model: RegisteredModel) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def weigh(
     reach = NormalDist().inv_cdf(1 - WRONG_ENDS / 2 ** (look + 2)) * spread
     low, high = difference - reach, difference + reach
     winner = "challenger" if low > 0 else "champion" if high < 0 else None
-    bounds = ", ".join(f"{100 * bound:.3g} points" if are_shares else f"{bound:.4g}" for bound in (low, high))
-    text = f"On {seen} labels each the challenger is ahead by {bounds.replace(', ', ' to ')}."
+    least, most = (f"{100 * bound:.3g} points" if are_shares else f"{bound:.4g}" for bound in (low, high))
+    text = f"On {seen} labels each the challenger is ahead by {least} to {most}."
     over = winner is not None or too_long
     return Standing(seen, difference, low, high, winner, over, _ended(text, too_long and winner is None, max_days))
 

@@ -51,6 +51,7 @@ def refuse_few(rows: int, margins: Margins, *, left_out: int) -> Verdict | None:
 
 
 def row_check(unit: str, found: int, least: int) -> Check:
+    """Check that there are rows enough; `unit` says of what."""
     text = f"{found} {unit} are kept apart, as many as are needed."
     if found < least:
         text = f"{found} {unit} are kept apart, {least} are needed: {least - found} are missing."
