@@ -321,6 +321,7 @@ def test_groups_are_found_shown_and_asked_for(cast, browser):
     page = Page(client.get(address_of(model)))
     assert page.faults == []
     assert {"group of-0", "group of-1"} <= {dot.get("class") for dot in page.all("circle")}
+    assert "which agrees with the labels by about 0." in page.text
     near = Page(client.post(reverse("dashboard:try_model", args=[model.pk]), {"row.x": "9.5", "row.y": "0.5"}))
     far = Page(client.post(reverse("dashboard:try_model", args=[model.pk]), {"row.x": "100", "row.y": "0.5"}))
     assert re.search(r"Group [01]", near.text)

@@ -56,7 +56,14 @@ class TrainSerializer(KnownFieldsOnly):
     dataset = serializers.UUIDField(help_text="A data set (its newest ready version is taken) or a data set version.")
     parameters = serializers.DictField(required=False, default=dict)
     name = NameField(max_length=200, required=False, allow_blank=True, default="")
-    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
+    seed = serializers.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        default=0,
+        help_text="All chance of the training, which fifth of the rows it is measured on included. It is measured on that one part: train "
+        "with other seeds to see how far a score moves with the rows.",
+    )
     search = SearchSerializer(
         required=False,
         allow_null=True,
