@@ -1,6 +1,17 @@
-"""Every measurement, one after the other: `python -m benchmarks`."""
+"""Every measurement, one after the other, each in a process of its own: `python -m benchmarks`."""
 
-from benchmarks import quality, searches, serving, training
+import subprocess
+import sys
 
-for measurement in (serving, training, searches, quality):
-    measurement.main()
+MEASUREMENTS = ("serving", "training", "searches", "gate", "drift", "quality")
+
+
+def main() -> None:
+    """Measure; stop at the first that fails."""
+    for name in MEASUREMENTS:
+        print(f"\n## {name}\n", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()

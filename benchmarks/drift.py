@@ -373,6 +373,8 @@ def main() -> None:
     parts: list[Iterator[str]] = [of_the_cost(), of_the_power()]
     if DRIFT.exists():
         parts += [of_the_tables(), of_the_streams()]
+    else:
+        parts.append(iter([f"\nTables and streams that drift are expected in {DRIFT}; this part is left out."]))
     parts.append(of_the_budget(options.repetitions, options.jobs))
     lines = []
     for part in parts:

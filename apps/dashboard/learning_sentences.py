@@ -57,6 +57,10 @@ OF_LEARNING = (
     gettext_noop("No such parameter; there are: %(names)s."),
     gettext_noop("%(column)s: %(value)s was never seen in training"),
     gettext_noop("%(column)s: %(value)s lies outside what was seen in training, %(least)s to %(largest)s"),
+    gettext_noop(
+        "The groups are not stable: grouped anew by four fifths of the dense rows they agree by %(found)s, where 1 is the same. "
+        "Do not build on them: give another reach, or more rows."
+    ),
     gettext_noop("Row %(row)s: %(column)s takes %(wanted)s or null, not %(value)s."),
     gettext_noop("%(column)s takes %(wanted)s or null, not %(value)s."),
     gettext_noop("a number"),

@@ -29,7 +29,6 @@ from apps.training.selectors import campaigns_of
 DAYS = 7
 MOST_CHOICES = 100  # in a list to choose from: the newest
 _NAMES = 4
-_NEITHER_BETTER = {"alert_rate", "interval_coverage", "set_coverage", "clusters", "noise_share"}
 _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
 
 
@@ -66,40 +65,6 @@ def scores_of(version: ModelVersion) -> list[Score]:
         linear = beside.get("linear", {}).get(code)
         scores.append(Score(code, label, ours, trivial, verdict, code == main, remark, low, high, linear))
     return sorted(scores, key=lambda score: not score.is_main)
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One metric of two versions; `verdict` says how the second does beside the first: "better", "worse" or ""."""
-
-    code: str
-    label: str
-    first: float | None
-    second: float | None
-    verdict: str
-    is_main: bool
-
-
-def compared_scores(first: ModelVersion, second: ModelVersion) -> list[Compared]:
-    """Return the metrics of two versions side by side, the main one of the second first."""
-    main = second.evaluation.get("main")
-    found = []
-    for code in dict.fromkeys([*second.metrics, *first.metrics]):
-        one, other = first.metrics.get(code), second.metrics.get(code)
-        verdict = ""
-        if one is not None and other is not None and code not in _NEITHER_BETTER and figure(one) != figure(other):
-            verdict = "better" if (other > one) != (code in SMALLER_IS_BETTER) else "worse"
-        found.append(Compared(code, str(METRICS.get(code, code)), one, other, verdict, code == main))
-    return sorted(found, key=lambda score: not score.is_main)
-
-
-def kept_the_same_rows_apart(first: ModelVersion, second: ModelVersion) -> bool:
-    """Say whether two versions were measured on the same rows."""
-    apart = [
-        (version.dataset_version_id, version.seed, version.evaluation.get("split", {}).get("method"))
-        for version in (first, second)
-    ]
-    return apart[0] == apart[1]
 
 
 def named_parameters(algorithm: str, parameters: dict[str, Any]) -> list[tuple[str, Any]]:

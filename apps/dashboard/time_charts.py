@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from apps.dashboard.figures import tick_labels, ticks
 
-_WIDTH, _HEIGHT = 720, 260
+_WIDE, _NARROW = (720, 260), (340, 230)  # of a desk, and of a telephone, where the letters of the other would be too small
 _LEFT, _TOP, _RIGHT, _BOTTOM = 62, 10, 18, 26
 _LONELY_RADIUS = 1.6
 
@@ -19,13 +19,32 @@ Forecast = Sequence[tuple[int, float, float, float]]  # (place, low, middle, hig
 def time_chart(
     observed: Observed, forecasts: Sequence[Forecast], marks: Sequence[tuple[int, str]], *, title: str
 ) -> SafeString:
-    """Draw one series and the forecasts made of it; `marks` name some places on the axis of time."""
+    """Draw one series and the forecasts made of it, wide and narrow: a page shows what fits.
+
+    `marks` name some places on the axis of time; on the narrow one there is room for two.
+    """
     heights = [value for _, value in observed if value is not None]
     heights += [height for forecast in forecasts for point in forecast for height in point[1:]]
     places = [place for place, _ in observed] + [point[0] for forecast in forecasts for point in forecast]
     if not heights:
         return SafeString("")
-    frame = _Frame(min(places), max(places), min(heights), max(heights))
+    ends = (min(places), max(places), min(heights), max(heights))
+    few = [*marks[:1], *marks[1:][-1:]]
+    return format_html(
+        "{}{}",
+        _drawn("wide", _Frame(*ends, _WIDE), observed, forecasts, marks, title),
+        _drawn("narrow", _Frame(*ends, _NARROW), observed, forecasts, few, title),
+    )
+
+
+def _drawn(
+    size: str,
+    frame: "_Frame",
+    observed: Observed,
+    forecasts: Sequence[Forecast],
+    marks: Sequence[tuple[int, str]],
+    title: str,
+) -> SafeString:
     bands = format_html_join("", '<polygon class="band" points="{}"/>', ((frame.band(one),) for one in forecasts))
     lines = format_html_join(
         "", '<polyline class="observed" points="{}"/>', ((frame.path(run),) for run in _runs(observed) if len(run) > 1)
@@ -41,9 +60,10 @@ def time_chart(
         ((frame.path([(place, middle) for place, _, middle, _ in one]),) for one in forecasts),
     )
     return format_html(
-        '<svg class="chart plot wide" viewBox="0 0 {} {}" role="img"><title>{}</title>{}'
+        '<svg class="chart plot {}" viewBox="0 0 {} {}" role="img"><title>{}</title>{}'
         '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>{}{}{}{}</svg>',
-        _WIDTH, _HEIGHT, title, frame.grid(marks), _LEFT, _TOP, frame.width, frame.height, bands, lines, lonely, middles,
+        size, frame.whole[0], frame.whole[1], title, frame.grid(marks), _LEFT, _TOP, frame.width, frame.height,
+        bands, lines, lonely, middles,
     )  # fmt: skip
 
 
@@ -57,10 +77,11 @@ def _runs(observed: Observed) -> Iterator[list[tuple[int, float]]]:
 class _Frame:
     """A frame whose axes have scales of their own."""
 
-    def __init__(self, first: int, last: int, low: float, high: float) -> None:
+    def __init__(self, first: int, last: int, low: float, high: float, whole: tuple[int, int]) -> None:
         self.first, self.steps = first, max(1, last - first)
         self.low, self.high = low, high if high > low else low + 1.0
-        self.width, self.height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+        self.whole = whole
+        self.width, self.height = whole[0] - _LEFT - _RIGHT, whole[1] - _TOP - _BOTTOM
 
     def at(self, place: float, value: float) -> tuple[str, str]:
         x = _LEFT + (place - self.first) / self.steps * self.width

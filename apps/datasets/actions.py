@@ -27,7 +27,10 @@ def register_upload(
     upload: IncomingFile,
     actor: Actor,
 ) -> DatasetVersion:
-    """Store a file as a new version of `dataset`, or of a new dataset, and have a worker check it; "" as `kind`: it tells."""
+    """Store a file as a new version of `dataset`, or of a new dataset, and have a worker check it.
+
+    `kind` is what the data set holds from then on; "" leaves it as it was, or to the file.
+    """
     stored = store_upload(upload)
     with transaction.atomic():
         if dataset is None:
@@ -42,6 +45,7 @@ def register_upload(
         version: DatasetVersion = DatasetVersion.objects.create(
             dataset=dataset,
             number=last + 1,
+            asked_kind=kind,
             original_name=stored.original_name,
             upload_path=stored.path,
             upload_bytes=stored.size,

@@ -33,12 +33,16 @@ def renew(version_id: UUID, token: UUID) -> bool:
 
 
 @transaction.atomic
-def accept(version_id: UUID, token: UUID, *, kind: str, **facts: Any) -> bool:
-    """Make a version ready, with all that was found, and its data set of this kind if it has none; False when the lease was lost."""
+def accept(version_id: UUID, token: UUID, *, kind: str, is_asked: bool = False, **facts: Any) -> bool:
+    """Make a version ready, with all that was found; False when the lease was lost.
+
+    Its data set is of this kind from now on where that was asked for, or where it had none.
+    """
     held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
     if not held.update(status=_Status.READY, checked_at=clock.now(), token=None, lease_until=None, **facts):
         return False
-    Dataset.objects.filter(versions=version_id, kind="").update(kind=kind)
+    datasets = Dataset.objects.filter(versions=version_id)
+    (datasets if is_asked else datasets.filter(kind="")).update(kind=kind)
     return True
 
 

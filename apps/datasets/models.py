@@ -62,6 +62,9 @@ class DatasetVersion(models.Model):
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CHECKING)
+    asked_kind = models.CharField(
+        max_length=12, choices=Kind.choices, blank=True, help_text="What its sender says it holds; empty: as its data set."
+    )
     original_name = models.CharField(max_length=255)
     upload_path = models.CharField(max_length=400, help_text="The file as sent, relative to DATASETS_DIR.")
     upload_bytes = models.BigIntegerField()

@@ -37,6 +37,7 @@ _SENT_AT_ONCE = 100
 _LOOKED_AT = 1_000  # of those that wait
 _STARTS_KEPT_IN_MIND = 200
 _LEAST_SEARCHED_ROWS = 2_000
+_TAKEN_OVER = (Trial.Status.COMPLETED, Trial.Status.PRUNED)  # by a search that goes on
 
 
 def start_campaign(
@@ -144,15 +145,27 @@ def _taken_over(
     if limits.get("of", wanted["of"]) != wanted["of"]:
         _cannot_continue("The model asks something else since: start a new search.")
     wanted["rows"] = limits["rows"]
-    ended = earlier.trials.filter(status__in=(Trial.Status.COMPLETED, Trial.Status.PRUNED)).order_by("number")
-    asked = json.loads(json.dumps(chosen))  # as the rows hold it
-    taken = [trial for trial in ended if _has(trial, asked, held=wanted["held"])]
-    if ended and not taken:
+    taken = _fitting(earlier, chosen, held=wanted["held"])
+    if not taken and earlier.trials.filter(status__in=_TAKEN_OVER).exists():
         _cannot_continue("None of its trials has the parameters that are asked for now: start a new search.")
     if wanted["trials"] is not None and len(taken) >= wanted["trials"]:
         text = f"Of that search {len(taken)} trials are taken over, and they count. Give a larger number, or none."
         raise InvalidInput(text, [Problem("/search/trials", "all_made", text)])
     return taken
+
+
+def trials_to_take_over(earlier: TrainingCampaign) -> list[Trial]:
+    """Return the trials that a search would go on from which holds what this one has held."""
+    model, held = earlier.model, (earlier.search or {}).get("held", {})
+    return _fitting(
+        earlier, choice_of(model.algorithm, model.task).clean_parameters({**model.parameters, **held}), held=held
+    )
+
+
+def _fitting(earlier: TrainingCampaign, chosen: Mapping[str, Any], *, held: Mapping[str, Any]) -> list[Trial]:
+    asked = json.loads(json.dumps(chosen))  # as the rows hold it
+    ended = earlier.trials.filter(status__in=_TAKEN_OVER).order_by("number")
+    return [trial for trial in ended if _has(trial, asked, held=held)]
 
 
 def _has(trial: Trial, asked: Mapping[str, Any], *, held: Mapping[str, Any]) -> bool:

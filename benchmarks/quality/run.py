@@ -30,7 +30,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     everything = [*TABLES, *series.TABLES, *anomalies.PUBLISHED, *clusters.TABLES]
     parser.add_argument("--tables", nargs="*", default=everything, choices=everything)
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument(
+        "--splits", type=int, default=5, help="how often other rows are kept apart; those measured already are not repeated"
+    )
     parser.add_argument("--searched", type=int, default=2, help="on so many of the splits a search of a minute is measured")
     parser.add_argument("--quick", action="store_true", help="one split and no search")
     parser.add_argument(

@@ -12,7 +12,7 @@ from apps.algorithms.engine.judged import JudgedAmounts
 from apps.algorithms.engine.judged_classes import JudgedClasses
 from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 from apps.algorithms.engine.report import NO_BETTER, report_of, said_of_coverage
-from apps.algorithms.results import Baseline, Evaluation
+from apps.algorithms.results import Baseline, Evaluation, Importance
 from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
 from tests.algorithms.evaluated import evaluated, of_columns, plain_columns, two_classes
@@ -239,3 +239,14 @@ def test_a_linear_baseline_that_would_take_too_long_is_none():
     matrix = chance.normal(size=(3_000, 40)).astype(np.float32)
 
     assert fit_linear_baseline(matrix, np.arange(3_000) % 600, classes=600) is None
+
+
+@pytest.mark.parametrize(("agreement", "is_said"), [(0.31, True), (0.5, False), (1.0, False)])
+def test_groups_that_fall_apart_when_made_anew_are_told(agreement, is_said):
+    evaluation = Evaluation({"clusters": 3.0, "agreement": agreement}, "silhouette", greater_is_better=True)
+    trivial = Baseline("groups at random, of the same sizes", {"silhouette": -0.2})
+
+    told = report_of(evaluation, trivial, None, Importance("made up", (), 0), seed=0).warnings
+
+    assert [one for one in told if "not stable" in one] == [one for one in told if is_said]
+    assert not is_said or "they agree by 0.31" in told[0]

@@ -1,8 +1,12 @@
 """Series and forecasts on the pages: from the file to what comes next."""
 
+from itertools import pairwise
+
 import pytest
+from django.http import HttpResponse
 from django.urls import reverse
 
+from apps.dashboard.time_charts import time_chart
 from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
 from tests.dashboard.conftest import run, upload
@@ -127,3 +131,22 @@ def test_a_forecast_is_changed_and_trained_again_with_its_own_fields(cast, forec
     tried = client.post(reverse("dashboard:try_model", args=[forecast.pk]), {})
 
     assert (train.status_code, batches.status_code, tried.status_code) == (200, 200, 404)
+
+
+def test_on_a_telephone_a_chart_has_fewer_dates_that_neither_overlap_nor_are_cut():
+    observed = [(place, 1_000_000.0 + place) for place in range(60)]
+    marks = [(place, f"{place:02}/01/2026 08:30") for place in (12, 24, 36, 48)]
+    forecast = [(60, 1e6, 1.1e6, 1.2e6)]
+
+    drawn = time_chart(observed, [forecast], marks, title="Sales").split("<svg")[1:]
+
+    charts = [Page(HttpResponse(f"<svg{one}")) for one in drawn]
+    assert [chart.one("svg").get("class") for chart in charts] == ["chart plot wide", "chart plot narrow"]
+    for chart, dates in zip(charts, (4, 2), strict=True):
+        width = float(chart.one("svg").get("viewbox").split()[2])
+        reach = 16 * 5.5 / 2  # of sixteen letters of ten pixels
+        along = [float(text.get("x")) for text in chart.all("text") if text.text.endswith("08:30")]
+        assert len(along) == dates
+        assert along[0] - reach >= 0
+        assert along[-1] + reach <= width
+        assert min(right - left for left, right in pairwise(along)) > 2 * reach

@@ -12,7 +12,8 @@ from django.utils import translation
 
 from apps.algorithms import catalog
 from apps.dashboard.figures import cell, iso_of, moment, on_day
-from apps.dashboard.words import class_word
+from apps.dashboard.words import class_word, translated
+from apps.retraining import gate, triggers
 from tests.dashboard.reading import Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,25 @@ def test_what_the_catalogue_says_of_itself_has_its_french(french):
     for service in catalog.entries():
         said = [service.title, service.summary, *(t for p in service.hyperparameters for t in (p.title, p.help))]
         assert {text for text in said if text} <= written, service.slug
+
+
+def test_what_can_be_chosen_and_what_a_policy_asks_has_its_french(french):
+    written = {entry.msgid for entry in french}
+    settings = [p for service in catalog.entries() for p in service.hyperparameters]
+    settings += [*triggers.SETTINGS, *gate.SETTINGS]
+    words = {choice for p in settings for choice in p.choices}
+    countries = {word for word in words if re.fullmatch("[A-Z]{2}", word)}
+
+    assert words - countries <= written
+    assert {text for p in settings for text in (p.title, p.help) if text} <= written
+
+
+@pytest.mark.parametrize(("written", "said"), [("sqrt", "racine carrée"), ("all", "toutes"), ("week", "semaine")])
+def test_a_choice_is_said_in_french_in_the_form_and_beside_a_version(written, said):
+    with translation.override("fr"):
+        assert translated(written) == said
+    with translation.override("en"):
+        assert translated(written) == written
 
 
 def test_the_compiled_texts_are_those_written(french):

@@ -121,6 +121,27 @@ def test_a_field_that_cannot_be_read_is_named(cast, late_payers, browser, column
     assert "Row" not in Page(answer).text
 
 
+@pytest.mark.parametrize(
+    ("language", "column", "written", "said"),
+    [
+        ("fr", "since", "31/02/2026", "since attend une date telle que 31/01/2026, pas «\u00a031/02/2026\u00a0»."),
+        ("fr", "since", "hier", "since attend une date telle que 31/01/2026, pas «\u00a0hier\u00a0»."),
+        ("fr", "amount", "12 €", "amount attend un nombre, pas «\u00a012 €\u00a0»."),
+        ("en", "since", "31/01/2026", "since takes a date such as 2026-01-31, not “31/01/2026”."),
+        ("en", "days", "9" * 80 + "x", f"days takes a number, not “{'9' * 60}…”."),
+    ],
+)
+def test_what_cannot_be_read_is_said_as_the_reader_would_write_it(
+    cast, late_payers, browser, language, column, written, said
+):
+    form = {"row.amount": "5", "row.days": "80", "row.sector": "building", "row.city": "", "row.since": ""}
+    address = reverse("dashboard:try_model", args=[late_payers.pk])
+
+    answer = browser(cast.viewer, language).post(address, {**form, f"row.{column}": written})
+
+    assert answer.context["faults"] == [said]
+
+
 def test_an_unknown_category_is_answered_with_a_warning(cast, late_payers, browser):
     form = {"row.amount": "5", "row.days": "80", "row.sector": "<b>space</b>", "row.city": "", "row.since": "2020-02-29"}
 
@@ -300,6 +321,7 @@ def test_groups_are_found_shown_and_asked_for(cast, browser):
     page = Page(client.get(address_of(model)))
     assert page.faults == []
     assert {"group of-0", "group of-1"} <= {dot.get("class") for dot in page.all("circle")}
+    assert "which agrees with the labels by about 0." in page.text
     near = Page(client.post(reverse("dashboard:try_model", args=[model.pk]), {"row.x": "9.5", "row.y": "0.5"}))
     far = Page(client.post(reverse("dashboard:try_model", args=[model.pk]), {"row.x": "100", "row.y": "0.5"}))
     assert re.search(r"Group [01]", near.text)

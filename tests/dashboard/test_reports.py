@@ -105,3 +105,24 @@ def test_a_span_below_zero_is_not_mistaken():
 def test_warnings_are_said_in_french_with_their_measures(english, french):
     with translation.override("fr"):
         assert french in translated(english)
+
+
+@pytest.mark.parametrize(
+    ("name", "main", "words"),
+    [
+        ("the largest robust z-score", "roc_auc", "le modèle en vaut pas la peine"),
+        ("the largest robust z-score", "alert_rate", "Sans étiquettes, rien ne dit"),
+        ("groups at random, of the same sizes", "adjusted_rand", "ne sont pas ceux des étiquettes"),
+        ("groups at random, of the same sizes", "silhouette", "Être devant elle est le minimum"),
+        ("groups at random, of the same sizes", "noise_share", "un groupe, donc aucune comparaison"),
+        ("always the share of each class", "roc_auc", ""),
+    ],
+)
+def test_it_says_what_it_means_to_be_ahead_of_a_baseline_that_nobody_knows(cast, late_payers, browser, name, main, words):
+    version = late_payers.versions.get()
+    version.baseline["name"], version.evaluation["main"] = name, main
+    version.save()
+
+    page = Page(browser(cast.viewer, "fr").get(reverse("dashboard:model", args=[late_payers.pk])))
+
+    assert (words in page.text) if words else ("Cette référence" not in page.text)

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from apps.dashboard.comparing import compared_scores
 from apps.dashboard.figures import figure
-from apps.dashboard.selectors import compared_scores, scores_of
+from apps.dashboard.selectors import scores_of
 from apps.registry.actions import archive_model, create_model
 from apps.registry.models import Alias
 from apps.registry.selectors import champion_of
@@ -39,7 +40,8 @@ def test_a_version_that_is_not_live_tells_all_there_is_to_know(cast, two_version
     ours = next(score.ours for score in answer.context["scores"] if score.code == "log_loss")
     theirs = answer.context["beside"]["log_loss"]
     assert (ours, theirs.second) == (second.metrics["log_loss"], live.metrics["log_loss"])
-    assert theirs.verdict == ("better" if theirs.second < ours else "worse")  # said of the number that it stands beside
+    apart = {True: "better", False: "worse"}[theirs.second < ours]  # said of the number that it stands beside
+    assert theirs.verdict in {apart, "unsure"}
     assert ("beside version 2." if language == "en" else "à la version 2.") in page.text
     assert dict(answer.context["parameters"])[{"en": "Trees", "fr": "Arbres"}[language]] == 10
     assert answer.context["left_out"] == []
@@ -105,8 +107,9 @@ def test_two_versions_are_compared_metric_by_metric(cast, two_versions, browser,
     assert set(compared) == set(first.metrics) | set(second.metrics)
     for code, grows in (("roc_auc", True), ("log_loss", False), ("calibration_error", False)):
         one, other = first.metrics[code], second.metrics[code]
-        expected = "" if figure(one) == figure(other) else "better" if (other > one) == grows else "worse"
-        assert (compared[code].first, compared[code].second, compared[code].verdict) == (one, other, expected)
+        expected = {"" if figure(one) == figure(other) else "better" if (other > one) == grows else "worse", "unsure"}
+        assert (compared[code].first, compared[code].second) == (one, other)
+        assert compared[code].verdict in expected
     assert [row for row in answer.context["made_of"] if row["differs"]]
     assert answer.context["same_rows"]
     assert len(page.all("polyline")) == 8  # two charts of two lines, each with its key
@@ -197,10 +200,45 @@ def test_what_looks_equal_is_neither_better_nor_worse(two_versions):
     first, second = two_versions.versions.order_by("number")
     first.metrics = {"accuracy": 0.81234567, "log_loss": 0.5}
     second.metrics = {"accuracy": 0.81234568, "log_loss": 0.25}
+    first.evaluation["intervals"]["metrics"] = {"accuracy": [0.8, 0.82], "log_loss": [0.45, 0.55]}
+    second.evaluation["intervals"]["metrics"] = {"accuracy": [0.8, 0.82], "log_loss": [0.2, 0.3]}
     second.baseline = {"metrics": {"accuracy": 0.81234561, "log_loss": 0.5}}
 
     assert {score.code: score.verdict for score in compared_scores(first, second)} == {"accuracy": "", "log_loss": "better"}
     assert {score.code: score.verdict for score in scores_of(second)} == {"accuracy": "", "log_loss": "better"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "verdict"),
+    [
+        ((0.80, 0.77, 0.83), (0.82, 0.79, 0.85), "unsure"),
+        ((0.80, 0.77, 0.83), (0.84, 0.81, 0.87), "unsure"),  # 0.04 ± 0.042
+        ((0.80, 0.77, 0.83), (0.85, 0.82, 0.88), "better"),  # 0.05 ± 0.042, though the intervals overlap
+        ((0.85, 0.82, 0.88), (0.80, 0.77, 0.83), "worse"),
+        ((0.80, 0.60, 0.81), (0.85, 0.84, 0.99), "better"),  # the ends that lie between the two are those that count
+        ((0.80, 0.79, 0.99), (0.85, 0.60, 0.86), "unsure"),
+        ((0.80, None, None), (0.99, 0.98, 1.0), "unknown"),
+    ],
+)
+def test_a_difference_is_told_where_the_intervals_leave_no_doubt(one, other, verdict, two_versions):
+    versions = list(two_versions.versions.order_by("number"))
+    for version, (value, low, high) in zip(versions, (one, other), strict=True):
+        version.metrics = {"accuracy": value}
+        version.evaluation["intervals"]["metrics"] = {} if low is None else {"accuracy": [low, high]}
+
+    assert [score.verdict for score in compared_scores(*versions)] == [verdict]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "no sure difference"), ("fr", "pas de différence sûre")])
+def test_what_may_be_chance_is_called_so(language, words, cast, two_versions, browser):
+    first, second = two_versions.versions.order_by("number")
+    second.metrics, second.evaluation["intervals"] = dict(first.metrics), first.evaluation["intervals"]
+    second.metrics["roc_auc"] -= 0.001
+    second.save()
+
+    page = Page(browser(cast.viewer, language).get(url("compare", two_versions.pk)))
+
+    assert [element.text for element in page.all("span", class_="verdict")] == [words]
 
 
 def test_the_comparison_shows_what_each_took_for_what_and_can_promote(cast, two_versions, browser):

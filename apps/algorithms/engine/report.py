@@ -27,6 +27,7 @@ MOST_COLUMNS, MOST_VALUES = 6, 8
 MOST_ROWS = 100_000  # looked at for slices
 MOST_RESAMPLED = 1_000  # rows of a slice; beyond, its interval is that of the normal distribution
 FEW_ROWS = 30  # kept apart
+LEAST_STABLE = 0.5  # agreement of groups that were made twice
 COVERAGES, ASKED, _UNKNOWN_CHANCE = ("set_coverage", "interval_coverage"), 0.90, 0.10
 MEASURES = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "rmse": "root mean squared error", "silhouette": "silhouette",
           "adjusted_rand": "adjusted Rand index", "mase": "mean absolute scaled error"}  # fmt: skip
@@ -59,6 +60,7 @@ def report_of(
     told = (
         *_said_of_size(evaluation, groups),
         *said_of_coverage(evaluation, intervals),
+        *_said_of_stability(evaluation),
         *_said_of_baselines(evaluation, baselines, is_better=is_better),
         *_said_of_slices(slices),
     )
@@ -211,6 +213,16 @@ def said_of_coverage(evaluation: Evaluation, intervals: Mapping[str, Any]) -> It
                 f"The bounds held {found:.0%} of the answers kept apart, where {ASKED:.0%} were asked for: "
                 "take them for narrower than they should be."
             )
+
+
+def _said_of_stability(evaluation: Evaluation) -> Iterable[str]:
+    """Warn of groups that fall apart when some of the rows that made them are left out."""
+    found = evaluation.metrics.get("agreement")
+    if found is not None and found < LEAST_STABLE:
+        yield (
+            f"The groups are not stable: grouped anew by four fifths of the dense rows they agree by {found:.2f}, where 1 is the "
+            "same. Do not build on them: give another reach, or more rows."
+        )
 
 
 def _said_of_baselines(evaluation: Evaluation, baselines: list[dict[str, Any]], *, is_better: bool) -> Iterable[str]:

@@ -17,7 +17,7 @@ from apps.dashboard.pages.forms import checked, page_of, turn_to_the_form_s_work
 from apps.dashboard.selectors import dataset_rows
 from apps.datasets.actions import register_upload
 from apps.datasets.api.serializers import NewVersionSerializer, UploadSerializer
-from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version, versions_of, wait_for_check
 from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
@@ -39,7 +39,7 @@ def _show_list(visit: Visit, status: int = 200, **more: Any) -> HttpResponseBase
     if "archived" in visit.request.GET:
         archived = page_of(visit, datasets_of(visit.workspace_ids, archived=True).order_by("-archived_at", "pk"), "archived")
     given = {"rows": dataset_rows(shown), "shown": shown, "archived": archived, "most_bytes": settings.UPLOAD_MAX_BYTES}
-    return visit.render("datasets.html", status, **given, **more)
+    return visit.render("datasets.html", status, kinds=Kind.choices, **given, **more)
 
 
 @require_POST
@@ -48,13 +48,15 @@ def upload(visit: Visit) -> HttpResponseBase:
     """Take a file and go to the page that shows how it was read."""
     workspace_id = turn_to_the_form_s_workspace(visit)
     visit.require(Act.TRAIN, workspace_id)
-    given = {"workspace": workspace_id, "name": visit.request.POST.get("name", "")}
+    sent = visit.request.POST
+    given = {"workspace": workspace_id, "name": sent.get("name", ""), "kind": sent.get("kind", "")}
     try:
         fields = checked(UploadSerializer(data={**given, "file": _file_in(visit)}))
         version = register_upload(
             workspace=Workspace.objects.get(pk=workspace_id),
             dataset=None,
             name=fields["name"],
+            kind=fields["kind"],
             upload=fields["file"],
             actor=visit.access.actor,
         )
@@ -70,8 +72,15 @@ def new_version(visit: Visit, pk: UUID) -> HttpResponseBase:
     dataset = find_dataset(visit, pk)
     visit.require(Act.TRAIN, dataset.workspace_id)
     try:
-        file = checked(NewVersionSerializer(data={"file": _file_in(visit)}))["file"]
-        version = register_upload(workspace=dataset.workspace, dataset=dataset, upload=file, actor=visit.access.actor)
+        given = {"file": _file_in(visit), "kind": visit.request.POST.get("kind", "")}
+        fields = checked(NewVersionSerializer(data=given))
+        version = register_upload(
+            workspace=dataset.workspace,
+            dataset=dataset,
+            kind=fields["kind"],
+            upload=fields["file"],
+            actor=visit.access.actor,
+        )
     except PlatformError as error:
         messages.error(visit.request, error.detail)
         return redirect("dashboard:dataset", pk=pk)
@@ -115,6 +124,7 @@ def dataset_detail(visit: Visit, pk: UUID) -> HttpResponseBase:
         versions=page_of(visit, versions_of(dataset)),
         columns=columns,
         series=version.reading.get("series") if version else None,
+        kinds=Kind.choices,
         names=names,
         preview=[[row.get(name) for name in names] for row in version.preview[:12]] if version else [],
         models=models,

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from apps.algorithms.predictors.rows import epoch_seconds
 from apps.algorithms.schema import ColumnKind, Task
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.permissions import Act
@@ -33,6 +34,7 @@ _RECENT = 8
 _SHOWN_FIELDS = 24  # more are folded away
 _OF_A_ROW = re.compile(r"^Row \d+: ")  # the form has one row: its columns are enough
 _NUMBERS = {ColumnKind.INTEGER, ColumnKind.NUMBER}
+_LONGEST_SHOWN = 60  # of what was typed
 _DATES = {ColumnKind.DATE, ColumnKind.DATETIME}
 _INPUTS = {
     ColumnKind.INTEGER: "number",
@@ -175,6 +177,8 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
     row = {field["name"]: _typed(field["kind"], field["value"]) for field in fields}
     try:
         _refuse_nul(row)
+        if faults := _misread(fields, row):
+            return visit.render("_answer.html", faults=faults)
         loaded = predictions.predictor_of(champion.pk)
         done = predictions.predict_with(loaded, model_id=model.pk, rows=[row], actor=visit.access.actor)
         explanations, _answers = predictions.explain_with(loaded, [row])
@@ -194,6 +198,30 @@ def try_model(visit: Visit, pk: UUID) -> HttpResponseBase:
         parts=[{"name": name, "value": row[name], "size": size} for name, size in parts],
         largest=max((abs(size) for _name, size in parts), default=0),
     )
+
+
+def _misread(fields: list[dict[str, Any]], row: dict[str, Any]) -> list[str]:
+    """Say which fields hold no number or no date that there is, in the words and with the order of days of who typed it."""
+    found = []
+    for field in fields:
+        name, kind, value = field["name"], field["kind"], row[field["name"]]
+        typed = field["value"] if len(field["value"]) <= _LONGEST_SHOWN else f"{field['value'][:_LONGEST_SHOWN]}…"
+        if kind in _NUMBERS and isinstance(value, str):
+            found.append(_("{name} takes a number, not “{typed}”.").format(name=name, typed=typed))
+        elif kind in _DATES and value is not None and not _is_time(value):
+            example = day("2026-01-31" if kind == ColumnKind.DATE else "2026-01-31T08:30")
+            found.append(
+                _("{name} takes a date such as {example}, not “{typed}”.").format(name=name, example=example, typed=typed)
+            )
+    return found
+
+
+def _is_time(text: str) -> bool:
+    try:
+        epoch_seconds(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_nul(row: dict[str, Any]) -> None:

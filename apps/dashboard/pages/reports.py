@@ -15,12 +15,36 @@ _OF_SERIES = {
     "within_tolerance": gettext_lazy("within 10 %"),
     "interval_coverage": gettext_lazy("in its band"),
 }
+# What it means to be ahead of a baseline, by the baseline's name and the main metric.
+_MEANINGS = {
+    ("the largest robust z-score", "roc_auc"): gettext_lazy(
+        "This baseline takes a row for as unusual as its most unusual column. Where the model is not surely ahead of it, "
+        "watching each column by itself does as well: then the model is not worth having."
+    ),
+    ("the largest robust z-score", "alert_rate"): gettext_lazy(
+        "This baseline takes a row for as unusual as its most unusual column. Without labels nothing tells whether the model "
+        "finds more than that: look at the rows that alert, or name a column of known labels to judge it by."
+    ),
+    ("groups at random, of the same sizes", "adjusted_rand"): gettext_lazy(
+        "This baseline deals the rows out to groups of the same sizes by chance, which agrees with the labels by about 0. "
+        "Where the model is not surely ahead of it, its groups are not those of the labels."
+    ),
+    ("groups at random, of the same sizes", "silhouette"): gettext_lazy(
+        "This baseline deals the rows out to groups of the same sizes by chance: they hold rows that are no more alike than others. "
+        "To be ahead of it is the least. The groups are worth having where they are stable too and mean something to you."
+    ),
+    ("groups at random, of the same sizes", "noise_share"): gettext_lazy(
+        "There is one group only, so it cannot be compared with groups made by chance: the model tells nothing apart but the rows in "
+        "no group. It is not worth having for more than that."
+    ),
+}
 _SHARES = {"within_tolerance", "interval_coverage"}
 
 
 def report_of(version: ModelVersion) -> dict[str, Any]:
     """Return what `_report.html` shows; nothing of it is there for a version made before reports were."""
     return {
+        "meaning": _MEANINGS.get((version.baseline.get("name", ""), version.evaluation.get("main", "")), ""),
         "certainty": _certainty(version.evaluation.get("intervals", {})),
         "ahead": [_ahead(one) for one in version.evaluation.get("baselines", []) if one.get("difference")],
         "slices": _slices(version.evaluation.get("slices", {})),

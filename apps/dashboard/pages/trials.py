@@ -21,6 +21,7 @@ from apps.dashboard.selectors import hyperparameters_of, named_parameters
 from apps.dashboard.templatetags.dashboard_charts import algorithm_title
 from apps.dashboard.words import METRICS, TRIAL_STATUSES, TRIALS_BY_STATUS, translated
 from apps.registry.models import ModelVersion
+from apps.training.actions import trials_to_take_over
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.selectors import leaderboard_of, spread_of
 
@@ -59,6 +60,9 @@ def search_of(campaign: TrainingCampaign) -> dict[str, Any]:
         "spent": min(campaign.search_spent, campaign.search["seconds"]),
         "most_trials": campaign.search["trials"],
         "continues": campaign.search["continues"],
+        "taken_over": sum(one.started_at is not None and one.started_at < campaign.created_at for one in ranked),
+        "to_take_over": _to_take_over(campaign) if campaign.finished_at else 0,
+        "warnings": campaign.version.evaluation.get("search", {}).get("warnings", []) if campaign.version else [],
         "is_automatic": campaign.model.algorithm == AUTO,
         "trials": len(ranked),
         "counts": said_of_counts(Counter(str(one.status) for one in ranked)),
@@ -70,6 +74,14 @@ def search_of(campaign: TrainingCampaign) -> dict[str, Any]:
         "drawings": _drawings(ranked, _short(measure)),
         "times": times(),
     }
+
+
+def _to_take_over(campaign: TrainingCampaign) -> int:
+    """Count the trials that a search would go on from; none where the algorithm is gone."""
+    try:
+        return len(trials_to_take_over(campaign))
+    except InvalidInput:
+        return 0
 
 
 def asked_of(campaign: TrainingCampaign) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from uuid import UUID
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect
 
+from apps.dashboard.comparing import compared_scores, kept_the_same_rows_apart
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.drawings import confusion_of, drawings_of, overlays_of
 from apps.dashboard.pages.models import find_model_or_its_record
 from apps.dashboard.pages.reports import report_of
 from apps.dashboard.pages.trials import found_of
-from apps.dashboard.selectors import compared_scores, kept_the_same_rows_apart, named_parameters, scores_of
+from apps.dashboard.selectors import named_parameters, scores_of
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
 from apps.training.models import TrainingCampaign
@@ -73,6 +74,7 @@ def compare_versions(visit: Visit, pk: UUID) -> HttpResponseBase:
     if second is None or second == first:
         second = next(number for number in numbers if number != first)
     one, other = _version(model, first), _version(model, second)
+    scores = compared_scores(one, other)
     return visit.render(
         "compare.html",
         model=model,
@@ -80,7 +82,8 @@ def compare_versions(visit: Visit, pk: UUID) -> HttpResponseBase:
         second=other,
         champion=champion,
         numbers=sorted({*numbers, first, second}, reverse=True),
-        scores=compared_scores(one, other),
+        scores=scores,
+        unknown=any(score.verdict == "unknown" for score in scores),
         same_rows=kept_the_same_rows_apart(one, other),
         made_of=_made_of(one, other),
         overlays=overlays_of(one, other),

@@ -125,14 +125,22 @@ class UploadSerializer(KnownFieldsOnly):
     file = serializers.FileField(allow_empty_file=True, max_length=None)
     name = NameField(max_length=200, required=False, allow_blank=True)
     workspace = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=Kind.choices, required=False, help_text="What it holds; recognised unless told.")
+    kind = serializers.ChoiceField(
+        choices=Kind.choices, required=False, allow_blank=True, help_text="What it holds; recognised unless told."
+    )
 
 
 class NewVersionSerializer(KnownFieldsOnly):
     """A multipart upload of a new version; the form that uploaded the first one may send it."""
 
-    also_taken = frozenset({"name", "workspace", "kind"})
+    also_taken = frozenset({"name", "workspace"})
     file = serializers.FileField(allow_empty_file=True, max_length=None)
+    kind = serializers.ChoiceField(
+        choices=Kind.choices,
+        required=False,
+        allow_blank=True,
+        help_text="What the data set holds from this version on; as before unless told.",
+    )
 
 
 class PreviewSerializer(serializers.Serializer[Any]):

@@ -114,8 +114,13 @@ class DatasetViewSet(ScopedViewSet):
         dataset = self.get_object()
         given = NewVersionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
+        fields = given.validated_data
         version = register_upload(
-            workspace=dataset.workspace, dataset=dataset, upload=given.validated_data["file"], actor=self.access.actor
+            workspace=dataset.workspace,
+            dataset=dataset,
+            kind=fields.get("kind", ""),
+            upload=fields["file"],
+            actor=self.access.actor,
         )
         return self._answer(version)
 

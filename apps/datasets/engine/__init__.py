@@ -63,7 +63,8 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 
 def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, reading: Reading, root: Path) -> None:
     profile = profile_table(beside, copied)
-    series = series_in(beside, profile.columns, copied.rows, kind=version.dataset.kind)
+    kind = version.asked_kind or version.dataset.kind
+    found = series_in(beside, profile.columns, copied.rows, kind=kind)
     digest = sha256_of(beside)
     place = root / "tables" / digest[:2] / f"{digest}.parquet"
     publish_file(beside, place)
@@ -77,6 +78,11 @@ def _accept(version: DatasetVersion, token: UUID, beside: Path, copied: Copied, 
         columns=profile.columns,
         preview=profile.preview,
         warnings=[*changes(version, profile.columns), *copied.warnings, *profile.warnings],
-        reading={**reading.as_json(), **({"series": series} if series else {})},
-        kind=Kind.SERIES if series else Kind.TABULAR,
+        reading={
+            **reading.as_json(),
+            **({"series": found.series} if found.series else {}),
+            **({"taken": found.note} if found.note else {}),
+        },
+        kind=version.asked_kind or (Kind.SERIES if found.series else Kind.TABULAR),
+        is_asked=bool(version.asked_kind),
     )

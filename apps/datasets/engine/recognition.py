@@ -1,5 +1,6 @@
 """Whether a table holds series: which column tells the time, which the values, which tells series apart."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,35 @@ from apps.datasets.models import Kind
 
 _MOST_ROWS = 1_000_000  # of which the series are looked at
 _MOST_TRIED = 5  # columns that may tell series apart
+_LEAST_FULL = 0.8  # of the steps, that have a row: else times are not taken for regular unless somebody says so
+_MOST_BESIDE = 4  # numbers beside the time and the value of one series, unless somebody says so
+_WAY_OUT = "If it holds series, upload the file again as series (kind series)."
 _TIMES = (ColumnKind.DATE, ColumnKind.DATETIME)
 _NUMBERS = (ColumnKind.NUMBER, ColumnKind.INTEGER)
 _NAMES = (ColumnKind.CATEGORY, ColumnKind.TEXT, ColumnKind.INTEGER)
 
 
-def series_in(path: Path, columns: list[dict[str, Any]], rows: int, *, kind: str) -> dict[str, Any] | None:
-    """Return what is found of the series in a canonical table as plain JSON, None where it holds none.
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What is found of the series in a table as plain JSON, None where it holds none; `note` says how it was taken, and the way out."""
 
-    `kind` is what the sender says it is, "" where nothing is said: then only what is beyond doubt is taken for series.
+    series: dict[str, Any] | None
+    note: str = ""
+
+
+_NONE = Recognised(None)
+
+
+class _Doubtful(Exception):
+    """What keeps a table from being taken for series, which nobody said it holds."""
+
+
+def series_in(path: Path, columns: list[dict[str, Any]], rows: int, *, kind: str) -> Recognised:
+    """Find the series in a canonical table.
+
+    `kind` is what the sender says it is, "" where nothing is said: then only what is beyond doubt is taken for series. Each row
+    of a table may have a time of its own too (when a customer came, when an invoice is due): the times of series follow one
+    step nearly without gaps, and beside one series stand a few numbers, no words.
 
     Raises
     ------
@@ -37,7 +58,7 @@ def series_in(path: Path, columns: list[dict[str, Any]], rows: int, *, kind: str
 
     """
     if kind == Kind.TABULAR:
-        return None
+        return _NONE
     is_said = kind == Kind.SERIES
     kinds = {column["name"]: ColumnKind(column["dtype"]) for column in columns}
     times = [name for name in kinds if kinds[name] in _TIMES]
@@ -48,45 +69,96 @@ def series_in(path: Path, columns: list[dict[str, Any]], rows: int, *, kind: str
         what = "times: dates, dates with times, or step numbers that rise" if not times else "numbers"
         raise Refused.because("no_series", f"No column holds {what}. Send it as a table, or add such a column.")
     if not numbers or len(times) != 1 or not LEAST_ROWS_IN_ALL <= rows <= _MOST_ROWS:
-        return None
-    return _found(path, kinds, times[0], numbers, is_said=is_said)
+        return _NONE
+    name = _column_of_series(path, kinds, times[0])
+    if is_said:
+        return Recognised(_said(path, kinds, times[0], numbers, name))
+    return _recognised(path, columns, times[0], numbers, name)
 
 
-def _found(
-    path: Path, kinds: dict[str, ColumnKind], time: str, numbers: list[str], *, is_said: bool
+def _said(
+    path: Path, kinds: dict[str, ColumnKind], time: str, numbers: list[str], name: str | None
 ) -> dict[str, Any] | None:
-    name = _column_of_series(path, kinds, time)
+    """Return what is found where somebody says that there are series, what is wrong with them included."""
     if name is None:
         words = f"Several rows have the same {time!r}, and no column tells series apart. Choose their sum or mean when you train."
-        return {"time": time, "series": "", "value": numbers[0], "problem": words} if is_said else None
+        return {"time": time, "series": "", "value": numbers[0], "problem": words}
     value = next((number for number in numbers if number != name), None)
     if value is None:
         return None
     try:
-        series = TrainingSeries.from_parquet(
-            path,
-            columns=[Column(one, kind) for one, kind in kinds.items()],
-            roles=Roles(time, value, name),
-            frequency="found",
-            repeated="refused",
-            zone=settings.PAGES_TIME_ZONE,
-        )
+        return _told(_read(path, kinds, Roles(time, value, name)))
     except InvalidInput as error:
-        return {"time": time, "series": name, "value": value, "problem": error.detail} if is_said else None
-    places = [(one.first, one.first + len(one.values) - 1) for one in series.series]
+        return {"time": time, "series": name, "value": value, "problem": error.detail}
+
+
+def _recognised(path: Path, columns: list[dict[str, Any]], time: str, numbers: list[str], name: str | None) -> Recognised:
+    """Return the series that are there beyond doubt; where there is a doubt, say which."""
+    kinds = {column["name"]: ColumnKind(column["dtype"]) for column in columns}
+    value = next((number for number in numbers if number != name), None)
+    if name is None or value is None:
+        return _NONE
+    try:
+        if not name:
+            _check_beside(columns, time)
+        found = _read(path, kinds, Roles(time, value, name))
+        _check_full(found, path, time, name)
+    except InvalidInput:
+        return Recognised(None, _irregular(time))
+    except _Doubtful as error:
+        return Recognised(None, str(error))
+    hint = "If each row is a thing of its own, upload the file again as a table (kind tabular)."
+    return Recognised(_told(found), f"Taken for series, since the times of {time!r} follow one step. {hint}")
+
+
+def _check_beside(columns: list[dict[str, Any]], time: str) -> None:
+    """Doubt that a table is one series where words stand beside its times, or many numbers."""
+    beside = [column for column in columns if column["name"] != time and column["distinct"] > 1]
+    words = [column["name"] for column in beside if ColumnKind(column["dtype"]) not in _NUMBERS]
+    if words:
+        raise _Doubtful(f"Taken for a table, since {words[0]!r} beside {time!r} holds no numbers. {_WAY_OUT}")
+    if len(beside) > 1 + _MOST_BESIDE:
+        raise _Doubtful(f"Taken for a table, since {len(beside)} columns stand beside {time!r}. {_WAY_OUT}")
+
+
+def _check_full(found: TrainingSeries, path: Path, time: str, name: str) -> None:
+    """Doubt series that have no row for many of their steps; one whose value is not known is a row all the same."""
+    names = [time, name] if name else [time]
+    rows = pq.read_table(path, columns=names, use_threads=False).drop_null().num_rows
+    if rows < _LEAST_FULL * sum(len(one.values) for one in found.series):
+        raise _Doubtful(_irregular(time))
+
+
+def _irregular(time: str) -> str:
+    return f"Taken for a table, since the times of {time!r} do not follow one step. {_WAY_OUT}"
+
+
+def _read(path: Path, kinds: dict[str, ColumnKind], roles: Roles) -> TrainingSeries:
+    return TrainingSeries.from_parquet(
+        path,
+        columns=[Column(one, kind) for one, kind in kinds.items()],
+        roles=roles,
+        frequency="found",
+        repeated="refused",
+        zone=settings.PAGES_TIME_ZONE,
+    )
+
+
+def _told(found: TrainingSeries) -> dict[str, Any]:
+    places = [(one.first, one.first + len(one.values) - 1) for one in found.series]
     first, last = min(start for start, _ in places), max(end for _, end in places)
-    written = series.calendar.written(np.array([first, last]))
+    written = found.calendar.written(np.array([first, last]))
     return {
-        "time": time,
-        "series": name,
-        "value": value,
-        "step": series.calendar.name,
-        "count": len(series.series),
+        "time": found.roles.time,
+        "series": found.roles.series,
+        "value": found.roles.target,
+        "step": found.calendar.name,
+        "count": len(found.series),
         "first": written[0],
         "last": written[1],
-        "longest": series.longest,
-        "shortest": min(len(one.values) for one in series.series),
-        "notes": list(series.notes),
+        "longest": found.longest,
+        "shortest": min(len(one.values) for one in found.series),
+        "notes": list(found.notes),
     }
 
 

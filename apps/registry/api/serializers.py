@@ -48,6 +48,12 @@ class ModelSerializer(KnownFieldsOnly, serializers.ModelSerializer[RegisteredMod
                 "help_text": "Share of the rows with a target that no version learns from, so that the promotion gate compares versions "
                 "on them. Kept where that makes 100 rows; 0 for none.",
             },
+            "group_column": {
+                "help_text": "All rows with one of its values are learned from, or all are kept apart. Of a forecast: what tells series apart."
+            },
+            "time_column": {
+                "help_text": "The latest fifth of the rows is kept apart, not a fifth by chance. Of a forecast: the column of its times."
+            },
             "auto_retrain": {"help_text": "Kept for the retraining policy to come; nothing is retrained by itself yet."},
             "retrain_every_days": {
                 "min_value": 1,

@@ -8,6 +8,11 @@ from rest_framework import serializers
 from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.training.models import TrainingCampaign, Trial
 
+LEAST_SEARCH_SECONDS = 30
+_TOO_SHORT = (
+    "A search takes {min_value} seconds at least: its processes are started and its version is made within that time. "
+    "Allow more, or train without a search."
+)
 _DATASET = "0b9a2c54-3f0e-4c39-8a55-6f6f1b0f7d21"
 _CHANGED = {"n_estimators": 300, "max_depth": 8}
 
@@ -16,10 +21,11 @@ class SearchSerializer(KnownFieldsOnly):
     """How long to look for better settings; empty for the usual time."""
 
     seconds = serializers.IntegerField(
-        min_value=10,
+        min_value=LEAST_SEARCH_SECONDS,
         max_value=7 * 24 * 3600,
         required=False,
         help_text="Of the whole campaign, the making of the version included.",
+        error_messages={"min_value": _TOO_SHORT},
     )
     trials = serializers.IntegerField(
         min_value=1,
@@ -50,7 +56,14 @@ class TrainSerializer(KnownFieldsOnly):
     dataset = serializers.UUIDField(help_text="A data set (its newest ready version is taken) or a data set version.")
     parameters = serializers.DictField(required=False, default=dict)
     name = NameField(max_length=200, required=False, allow_blank=True, default="")
-    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
+    seed = serializers.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        default=0,
+        help_text="All chance of the training, which fifth of the rows it is measured on included. It is measured on that one part: train "
+        "with other seeds to see how far a score moves with the rows.",
+    )
     search = SearchSerializer(
         required=False,
         allow_null=True,

@@ -20,6 +20,8 @@ from apps.registry.models import RegisteredModel
 from apps.training.models import TrainingCampaign
 
 TEST_SHARE = 0.2
+_MANY_ROWS = 5_000
+_FOLDS, _FOLDS_OF_MANY_ROWS = 5, 3
 
 
 def service_of(
@@ -71,6 +73,11 @@ def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLS
     columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
     wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column)
     return service.read(path, columns=columns, wanted=wanted)
+
+
+def folds_wanted(rows: int) -> int:
+    """Return on how many folds of so many rows the settings of a table are compared, where its groups and classes allow it."""
+    return _FOLDS if rows < _MANY_ROWS else _FOLDS_OF_MANY_ROWS
 
 
 def check_score(evaluation: Evaluation) -> None:

@@ -4,6 +4,7 @@ The rows are the truth: a search whose process died goes on from the trials that
 """
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from apps.core.processes import is_gone
 from apps.training import lifecycle, trial_lifecycle
 from apps.training.actions import send_trial
 from apps.training.engine.database import patiently
+from apps.training.engine.reading import folds_wanted
 from apps.training.engine.reporter import Reporter
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.selectors import best_first
@@ -35,7 +37,10 @@ _CARE_SECONDS = 1.0  # between looks at what happens seldom: processes that died
 _SEND_AGAIN_SECONDS = 5.0
 _KILL_SECONDS = 5  # after the end of its time
 _REST_SECONDS, _REST_SHARE, _REST_FITS = 3.0, 0.06, 1.2  # kept for the version: so much, of the budget, and of its fits
+_UNKNOWN_REST = 1 / 3  # kept while no fold has ended, and nobody knows what a version takes
 _MOST_REST = 0.5
+_MOST_SLOWED = 4.0
+_LATE = 1.1  # of the time given: more is told
 _LEAST_FAILED = 3  # trials, and none done: then it is the data, not bad luck
 
 Status = Trial.Status
@@ -48,15 +53,29 @@ class Found:
     algorithm: str
     parameters: dict[str, Any]
     summary: dict[str, Any]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
+    began: float
+    seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the version's evaluation says of the search."""
-        return {"search": {**self.summary, "warnings": list(self.warnings)}}
+        """Return what the version's evaluation says of the search, now that the version is made."""
+        told = list(self.warnings)
+        took = time.monotonic() - self.began
+        if took > _LATE * self.seconds:
+            told.append(
+                f"The training was given {self.seconds:g} seconds and took {took:.0f}: the machine was busy. Allow more time."
+            )
+        return {"search": {**self.summary, "warnings": told}}
 
 
 def search(
-    campaign: TrainingCampaign, token: UUID, report: Reporter, *, train_rows: int, all_rows: int, began: float
+    campaign: TrainingCampaign,
+    token: UUID,
+    report: Reporter,
+    *,
+    train_rows: int,
+    all_rows: int,
+    began: float,
 ) -> Found:
     """Try settings until the time is nearly up, the trials are used up, or there is nothing left to try; return the best.
 
@@ -94,6 +113,7 @@ class _Conductor:
     ) -> None:
         self.campaign, self.token, self.report = campaign, token, report
         self.train_rows, self.all_rows = rows
+        self.slowed = _slowed()  # before trials of its own run
         limits: dict[str, Any] = campaign.search or {}
         self.seconds, self.most_trials = float(limits["seconds"]), limits["trials"]
         self.began = began - campaign.search_spent
@@ -104,6 +124,7 @@ class _Conductor:
         self.cared = 0.0
         self.is_used_up = False
         self.next: Chosen | None = None  # chosen, and not yet sent
+        self.begun: dict[UUID, Trial] = {}  # those under way that have ended a fold
         self.ended = self._remember()
 
     def _remember(self) -> list[Trial]:
@@ -126,7 +147,9 @@ class _Conductor:
     @property
     def best(self) -> Trial | None:
         """The best trial whose version can still be made in the time left; where there is none, the quickest of all."""
-        ranked = best_first([one for one in self.ended if one.status == Status.COMPLETED])
+        return self._in_time(best_first([one for one in self.ended if one.status == Status.COMPLETED]))
+
+    def _in_time(self, ranked: Sequence[Trial]) -> Trial | None:
         left = self.seconds - self.elapsed
         in_time = (one for one in ranked if self._version_seconds(one) < left)
         return next(in_time, min(ranked, key=self._version_seconds, default=None))
@@ -141,8 +164,9 @@ class _Conductor:
     @property
     def available(self) -> float:
         """Seconds of the budget for trials: the rest is the version's."""
-        best = self.best
-        rest = _REST_SECONDS + _REST_SHARE * self.seconds + (self._version_seconds(best) if best else 0.0)
+        best = self.best or min(self.begun.values(), key=self._version_seconds, default=None)
+        rest = self.slowed * _REST_SECONDS + _REST_SHARE * self.seconds
+        rest = rest + self._version_seconds(best) if best else max(rest, _UNKNOWN_REST * self.seconds)
         return self.seconds - min(rest, _MOST_REST * self.seconds)
 
     def is_over(self) -> bool:
@@ -171,6 +195,8 @@ class _Conductor:
             elif self._is_poor(trial, chosen) and trial_lifecycle.end(trial.pk, Status.PRUNED):
                 trial.status = Status.PRUNED
                 self._take(trial, chosen)
+            elif trial.scores:
+                self.begun[trial.pk] = trial
 
     def _is_poor(self, trial: Trial, chosen: Chosen) -> bool:
         """Tell the study of the folds that are done; return whether it would stop there."""
@@ -182,6 +208,7 @@ class _Conductor:
 
     def _take(self, trial: Trial, chosen: Chosen) -> None:
         del self.open[trial.pk]
+        self.begun.pop(trial.pk, None)
         if trial.status == Status.CANCELLED:
             self.study.tell(chosen.ticket, None)
             return
@@ -252,7 +279,7 @@ class _Conductor:
             first = self.services[0]
             own = {p.name for p in first.hyperparameters}
             given = {name: value for name, value in self.campaign.parameters.items() if name in own}
-            return Found(first.slug, first.clean_parameters(given), summary, (text,))
+            return self._told(first.slug, first.clean_parameters(given), summary, [text])
         if not completed:
             text = (
                 f"No trial came to its end within {self.seconds:g} seconds: trained was the one that was best on its first folds. "
@@ -265,15 +292,39 @@ class _Conductor:
         if completed and best.pk != completed[0].pk:
             text = f"Trial {completed[0].number} scored better, but its version could not be made in the time left. Allow more time."
             warnings.append(text)
+        if completed and (text := self._fewer_folds(best)):
+            warnings.append(text)
         told = {"number": best.number, "metric": best.metric, "score": best.score, "scores": best.scores}
-        return Found(best.algorithm, best.parameters, {**summary, **told}, tuple(warnings))
+        return self._told(best.algorithm, best.parameters, {**summary, **told}, warnings)
+
+    def _fewer_folds(self, trial: Trial) -> str:
+        """Say why settings were compared on fewer folds than is usual; "" where they were not."""
+        had, wanted = len(trial.scores), folds_wanted(min(self.train_rows, self.campaign.search["rows"]))
+        model = self.campaign.model
+        if had >= wanted or catalog.get(trial.algorithm).input_kind != "table":
+            return ""
+        if model.group_column:
+            why = f"there are too few groups of {model.group_column!r}"
+        elif model.time_column:
+            why = "the earliest rows are too few, or lack a class"
+        else:
+            why = "a class has too few rows"
+        return f"Settings were compared on {had} folds in place of {wanted}, since {why}: small differences of their scores are chance."
+
+    def _told(self, algorithm: str, parameters: dict[str, Any], summary: dict[str, Any], warnings: list[str]) -> Found:
+        return Found(algorithm, parameters, summary, tuple(warnings), self.began, self.seconds)
 
     def _best_begun(self) -> Trial | None:
-        """Return the best of the trials that have scored some folds, none where none has."""
+        """Return the best of the trials that have scored some folds and can be made in time, none where none has any."""
         begun = [one for one in self.campaign.trials.exclude(status=Status.FAILED).order_by("number") if one.scores]
         for one in begun:
             one.score = float(np.mean(one.scores))
-        return next(iter(best_first(begun)), None)
+        return self._in_time(best_first(begun))
+
+
+def _slowed() -> float:
+    """Return how many times as long everything takes here, where more wants to run than there are cores."""
+    return max(1.0, min(os.getloadavg()[0] / (os.cpu_count() or 1), _MOST_SLOWED))
 
 
 def _is_over(lease: datetime | None) -> bool:

@@ -22,6 +22,7 @@ from apps.algorithms.base import BaseMLService, Split
 from apps.algorithms.engine.report import Report, report_of
 from apps.algorithms.reference import REFERENCE, Reference
 from apps.algorithms.results import Cancelled, Evaluation
+from apps.core import clock
 from apps.core.artifacts import storage_guard
 from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.registry import actions as registry
@@ -103,6 +104,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     report = Reporter(campaign.pk, token)
     model, began = campaign.model, time.monotonic()
     report.stage("reading data", 0.01)
+    waited = (clock.now() - (campaign.started_at or clock.now())).total_seconds()  # for this process to be there
     service = first_service(campaign)
     material = read(campaign, service)
     data = material.data
@@ -113,7 +115,8 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         from apps.training.engine.search import search  # it brings a library that a plain training does not need
 
         report.fit("searching", _SEARCH)
-        found = search(campaign, token, report, train_rows=split.train.rows, all_rows=data.rows, began=began)
+        rows = {"train_rows": split.train.rows, "all_rows": data.rows}
+        found = search(campaign, token, report, **rows, began=began - waited)
         service = service_of(campaign, found.algorithm, found.parameters, threads=settings.TRAINING_THREADS)
         split = service.split(data, test_share=TEST_SHARE)
     learns_again = service.cost_of_learning_again(data.rows) > 0

@@ -23,15 +23,13 @@ from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.core.processes import identity
 from apps.training import trial_lifecycle
 from apps.training.engine.database import patiently
-from apps.training.engine.reading import TEST_SHARE, check_score, first_service, read, service_of
+from apps.training.engine.reading import TEST_SHARE, check_score, first_service, folds_wanted, read, service_of
 from apps.training.engine.words import failure_words, is_memory, memory_words
 from apps.training.models import TrainingCampaign, Trial
 
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
 _NICE = 10
-_MANY_ROWS = 5_000
-_FOLDS, _FOLDS_OF_MANY_ROWS = 5, 3
 
 Status = Trial.Status
 
@@ -139,7 +137,7 @@ def _score(trial: Trial) -> float:
 
 
 def _folds(service: BaseMLService, rows: Any) -> Sequence[Split]:
-    return service.folds(rows, _FOLDS if rows.rows < _MANY_ROWS else _FOLDS_OF_MANY_ROWS)
+    return service.folds(rows, folds_wanted(rows.rows))
 
 
 class _Wanted:

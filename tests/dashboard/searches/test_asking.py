@@ -84,7 +84,7 @@ class TestAskingForOne:
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            ({"search": "5"}, "greater than or equal to 10"),
+            ({"search": "5"}, "A search takes 30 seconds at least"),
             ({"search": "soon"}, "valid integer"),
             ({"search": "30000"}, "A training may take 21600 seconds here."),
             ({"search": "60", "algorithm": "isolation_forest", "task": "anomaly", "target": ""}, "no answers to judge settings by"),
@@ -144,7 +144,9 @@ class TestTrainingAgain:
         assert client.post(url("train", late_payers.pk), {**given, "search": "60"}).status_code == 302
         assert TrainingCampaign.objects.get(status="pending").search["held"] == {}
 
-    @pytest.mark.parametrize(("seconds", "words"), [("5", "greater than or equal to 10"), ("99999", "A training may take")])
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [("5", "A search takes 30 seconds at least"), ("99999", "A training may take")]
+    )
     def test_a_time_that_cannot_be_is_refused_beside_its_field(self, cast, late_payers, browser, seconds, words):
         client = browser(cast.trainer)
         given = as_sent(Page(client.get(url("train", late_payers.pk))))

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from apps.algorithms.choice import AUTO
+from apps.core import clock
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.selectors import leaderboard_of
 from tests.dashboard.conftest import run
@@ -171,8 +172,26 @@ class TestSearchingOn:
         assert later.search["held"] == {"max_depth": 3}
         assert later.trials.count() == 2
         page = Page(client.get(sent.url))
-        assert "It goes on from an earlier search" in page.text
+        assert "It goes on from an earlier search. Taken over from it: 2." in page.text
         assert url("campaign", earlier.pk) in page.links
+
+    @pytest.mark.parametrize("language", ["en", "fr"])
+    def test_what_it_would_take_over_is_counted_beforehand(self, cast, under_way, browser, language):
+        earlier = under_way()
+        given = earlier.parameters | {"max_depth": 3}
+        for number, status in enumerate(("completed", "completed", "pruned", "failed", "cancelled"), start=1):
+            scores = [] if status == "failed" else [0.8, 0.9]
+            add(earlier, number, status, scores=scores, parameters=given, searched={"max_depth": 3})
+        TrainingCampaign.objects.filter(pk=earlier.pk).update(status="cancelled", finished_at=clock.now())
+        client = browser(cast.trainer, language)
+
+        page = Page(client.get(url("campaign", earlier.pk)))
+        client.post(url("continue_search", earlier.pk), {"seconds": "300"})
+
+        says = {"en": "goes on from 3 of these 5 trials", "fr": "repart de 3 de ces 5 essais"}[language]
+        assert says in page.text
+        later = TrainingCampaign.objects.get(status="pending")
+        assert later.trials.count() == 3
 
     def test_it_ends_with_more_trials_than_it_began(self, cast, searched, browser):
         earlier = searched(tried=2)
@@ -186,7 +205,7 @@ class TestSearchingOn:
     @pytest.mark.parametrize(
         ("sent", "words"),
         [
-            ({"seconds": "5"}, "greater than or equal to 10"),
+            ({"seconds": "5"}, "A search takes 30 seconds at least"),
             ({}, "null"),
             ({"seconds": "999999999999"}, "less than or equal"),
         ],
