@@ -10,7 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Sum
 
 from apps.algorithms.schema import TableSchema, Task
 from apps.core import clock
@@ -193,17 +193,18 @@ class Statistics:
     counted_at: datetime | None
 
 
-def statistics_of(model: RegisteredModel, *, days: int, by_day: bool) -> Statistics:
-    """Return a model's detections of the last days, today among them, by the local calendar."""
+def statistics_of(models: QuerySet[RegisteredModel], *, days: int, by_day: bool) -> Statistics:
+    """Return the detections of these models in the last days, today among them, by the local calendar."""
     today = clock.now().astimezone(local_zone()).date()
     first = today - timedelta(days=days - 1)
     starts = [midnight_of(first + timedelta(days=place)) for place in range(days + 1)]
-    by_hour = _counts_by_hour(model, starts[0])
+    kept = DetectionStatistics.objects.filter(model__in=models, hour__gte=starts[0]).order_by()
+    by_hour = _counts_by_hour(kept)
     periods = _days_of(starts, by_hour) if by_day else _hours_of(starts[0], by_hour)
-    versions = _versions_of(model, starts[0])
+    versions = _versions_of(kept)
     total = sum((one.counts for one in versions), Counts())
-    marked = Collection.objects.filter(model=model).values_list("counted_until", flat=True).first()
-    return Statistics(periods, versions, total, marked)
+    counted = Collection.objects.filter(model__in=models).aggregate(at=Min("counted_until"))["at"]
+    return Statistics(periods, versions, total, counted)
 
 
 def local_zone() -> ZoneInfo:
@@ -216,18 +217,19 @@ def midnight_of(day: date) -> datetime:
     return datetime.combine(day, time(), local_zone()).astimezone(UTC)
 
 
-def _counts_by_hour(model: RegisteredModel, since: datetime) -> dict[datetime, Counts]:
-    kept = DetectionStatistics.objects.filter(model=model, hour__gte=since).order_by()
+def _counts_by_hour(kept: QuerySet[DetectionStatistics]) -> dict[datetime, Counts]:
     names = [one.name for one in fields(Counts)]
     summed = kept.values_list("hour").annotate(*(Sum(name) for name in names))
     return {hour: Counts(*numbers) for hour, *numbers in summed}
 
 
-def _versions_of(model: RegisteredModel, since: datetime) -> tuple[VersionCounts, ...]:
+def _versions_of(kept: QuerySet[DetectionStatistics]) -> tuple[VersionCounts, ...]:
     names = [one.name for one in fields(Counts)]
-    kept = DetectionStatistics.objects.filter(model=model, hour__gte=since).order_by("version__number")
-    summed = kept.values_list("version__number", "version__parameters").annotate(*(Sum(name) for name in names))
-    return tuple(VersionCounts(number, _budget(told), Counts(*numbers)) for number, told, *numbers in summed)
+    by_version = kept.order_by("version__number", "version_id")
+    summed = by_version.values_list("version__number", "version__parameters", "version_id").annotate(
+        *(Sum(name) for name in names)
+    )
+    return tuple(VersionCounts(number, _budget(told), Counts(*numbers)) for number, told, _, *numbers in summed)
 
 
 def budget_of(version: ModelVersion) -> float | None:

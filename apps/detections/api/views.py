@@ -180,7 +180,7 @@ class OfModelViewSet(ScopedViewSet):
         model = self.get_object()
         by = chosen(request, "by", ["day", "hour"])
         days = _days(request, _WINDOW_DAYS, _MOST_STATISTICS if by == "day" else _MOST_DAYS_BY_HOUR)
-        found = selectors.statistics_of(model, days=days, by_day=by == "day")
+        found = selectors.statistics_of(self.get_queryset().filter(pk=model.pk), days=days, by_day=by == "day")
         return Response({"by": by, "days": days, **_as_json(found)})
 
     @extend_schema(operation_id="models_detection_rule", responses=ShownRuleSerializer)
