@@ -28,6 +28,7 @@ MOST_AT_ONCE = 1_000
 MOST_LABELS = 100
 MOST_RULES = 100
 _SWEPT_AT_ONCE = 1_000
+_MEANWHILE = "Somebody else has reviewed it meanwhile. Look at it again, then decide."
 _READ_BACK = timedelta(minutes=5)  # as far as clocks of hosts may differ
 
 
@@ -45,7 +46,7 @@ def review(*, detection: Detection, status: str, note: str | None, was: str | No
     before = was or detection.status
     _check_change(before, status)
     if not lifecycle.change([detection.pk], before=before, after=status, note=note, user_id=actor.user_id):
-        raise Conflict("Somebody else has reviewed it meanwhile. Look at it again, then decide.")
+        raise Conflict(_MEANWHILE)
     details = {"before": before, "after": status}
     record_audit(
         actor=actor, workspace_id=detection.workspace_id, verb="detection.review", target=detection, details=details
@@ -70,8 +71,8 @@ def review_many(
         if (text := _why_not(found[pk], status, was))
     ]
     if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise Conflict(f"{faults[0].detail}{more} Nothing was changed.", faults[:50])
+        text = f"{len(faults)} of these cannot get this verdict: they have another that it does not follow. Nothing was changed."
+        raise Conflict(text, faults[:50])
     moved = 0
     before = {one: [pk for pk, present in found.items() if present == one] for one in set(found.values()) - {status}}
     for one, which in before.items():
@@ -88,11 +89,10 @@ def _check_change(before: str, after: str) -> None:
 
 def _why_not(before: str, after: str, was: str | None) -> str:
     if was is not None and was != before:
-        return "somebody else has reviewed it meanwhile."
+        return _MEANWHILE
     if lifecycle.is_legal(before, after):
         return ""
-    legal = ", ".join(sorted(lifecycle.LEGAL[before]))
-    return f"What is {before} cannot become {after}; it may become {legal}."
+    return "This verdict does not follow the one it has: confirm it, or take that one back first."
 
 
 @transaction.atomic

@@ -71,7 +71,7 @@ def test_a_change_that_is_none_that_may_be_is_refused_with_those_that_are(before
     refused = verdict(api, cast.annotator, found[0], status=after)
 
     assert refused.status_code == 409
-    assert "it may become confirmed, new" in refused.json()["detail"]
+    assert "take that one back" in refused.json()["detail"]
     assert DetectionReview.objects.count() == 1
 
 

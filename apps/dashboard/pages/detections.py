@@ -36,7 +36,7 @@ from apps.registry.models import RegisteredModel
 from apps.registry.selectors import champion_of
 
 _DAYS = 30
-_MOST_MODELS, _MOST_SUGGESTED = 100, 25
+_MOST_MODELS, _MOST_SUGGESTED, _MOST_VALUES = 100, 25, 60
 VERDICTS = {
     "confirmed": gettext_lazy("Real"),
     "false_positive": gettext_lazy("False alarm"),
@@ -146,8 +146,11 @@ def _ordered(found: QuerySet[Detection], chosen: dict[str, Any]) -> QuerySet[Det
 def _row(one: Detection) -> dict[str, Any]:
     """Return a detection with the words and buttons that it is shown with."""
     legal = [status for status in VERDICTS if status in LEGAL[one.status]]
+    values = list(one.row.items())
     return {
         "of": one,
+        "values": values[:_MOST_VALUES],
+        "more": max(0, len(values) - _MOST_VALUES),
         "state": _STATES[one.status],
         "buttons": [(status, VERDICTS[status]) for status in legal],
     }

@@ -101,7 +101,8 @@ class DetectionViewSet(ScopedViewSet):
         """Return the detections of the caller's workspaces."""
         if getattr(self, "swagger_fake_view", False):
             return Detection.objects.none()
-        return selectors.detections_of(self.access.workspace_ids)
+        found = selectors.detections_of(self.access.workspace_ids)
+        return found.prefetch_related("reviews__user") if self.action == "retrieve" else found
 
     def list(self, request: Request) -> Response:
         """List what was found, the last answered first."""
