@@ -10,7 +10,7 @@ from apps.dashboard.figures import tick_labels, ticks
 
 _WIDTH, _HEIGHT = 720, 180
 _LEFT, _TOP, _RIGHT, _BOTTOM = 44, 10, 8, 24
-_MARKS_APART = 62
+_MARKS_APART = 84
 
 
 @dataclass(frozen=True, slots=True)
