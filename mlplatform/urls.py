@@ -10,6 +10,7 @@ api_v1 = [
     path("", include("apps.dashboard.api.urls")),  # before registry: models/dashboard/ is no model id
     path("", include("apps.training.api.urls")),
     path("", include("apps.predictions.api.urls")),
+    path("", include("apps.detections.api.urls")),
     path("", include("apps.feedback.api.urls")),
     path("", include("apps.monitoring.api.urls")),
     path("", include("apps.retraining.api.urls")),

@@ -10,12 +10,12 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from apps.algorithms.schema import Task
+from apps.core.shares import wilson
 from apps.feedback.models import Feedback
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
 MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
-_NORMAL = 1.959964  # 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,6 @@ def satisfaction(model: RegisteredModel, *, since: datetime) -> Satisfaction:
     share = 1 - negatives / verdicts if verdicts else None
     interval = wilson(share, verdicts) if share is not None else None
     return Satisfaction(sum(count for count, _ in every), len(every), verdicts, negatives, share, interval)
-
-
-def wilson(share: float, of: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share of so many (Wilson 1927)."""
-    square = _NORMAL**2
-    middle = (share + square / (2 * of)) / (1 + square / of)
-    reach = _NORMAL / (1 + square / of) * math.sqrt(share * (1 - share) / of + square / (4 * of**2))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def realised(model: RegisteredModel, *, since: datetime, known_by: datetime) -> list[dict[str, Any]]:

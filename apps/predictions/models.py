@@ -26,6 +26,7 @@ class PredictionLog(models.Model):
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="prediction_logs")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="prediction_logs")
     at = models.DateTimeField(db_index=True)
+    logged_at = models.DateTimeField(auto_now_add=True, help_text="When it was written, which may be long after.")
     row_count = models.PositiveIntegerField()
     rows = FastJSONField()
     predictions = FastJSONField()
@@ -38,7 +39,10 @@ class PredictionLog(models.Model):
 
     class Meta:
         ordering = ["-at", "id"]
-        indexes = [models.Index(fields=["model", "-at"], name="prediction_by_model")]
+        indexes = [
+            models.Index(fields=["model", "-at"], name="prediction_by_model"),
+            models.Index(fields=["model", "logged_at", "id"], name="prediction_as_logged"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.at:%Y-%m-%d %H:%M:%S} ({self.row_count})"

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "apps.registry",
     "apps.training",
     "apps.predictions",
+    "apps.detections",
     "apps.feedback",
     "apps.monitoring",
     "apps.retraining",
@@ -156,6 +157,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
         "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
+        "DetectionStatus": "apps.detections.models.Detection.Status",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -179,6 +181,7 @@ JSON_MAX_DEPTH = 32
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
 BATCH_MAX_RUNNING = env.int("BATCH_MAX_RUNNING", default=1)  # of all workspaces
 BATCH_MAX_UNFINISHED = env.int("BATCH_MAX_UNFINISHED", default=4)  # a workspace
+DETECTIONS_KEEP_DAYS = env.int("DETECTIONS_KEEP_DAYS", default=365)  # those that nobody has reviewed
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = UPLOAD_MAX_COLUMNS + 200  # a form may have a field a column
 DATA_UPLOAD_MAX_NUMBER_FILES = 5

@@ -1,7 +1,7 @@
 """Who may do what, said once for each route and method: a route that is not named here fails the suite."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any
@@ -75,27 +75,14 @@ class Rule:
 
 def ghost() -> Any:
     """Return things that nobody has."""
-    one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
-    version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
-    return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), gate=one(), traffic=one(),
-        prediction=f"{uuid4().hex}-0", key=one(),
-        member=SimpleNamespace(pk=999_999_999),
-    )  # fmt: skip
+    every = {field.name: SimpleNamespace(pk=uuid4()) for field in fields(Things)}
+    version, member = SimpleNamespace(pk=uuid4(), dataset_id=uuid4()), SimpleNamespace(pk=999_999_999)
+    return SimpleNamespace(**{**every, "version": version, "member": member, "prediction": f"{uuid4().hex}-0"})
 
 
 def ids_of(things: Any) -> list[str]:
     """Return the ids of things that no other text can hold by chance."""
-    owned = (
-        things.workspace,
-        things.version,
-        things.model,
-        things.campaign,
-        things.batch,
-        things.drift,
-        things.gate,
-        things.key,
-    )
+    owned = [getattr(things, field.name) for field in fields(Things) if field.name not in {"prediction", "member"}]
     return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
 
 
@@ -167,6 +154,18 @@ def _verdict(things: Things) -> dict[str, Any]:
     return {"prediction": things.prediction, "correct": True}
 
 
+def _detection(things: Things) -> dict[str, Any]:
+    return {"pk": things.detection.pk}
+
+
+def _suppression(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "pk": things.suppression.pk}
+
+
+def _review(things: Things) -> dict[str, Any]:
+    return {"ids": [str(things.detection.pk)], "status": "confirmed"}
+
+
 def _new_model(things: Things) -> dict[str, Any]:
     asked = {"name": "New", "description": "", "algorithm": "random_forest", "task": "classification", "target": "late"}
     return {"workspace": str(things.workspace.pk), **asked}
@@ -209,6 +208,19 @@ _API = {
     "model-invocations": Rule({"POST": needs(VIEWER, 200, {"dataframe_records": [_ROW]})}, _model),
     "model-explain": Rule({"POST": needs(VIEWER, 200, {"data": [_ROW]})}, _model),
     "model-batch": Rule({"POST": needs(VIEWER, 202, _trained_on)}, _model),
+    "detection-list": Rule({"GET": MINE}),
+    "detection-recent": Rule({"GET": MINE}),
+    "detection-next": Rule({"GET": MINE}),
+    "detection-review": Rule({"POST": needs(ANNOTATOR, 200, _review)}),
+    "detection-detail": Rule(
+        {"GET": READ, "PATCH": needs(ANNOTATOR, 200, {"status": "confirmed", "note": "New"})}, _detection
+    ),
+    "detection-statistics": Rule({"GET": READ}, _model),
+    "detection-rule": Rule({"GET": READ, "PUT": needs(TRAINER, 200, {"labels": ["yes"]})}, _model),
+    "suppression-list": Rule({"GET": READ, "POST": needs(TRAINER, 201, {"least_score": 0.1, "reason": "New"})}, _of_model),
+    "suppression-detail": Rule(
+        {"GET": READ, "PATCH": needs(TRAINER, 200, {"reason": "New"}), "DELETE": needs(TRAINER, 204)}, _suppression
+    ),
     "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _of_model),
     "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _of_model),
     "feedback-summary": Rule({"GET": READ}, _of_model),
@@ -292,6 +304,10 @@ _PAGES = {
     "compare": Rule(READ_PAGE, _model),
     "version": Rule(READ_PAGE, lambda things: {"pk": things.model.pk, "number": 2}),
     "version_card": Rule(READ_PAGE, lambda things: {"pk": things.model.pk, "number": 2}),
+    "detections": Rule(MY_PAGE),
+    "review_detections": Rule(
+        {"POST": needs(ANNOTATOR, 302, lambda things: Form(_review(things), workspace=str(things.workspace.pk)))}
+    ),
     "campaigns": Rule(MY_PAGE),
     "campaign": Rule(READ_PAGE, _campaign),
     "cancel_campaign": Rule({"POST": needs(TRAINER, 302)}, _campaign),

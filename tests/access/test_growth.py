@@ -1,5 +1,6 @@
 """What a read costs the database does not grow with what there is."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,14 @@ from django.urls import reverse
 
 from apps.core import clock
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.detections.models import (
+    Collection,
+    Detection,
+    DetectionReview,
+    DetectionRule,
+    DetectionStatistics,
+    SuppressionRule,
+)
 from apps.feedback.models import Feedback
 from apps.predictions.models import PredictionLog
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
@@ -69,6 +78,20 @@ def grow(world: World, count: int) -> None:
     copies(things.traffic, count, created_by_id=lambda n: users[n].pk, ended_at=clock.now())
     copies(things.drift, count, created_by_id=lambda n: users[n].pk)
     copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
+    grow_detections(things, count, users)
+
+
+def grow_detections(things: Things, count: int, users: list[User]) -> None:
+    by = lambda n: users[n].pk  # noqa: E731
+    rules = copies(SuppressionRule.objects.get(pk=things.suppression.pk), count, created_by_id=by)
+    hidden_by = lambda n: rules[n].pk  # noqa: E731
+    one, new = Detection.objects.get(pk=things.detection.pk), lambda _number: uuid4()
+    for status in ("confirmed", "new"):
+        copies(one, count, entry_id=new, status=status, reviewed_by_id=by, suppressed_by_id=hidden_by)
+    copies(DetectionReview.objects.filter(detection=one)[0], count, user_id=by)
+    counted = DetectionStatistics.objects.filter(model=things.model)[0]
+    last = DetectionStatistics.objects.filter(model=things.model).count()
+    copies(counted, count, hour=lambda n: counted.hour - timedelta(hours=last + n))
 
 
 def grow_models(things: Things, count: int, users: list[User], versions: list[Any]) -> None:
@@ -76,6 +99,8 @@ def grow_models(things: Things, count: int, users: list[User], versions: list[An
     live = ModelVersion.objects.get(model=things.model, number=1)
     models = copies(RegisteredModel.objects.get(pk=things.model.pk), count, name=text)
     copies(RetrainingPolicy.objects.get(model=things.model), count, model_id=lambda n: models[n].pk)
+    copies(DetectionRule.objects.get(model=things.model), count, model_id=lambda n: models[n].pk)
+    copies(Collection.objects.get(model=things.model), count, model_id=lambda n: models[n].pk)
     filed = copies(live, count, model_id=lambda n: models[n].pk, number=1, campaign_id=lambda _: uuid4(), folder=text)
     last = ModelVersion.objects.filter(model=things.model).count()
     own = copies(
@@ -106,7 +131,17 @@ def addresses(world: World) -> dict[str, str]:
         f"admin {model.__name__}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
         if model._meta.app_label
-        in {"workspaces", "datasets", "registry", "training", "predictions", "feedback", "monitoring", "retraining"}
+        in {
+            "workspaces",
+            "datasets",
+            "registry",
+            "training",
+            "predictions",
+            "detections",
+            "feedback",
+            "monitoring",
+            "retraining",
+        }
     }
     return {**found, **lists, **more, **changelists}
 

@@ -53,6 +53,16 @@ def _version(theirs: Any) -> dict[str, Any]:
 
 
 _NEW = {"start": "1", "algorithm": "random_forest", "task": "classification", "target": "late", "name": "New"}
+
+
+def _their_suppression(mine: Things, theirs: Any) -> dict[str, Any]:
+    return {"model_id": mine.model.pk, "pk": theirs.suppression.pk}
+
+
+def _review(theirs: Any) -> dict[str, Any]:
+    return {"ids": [str(theirs.detection.pk)], "status": "resolved"}
+
+
 MIXES = {
     "train on their data set": Mix("POST", "model-train", _my_model, _dataset, 422),
     "train on a version of their data set": Mix("POST", "model-train", _my_model, _version, 422),
@@ -61,6 +71,9 @@ MIXES = {
     "change their member": Mix("PATCH", "member-detail", _their_member, lambda _: {"role": "viewer"}),
     "remove their member": Mix("DELETE", "member-detail", _their_member),
     "revoke their key": Mix("DELETE", "key-detail", _their_key),
+    "review their detection": Mix("POST", "detection-review", lambda *_: {}, _review),
+    "change their suppression rule": Mix("PATCH", "suppression-detail", _their_suppression, lambda _: {"reason": "New"}),
+    "delete their suppression rule": Mix("DELETE", "suppression-detail", _their_suppression),
     "train on their data set from the page": Mix("POST", "dashboard:train", _my_model, lambda t: Form(_dataset(t)), 422),
     "train on their version from the page": Mix("POST", "dashboard:train", _my_model, lambda t: Form(_version(t)), 422),
     "score their version from the page": Mix("POST", "dashboard:batches", _my_model, lambda t: Form(_version(t)), 422),
@@ -130,10 +143,12 @@ FILTERS = {
     "dataset-list": ["workspace={workspace}"],
     "model-list": ["workspace={workspace}"],
     "campaign-list": ["workspace={workspace}", "model={model}", "workspace={workspace}&model={model}"],
+    "detection-list": ["workspace={workspace}", "model={model}"],
     "model-dashboard": ["workspace={workspace}"],
     **{f"dashboard:{page}": ["workspace={workspace}"] for page in ("home", "datasets", "models", "campaigns", "settings")},
     "dashboard:new_model": ["workspace={workspace}", "dataset={dataset}"],
     "dashboard:members": ["workspace={workspace}"],
+    "dashboard:detections": ["workspace={workspace}", "model={model}"],
 }
 
 

@@ -14,6 +14,9 @@ from apps.datasets import lifecycle as checks
 from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
+from apps.detections import actions as detections
+from apps.detections.engine import collecting, counting, explaining
+from apps.detections.models import Detection, SuppressionRule
 from apps.feedback.actions import Verdict, give_feedback
 from apps.monitoring.actions import start_check
 from apps.monitoring.engine import checking
@@ -58,6 +61,8 @@ class Things:
     drift: DriftReport
     gate: GateReport
     traffic: TrafficSplit
+    detection: Detection
+    suppression: SuppressionRule
     prediction: str
     key: ApiKey
     member: Membership
@@ -102,6 +107,8 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     )  # fmt: skip
     for seed in (1, 2):
         _trained(model, version, seed)
+    alerts = {"is_on": True, "labels": ["yes", "no"], "least_score": None}
+    detections.set_rule(model=model, settings=alerts, actor=SYSTEM)
     done = predictions.predict(model_id=model.pk, rows=[without_target(ROWS[0])], actor=SYSTEM)
     recorder.flush()
     assert PredictionLog.objects.filter(pk=done.id).exists()
@@ -112,11 +119,26 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)
     batch = _scored(model, version)
     drift = _checked(model)
+    detection, suppression = _detected(model, holder, mark)
     set_policy(model=model, settings={}, actor=SYSTEM)
     gate = _judged(model)
     traffic = predictions.start_split(model=model, actor=SYSTEM, mode="shadow")
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
-    return Things(workspace, version, model, waiting, batch, drift, gate, traffic, f"{done.id.hex}-0", key, member)
+    return Things(
+        workspace=workspace,
+        version=version,
+        model=model,
+        campaign=waiting,
+        batch=batch,
+        drift=drift,
+        gate=gate,
+        traffic=traffic,
+        detection=detection,
+        suppression=suppression,
+        prediction=f"{done.id.hex}-0",
+        key=key,
+        member=member,
+    )
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:
@@ -168,6 +190,17 @@ def _checked(model: RegisteredModel) -> DriftReport:
     report.refresh_from_db()
     assert report.status == "completed", report.error
     return report
+
+
+def _detected(model: RegisteredModel, holder: User, mark: str) -> tuple[Detection, SuppressionRule]:
+    collecting.collect()
+    explaining.explain()
+    found = Detection.objects.get(model=model)
+    reviewer = Actor(user_id=holder.pk)
+    reviewed = detections.review(detection=found, status="confirmed", note=f"{mark} note", was="new", actor=reviewer)
+    counting.count_hours()
+    fields = {"conditions": [], "least_score": 0.1, "most_score": None, "reason": f"{mark} reason", "until": None}
+    return reviewed, detections.make_suppression(model=model, fields=fields, actor=reviewer)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from apps.datasets import lifecycle as datasets
 from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
+from apps.detections.models import Detection, DetectionReview, SuppressionRule
 from apps.monitoring.models import DriftReport
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.retraining.actions import set_policy
@@ -79,9 +80,16 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
     now = clock.now()
     drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
     gate = GateReport.objects.create(model=model, champion=version, challenger=version)
+    found = Detection.objects.create(
+        workspace=cast.acme, model=model, version=version, entry_id=seen.pk, place=0, occurred_at=now, predicted="a",
+        score=0.5, row={"x": 1}, reason={"columns": [], "output": "", "method": "", "fault": ""},
+    )  # fmt: skip
+    DetectionReview.objects.create(detection=found, at=now, before="new", after="confirmed")
+    hides = SuppressionRule.objects.create(model=model, conditions=[{"column": "x", "in": [1]}], reason="known")
     set_policy(model=model, settings={}, actor=SYSTEM)
     return {
         "drift": str(drift.pk), "gate_reports": str(gate.pk),
+        "detections": str(found.pk), "suppression_rules": str(hides.pk),
         "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
         "campaigns": str(make_campaign(model, dataset_version=data).pk), "batch_predictions": str(batch.pk), "predictions": f"{seen.pk.hex}-0",
     }  # fmt: skip
@@ -91,8 +99,8 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
 def test_an_answer_holds_what_its_description_says(path: str, rows: dict[str, str], cast: Cast, api):
     resource = path.split("/")[3]
     filled = path
-    for part in ("drift", "gate_reports"):
-        filled = filled.replace(f"/{part}/{{id}}/", f"/{part}/{rows[part]}/")
+    for nested in ("drift", "gate_reports", "suppression_rules"):
+        filled = filled.replace(f"/{nested}/{{id}}/", f"/{nested}/{rows[nested]}/")
     filled = re.sub(r"\{(\w*id)\}", lambda _found: rows[resource], filled)
     answer = api(cast.owner).get(filled.replace("{number}", "1").replace("{name}", "random_forest"))
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from apps.core import clock
+from apps.core.shares import wilson
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import MOST_OF_A_GIVER, realised, wilson
+from apps.feedback.selectors import MOST_OF_A_GIVER, realised
 from apps.predictions.recorder import recorder
 from apps.workspaces.models import AuditEntry
 from tests.factories import make_model
