@@ -135,8 +135,9 @@ def share_traffic(visit: Visit, pk: UUID) -> HttpResponseBase:
             end_split(split=open_one, actor=visit.access.actor)
             messages.success(visit.request, _("The comparison is ended: the champion answers everything."))
         else:
-            posted = {name: value for name, value in visit.request.POST.items() if name in {"mode", "share", "on_win"}}
-            posted["share"] = posted.get("share", "").replace(",", ".") or "0.1"
+            sent = visit.request.POST
+            posted = {name: sent.get(name, "") for name in ("mode", "on_win") if name in sent}
+            posted["share"] = sent.get("share", "").replace(",", ".") or "0.1"
             start_split(model=model, actor=visit.access.actor, **checked(TrafficSerializer(data=posted)))
             messages.success(visit.request, _("The comparison has begun. How it stands is told here as labels come."))
     return redirect("dashboard:watch", pk=pk)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0002_fast_json'),
+        ('predictions', '0003_share_traffic'),
     ]
 
     operations = [

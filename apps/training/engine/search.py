@@ -299,6 +299,7 @@ class _Conductor:
 
     def _fewer_folds(self, trial: Trial) -> str:
         """Say why settings were compared on fewer folds than is usual; "" where they were not."""
+        assert self.campaign.search is not None
         had, wanted = len(trial.scores), folds_wanted(min(self.train_rows, self.campaign.search["rows"]))
         model = self.campaign.model
         if had >= wanted or catalog.get(trial.algorithm).input_kind != "table":
