@@ -150,10 +150,10 @@ class _Recent:
 _recent = _Recent()
 
 
-def recent_findings() -> tuple[Finding, ...]:
+def recent_findings(seconds: float = _RECENT_SECONDS) -> tuple[Finding, ...]:
     """Return what the probes find, at most a few seconds old; one caller looks at a time."""
     with _recent.lock:
-        if time.monotonic() - _recent.at > _RECENT_SECONDS:
+        if time.monotonic() - _recent.at > seconds:
             _recent.findings = tuple(probe() for probe in PROBES)
             _recent.at = time.monotonic()
         return _recent.findings

@@ -8,3 +8,10 @@ class MonitoringConfig(AppConfig):
 
     name = "apps.monitoring"
     label = "monitoring"
+
+    def ready(self) -> None:
+        """Tell Prometheus of drift."""
+        from apps.core.metrics import LATER, tells
+        from apps.monitoring.metrics import figures
+
+        tells("drift", figures, remembered=LATER)

@@ -8,3 +8,10 @@ class PredictionsConfig(AppConfig):
 
     name = "apps.predictions"
     label = "predictions"
+
+    def ready(self) -> None:
+        """Tell Prometheus of batches."""
+        from apps.core.metrics import LATER, tells
+        from apps.predictions.metrics import figures
+
+        tells("predictions", figures, remembered=LATER)

@@ -8,3 +8,10 @@ class RetrainingConfig(AppConfig):
 
     name = "apps.retraining"
     label = "retraining"
+
+    def ready(self) -> None:
+        """Tell Prometheus of decisions."""
+        from apps.core.metrics import LATER, tells
+        from apps.retraining.metrics import figures
+
+        tells("retraining", figures, remembered=LATER)
