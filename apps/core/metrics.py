@@ -112,7 +112,7 @@ def exposition() -> bytes:
     registry = CollectorRegistry()
     if _teller.shared is None:
         return generate_latest(counted) + _looked_up(registry)
-    MultiProcessCollector(registry, path=str(_teller.shared))
+    MultiProcessCollector(registry, path=str(_teller.shared))  # type: ignore[no-untyped-call]
     return _looked_up(registry)
 
 

@@ -94,7 +94,7 @@ def count_in(folder: Path) -> bool:
     """
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # the library looks there at each new count
     try:
-        kind: Any = values.MultiProcessValue(Slots(folder))
+        kind: Any = values.MultiProcessValue(Slots(folder))  # type: ignore[no-untyped-call]
     except OSError as error:
         logger.warning("Requests are counted by each web process for itself: %s cannot be written (%s).", folder, error)
         return False

@@ -37,10 +37,7 @@ def count_prediction(*, model_id: UUID, version_id: UUID, number: int, rows: int
 
 def _first(model_id: UUID, version_id: UUID, number: int) -> tuple[_Count, _Count]:
     with _lock:
-        if len(_known) >= _MOST_VERSIONS:
-            labels = (_OTHER, _OTHER)
-        else:
-            labels = (str(model_id), str(number))
+        labels = (_OTHER, _OTHER) if len(_known) >= _MOST_VERSIONS else (str(model_id), str(number))
         found = _ROWS.labels(*labels).inc, _SECONDS.labels(*labels).observe
         if labels[0] != _OTHER:
             _known[version_id] = found

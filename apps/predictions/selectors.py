@@ -104,6 +104,13 @@ def unfinished_batches(workspace_id: UUID) -> int:
     return int(BatchPrediction.objects.filter(model__workspace_id=workspace_id, status__in=unfinished).count())
 
 
+def versions_of_open_batches(model_id: UUID) -> list[UUID]:
+    """Return the versions of a model that batches wait for or run with."""
+    unfinished = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
+    batches = BatchPrediction.objects.filter(model_id=model_id, status__in=unfinished)
+    return list(batches.values_list("version_id", flat=True))
+
+
 def waiting_batches(*, before: datetime | None = None) -> QuerySet[BatchPrediction, UUID]:
     """Return the ids of the batches that wait, those made first coming first."""
     waiting = BatchPrediction.objects.filter(status=BatchPrediction.Status.PENDING)

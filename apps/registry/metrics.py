@@ -50,8 +50,11 @@ def _versions() -> Iterator[Metric]:
     went = champions.aggregate(live=Count("pk"), back=Count("pk", filter=Q(rolled_back=True)))
     yield CounterMetricFamily("mlplatform_promotions", "How often a version went live.", value=went["live"])
     yield CounterMetricFamily("mlplatform_rollbacks", "How often a version was rolled back from.", value=went["back"])
-    kept = ModelVersion.objects.aggregate(count=Count("pk"), size=Sum("size_bytes"))
-    versions, size = gauge("versions", "Versions on record."), gauge("version_bytes", "Size of the files of all versions.")
+    kept = ModelVersion.objects.aggregate(count=Count("pk"), size=Sum("size_bytes", filter=Q(files_removed_at=None)))
+    versions, size = (
+        gauge("versions", "Versions on record."),
+        gauge("version_bytes", "Size of the files of all versions that have theirs."),
+    )
     versions.add_metric([], kept["count"])
     size.add_metric([], kept["size"] or 0)
     yield from (versions, size)

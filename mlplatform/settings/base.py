@@ -198,8 +198,13 @@ TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_MAX_QUEUED = env.int("TRAINING_MAX_QUEUED", default=200)
 TRAINING_KEEP_SPARE = env.bool("TRAINING_KEEP_SPARE", default=True)
 
+# Files of old versions are removed at night where a number of versions to keep is given.
+CLEANUP_KEEP_VERSIONS = env.int("CLEANUP_KEEP_VERSIONS", default=0)
+CLEANUP_OLDER_THAN_DAYS = env.int("CLEANUP_OLDER_THAN_DAYS", default=30)
+CLEANUP_ROLLBACK_DAYS = max(1, env.int("CLEANUP_ROLLBACK_DAYS", default=90))
+
 # Where web processes count together, and who may read what they counted besides staff.
-METRICS_DIR = Path(env.str("METRICS_DIR", default=str(VAR_DIR / "metrics")))
+METRICS_DIR: Path | None = Path(env.str("METRICS_DIR", default=str(VAR_DIR / "metrics")))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain")

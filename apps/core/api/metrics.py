@@ -1,6 +1,6 @@
 """What Prometheus reads, and who may read it."""
 
-from typing import Any, ClassVar
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -60,9 +60,12 @@ class ForOperators(BasePermission):
 class MetricsView(APIView):
     """What the platform counted, for Prometheus."""
 
-    authentication_classes = [MetricsToken, *api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    authentication_classes = [
+        MetricsToken,
+        *cast("list[type[BaseAuthentication]]", api_settings.DEFAULT_AUTHENTICATION_CLASSES),
+    ]
     permission_classes = [ForOperators]
-    http_method_names: ClassVar[list[str]] = ["get", "head"]
+    http_method_names = ["get", "head"]
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
