@@ -98,9 +98,9 @@ def check_workers() -> Finding:
         name for name in (settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES) if name not in served
     ]
     if missing:
-        advice = " ".join(f"Start one: {command}." for command in _workers_of(missing))
+        advice = f"Start what serves them: {'; '.join(_workers_of(missing))}."
         return Finding("workers", is_well=False, detail=f"no worker serves {', '.join(missing)}", advice=advice)
-    return Finding("workers", is_well=True, detail=f"{len(queues)} answer")
+    return Finding("workers", is_well=True, detail=f"{len(queues)} workers answer")
 
 
 def _workers_of(queues: list[str]) -> list[str]:

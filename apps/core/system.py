@@ -3,10 +3,11 @@
 import json
 import platform
 import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from kombu.exceptions import OperationalError
 
 from apps.core import clock
 from apps.core.broker import is_redis, messages_in, on_redis
+from apps.core.health import Finding, recent_findings
 
 SENT_AT = "sent_at"  # the header in which each message says when it was given to the broker
 _PATIENCE_SECONDS = 1.0
+_RECENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +183,8 @@ def _next_run(row: Any) -> datetime | None:
         return None
     now = clock.now()
     last = row.last_run_at or now
-    due: datetime = now + row.schedule.remaining_estimate(last)
-    return max(due, now)
+    due: datetime = now + row.schedule.remaining_estimate(last) + timedelta(seconds=0.5)
+    return max(due.replace(microsecond=0), now)
 
 
 def versions() -> dict[str, str]:
@@ -211,3 +214,51 @@ def machine() -> Machine:
     """Return the machine's load and memory."""
     memory = psutil.virtual_memory()
     return Machine(psutil.cpu_count() or 1, psutil.getloadavg()[0], memory.total, memory.available)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All of it, at one moment."""
+
+    findings: tuple[Finding, ...]
+    queues: tuple[Queue, ...]
+    workers: tuple[Worker, ...]
+    schedule: tuple[Scheduled, ...]
+    disks: tuple[Disk, ...]
+    database_bytes: int | None
+    broker: Broker | None
+    versions: dict[str, str]
+
+    @property
+    def is_well(self) -> bool:
+        """Say whether every part is well."""
+        return all(finding.is_well for finding in self.findings)
+
+    @property
+    def beat_sent_at(self) -> datetime | None:
+        """When beat sent anything last."""
+        return max((task.last_run for task in self.schedule if task.last_run), default=None)
+
+
+@dataclass
+class _Recent:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    at: float = float("-inf")
+    found: Look | None = None
+
+
+_recent = _Recent()
+
+
+def look() -> Look:
+    """Return how the platform is, at most a few seconds old: those who look often must not keep the workers busy."""
+    with _recent.lock:
+        if _recent.found is None or time.monotonic() - _recent.at > _RECENT_SECONDS:
+            with ThreadPoolExecutor(1) as beside:
+                asked = beside.submit(workers)
+                findings = recent_findings()
+                _recent.found = Look(
+                    findings, queues(), asked.result(), schedule(), disks(), database_bytes(), broker(), versions()
+                )
+            _recent.at = time.monotonic()
+        return _recent.found

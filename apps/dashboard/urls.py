@@ -17,6 +17,7 @@ from apps.dashboard.pages import (
     models,
     retraining,
     sign_in,
+    system,
     versions,
     watching,
 )
@@ -55,6 +56,7 @@ urlpatterns = [
     path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),
     path("campaigns/<uuid:pk>/continue/", campaigns.continue_search, name="continue_search"),
     path("settings/", keys.settings_page, name="settings"),
+    path("settings/system/", system.system, name="system"),
     path("settings/members/", members.member_list, name="members"),
     path("settings/members/add/", members.add, name="add_member"),
     path("settings/members/<int:pk>/role/", members.set_role, name="member_role"),

@@ -188,6 +188,7 @@ _API = {
     "dataset-preview": Rule({"GET": READ}, _dataset),
     "dataset-download": Rule({"GET": READ}, _dataset),
     "model-dashboard": Rule({"GET": MINE}),
+    "system": Rule({"GET": Door(lowest=OWNER, reach=Reach.CALLER)}),
     "model-train": Rule({"POST": needs(TRAINER, 202, _train)}, _model),
     "campaign-list": Rule({"GET": MINE}),
     "campaign-detail": Rule({"GET": READ}, _campaign),
@@ -279,6 +280,7 @@ _PAGES = {
     "settings": Rule(
         {"GET": MINE, "POST": needs(VIEWER, 200, lambda things: Form(workspace=str(things.workspace.pk), name="New", scope="read"))}
     ),
+    "system": Rule({method: Door(lowest=OWNER, reach=Reach.CALLER) for method in ("GET", "POST")}),
     "members": Rule(MY_PAGE),
     "add_member": Rule(
         {"POST": needs(OWNER, 302, lambda things: Form(workspace=str(things.workspace.pk), name="nobody", role="viewer"))}
