@@ -113,7 +113,20 @@ print(json.dumps([(worker.name, worker.pid, worker.queues) for worker in system.
 def test_a_worker_that_lives_is_seen_with_its_queues_and_its_process(on_broker, tmp_path):
     told = {"REDIS_URL": on_broker, "DJANGO_SETTINGS_MODULE": "mlplatform.settings.test", "LOG_FORMAT": "json"}
     environment = {**os.environ, **told}
-    command = "-m celery -A mlplatform worker -Q ml_stats,celery --pool=solo -n one@here -l INFO".split()
+    command = [
+        "-m",
+        "celery",
+        "-A",
+        "mlplatform",
+        "worker",
+        "-Q",
+        "ml_stats,celery",
+        "--pool=solo",
+        "-n",
+        "one@here",
+        "-l",
+        "INFO",
+    ]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:

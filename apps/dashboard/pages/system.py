@@ -37,11 +37,12 @@ def system(visit: Visit) -> HttpResponseBase:
         now=now,
         parts=[(PARTS.get(one.part, one.part), one) for one in now.findings],
         disks=[(_STORES[one.of], one) for one in now.disks],
-        schedule=[(_name(task.name), task) for task in now.schedule],
+        schedule=[(*_name(task.name), task) for task in now.schedule],
         versions=[(_PRODUCTS.get(name, name), version) for name, version in now.versions.items()],
     )
 
 
-def _name(task: str) -> str:
-    """Return what a periodic task does in the reader's language."""
-    return translated(task.partition(": ")[2] or task).capitalize()
+def _name(task: str) -> tuple[str, str]:
+    """Return whose a periodic task is, and what it does in the reader's language."""
+    app, _colon, words = task.rpartition(": ")
+    return app, translated(words).capitalize()
