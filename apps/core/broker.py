@@ -11,6 +11,8 @@ from kombu.exceptions import ChannelError, OperationalError
 
 logger = logging.getLogger(__name__)
 _SECONDS = 2
+# The last comes as it is where a connection is used again after the broker went away.
+BROKER_AWAY = (OperationalError, OSError, redis.RedisError)
 _Found = TypeVar("_Found")
 
 
@@ -31,7 +33,7 @@ def messages_in(queue: str) -> int | None:
             return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:  # a queue that was never used
         return 0
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return None
 
 

@@ -12,10 +12,9 @@ from celery import current_app
 from django import db
 from django.conf import settings
 from django.db import connection
-from kombu.exceptions import OperationalError
 
 from apps.core import clock
-from apps.core.broker import eviction_policy, memory_share
+from apps.core.broker import BROKER_AWAY, eviction_policy, memory_share
 from apps.core.instance import is_away, stores
 
 _LEAST_FREE_BYTES = 500 * 1024**2
@@ -56,7 +55,7 @@ def check_broker() -> Finding:
     try:
         with current_app.connection_for_write(connect_timeout=_PATIENCE_SECONDS) as broker:
             broker.ensure_connection(max_retries=1, timeout=int(_PATIENCE_SECONDS))
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return Finding("broker", is_well=False, detail="it does not answer", advice="Start Redis, or check REDIS_URL.")
     policy = eviction_policy()
     if policy not in {None, "noeviction"}:
@@ -91,7 +90,7 @@ def check_workers() -> Finding:
     """Ask the workers to answer, and see that every queue has one."""
     try:
         queues = current_app.control.inspect(timeout=_PATIENCE_SECONDS).active_queues() or {}
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return Finding("workers", is_well=False, detail="the broker does not answer", advice="Start the broker first.")
     served = {queue["name"] for found in queues.values() for queue in found}
     missing = [

@@ -18,10 +18,9 @@ from celery import current_app
 from django import get_version
 from django.conf import settings
 from django.db import connection
-from kombu.exceptions import OperationalError
 
 from apps.core import clock
-from apps.core.broker import is_redis, messages_in, on_redis
+from apps.core.broker import BROKER_AWAY, is_redis, messages_in, on_redis
 from apps.core.health import Finding, recent_findings
 
 SENT_AT = "sent_at"  # the header in which each message says when it was given to the broker
@@ -156,7 +155,7 @@ def workers() -> tuple[Worker, ...]:
         with ThreadPoolExecutor(2) as both:
             served, told = both.submit(asked.active_queues), both.submit(asked.stats)
             queues_of, stats = served.result() or {}, told.result() or {}
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return ()
     return tuple(
         Worker(

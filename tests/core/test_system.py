@@ -16,7 +16,7 @@ import redis
 from django.conf import settings as django_settings
 from django_celery_beat.models import PeriodicTask
 
-from apps.core import clock, system
+from apps.core import clock, health, system
 from apps.core.figures import of_queues, of_schedule
 from mlplatform.celery import app
 from mlplatform.schedule import upsert_schedule
@@ -97,6 +97,16 @@ def test_without_a_broker_nothing_is_known_of_it_and_that_at_once():
     assert system.broker() is None
     assert system.workers() == ()
     assert time.monotonic() - began < 5
+
+
+def test_a_broker_that_goes_away_while_it_is_used_is_away_and_no_fault_of_ours(on_broker, monkeypatch):
+    def gone(*_args: object, **_more: object) -> None:
+        raise redis.ConnectionError("Connection closed by server.")
+
+    monkeypatch.setattr(app.control, "broadcast", gone)  # as a connection of the pool says it, not as a new one
+
+    assert system.workers() == ()
+    assert not health.check_workers().is_well
 
 
 LOOK = """
