@@ -60,16 +60,16 @@ def adopt(store: Path) -> None:
 def files_stay(store: Path) -> Iterator[None]:
     """Have nobody remove files that a row named a moment ago: a backup copies what its dump names."""
     with _lock(store) as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
 def files_may_go(store: Path) -> Iterator[bool]:
-    """Say whether files may be removed now; nobody begins a backup within."""
+    """Say whether files may be removed now: any number may do so at once, and no backup begins within."""
     with _lock(store) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             logger.info("%s is being copied: its files are removed later.", store)
             yield False

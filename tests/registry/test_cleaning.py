@@ -105,6 +105,20 @@ def test_a_version_whose_files_are_gone_cannot_go_live_and_says_why(model, versi
     assert champion_of(model).number == 1
 
 
+def test_one_whose_files_go_between_the_check_and_the_lock_does_not_go_live(model, versions, monkeypatch):
+    check = actions._refuse_damaged
+
+    def then_cleaned(version: ModelVersion) -> None:
+        check(version)
+        clean(model)
+
+    monkeypatch.setattr(actions, "_refuse_damaged", then_cleaned)
+    with pytest.raises(Conflict, match="cannot go live: The files of version 3 were removed"):
+        actions.promote_version(version=versions[3], actor=SYSTEM)
+
+    assert champion_of(model).number == 1
+
+
 def test_a11_a_rollback_to_a_version_whose_files_are_gone_is_refused_before_any_change(model, versions, store):
     for number in (2, 3):
         actions.promote_version(version=versions[number], actor=SYSTEM)
