@@ -18,11 +18,15 @@ django.setup(set_prefix=False)
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps to be loaded)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 
+from apps.core.metrics import count_together  # noqa: E402
 from apps.predictions.api.fast import Application, ShortWay  # noqa: E402
 from apps.predictions.api.lifespan import lifespan  # noqa: E402
 from apps.training.api.routing import websocket_urlpatterns  # noqa: E402
 from mlplatform.bodies import BoundedBodies, SpoolingHandler  # noqa: E402
+
+count_together(settings.METRICS_DIR)
 
 _sockets = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 _sockets_of_our_pages = AllowedHostsOriginValidator(_sockets)

@@ -1,7 +1,8 @@
 """A whole installation in one folder, and back: the database, the models, the data sets, each file with its checksum.
 
-The database is dumped first. A file that a row names is never removed, so that every file which the dump names is still
-there to be copied after it, while the platform goes on working; what a sweep takes away meanwhile is named by none.
+The database is dumped first. A file that a row names is not removed while a backup is made (`files_stay`), so that every file
+which the dump names is still there to be copied after it, while the platform goes on working; what an upload or a batch
+leaves behind and a sweep takes away meanwhile is named by none.
 """
 
 import contextlib
@@ -23,13 +24,17 @@ from django.db.migrations.recorder import MigrationRecorder
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, sha256_of, storage_guard, verify_folder, write_atomically
 from apps.core.errors import Conflict, Unavailable
+from apps.core.instance import LOCK, files_stay
 from mlplatform.moving import move_rows
 
 FORMAT = 1
 MANIFEST = "backup.json"
 DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 _KEY_FILE = "secret_key"
-_PASSING, _UNFINISHED = (".staging-", ".probe-", "incoming"), ".part"  # what is on its way: no row names it
+_PASSING, _UNFINISHED = (
+    (".staging-", ".probe-", ".removed-", LOCK, "incoming"),
+    ".part",
+)  # what is on its way: no row names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def make_backup(target: Path) -> Backup:
     beside = target.with_name(f".{target.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        with storage_guard():
+        with storage_guard(), files_stay(_stores()["models"]):
             beside.mkdir(parents=True, mode=0o700)
             rows = row_counts()
             _dump(beside / DATABASES[connection.vendor])

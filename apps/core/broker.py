@@ -11,6 +11,8 @@ from kombu.exceptions import ChannelError, OperationalError
 
 logger = logging.getLogger(__name__)
 _SECONDS = 2
+# The last comes as it is where a connection is used again after the broker went away.
+BROKER_AWAY = (OperationalError, OSError, redis.RedisError)
 _Found = TypeVar("_Found")
 
 
@@ -31,7 +33,7 @@ def messages_in(queue: str) -> int | None:
             return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:  # a queue that was never used
         return 0
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return None
 
 
@@ -40,7 +42,7 @@ def eviction_policy() -> str | None:
 
     Every policy but `noeviction` removes keys that somebody relies on, a queue's binding among them.
     """
-    return _ask(lambda server: str(server.config_get("maxmemory-policy").get("maxmemory-policy") or "") or None)
+    return on_redis(lambda server: str(server.config_get("maxmemory-policy").get("maxmemory-policy") or "") or None)
 
 
 def memory_share() -> float | None:
@@ -51,13 +53,19 @@ def memory_share() -> float | None:
         limit = int(found.get("maxmemory") or 0)
         return int(found["used_memory"]) / limit if limit else None
 
-    return _ask(look)
+    return on_redis(look)
 
 
-def _ask(question: "Callable[[redis.Redis], _Found | None]") -> "_Found | None":
-    url = str(current_app.conf.broker_url or "")
-    if not url.startswith(("redis://", "rediss://", "unix://")):
+def is_redis() -> bool:
+    """Say whether the broker is a Redis, or speaks as one."""
+    return str(current_app.conf.broker_url or "").startswith(("redis://", "rediss://", "unix://"))
+
+
+def on_redis(question: "Callable[[redis.Redis], _Found | None]") -> "_Found | None":
+    """Ask a Redis that is the broker; None when it is none, or does not answer."""
+    if not is_redis():
         return None
+    url = str(current_app.conf.broker_url)
     try:
         with redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS) as server:
             return question(server)

@@ -69,6 +69,12 @@ class Conflict(PlatformError):
     status, code, title = 409, "conflict", "The current state does not allow this"
 
 
+class Gone(PlatformError):
+    """It was there, and was removed on purpose."""
+
+    status, code, title = 410, "gone", "No longer there"
+
+
 class TooLarge(PlatformError):
     """Over a quota or a size cap."""
 

@@ -12,10 +12,9 @@ from celery import current_app
 from django import db
 from django.conf import settings
 from django.db import connection
-from kombu.exceptions import OperationalError
 
 from apps.core import clock
-from apps.core.broker import eviction_policy, memory_share
+from apps.core.broker import BROKER_AWAY, eviction_policy, memory_share
 from apps.core.instance import is_away, stores
 
 _LEAST_FREE_BYTES = 500 * 1024**2
@@ -56,7 +55,7 @@ def check_broker() -> Finding:
     try:
         with current_app.connection_for_write(connect_timeout=_PATIENCE_SECONDS) as broker:
             broker.ensure_connection(max_retries=1, timeout=int(_PATIENCE_SECONDS))
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return Finding("broker", is_well=False, detail="it does not answer", advice="Start Redis, or check REDIS_URL.")
     policy = eviction_policy()
     if policy not in {None, "noeviction"}:
@@ -91,16 +90,16 @@ def check_workers() -> Finding:
     """Ask the workers to answer, and see that every queue has one."""
     try:
         queues = current_app.control.inspect(timeout=_PATIENCE_SECONDS).active_queues() or {}
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return Finding("workers", is_well=False, detail="the broker does not answer", advice="Start the broker first.")
     served = {queue["name"] for found in queues.values() for queue in found}
     missing = [
         name for name in (settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES) if name not in served
     ]
     if missing:
-        advice = " ".join(f"Start one: {command}." for command in _workers_of(missing))
+        advice = f"Start what serves them: {'; '.join(_workers_of(missing))}."
         return Finding("workers", is_well=False, detail=f"no worker serves {', '.join(missing)}", advice=advice)
-    return Finding("workers", is_well=True, detail=f"{len(queues)} answer")
+    return Finding("workers", is_well=True, detail=f"{len(queues)} workers answer")
 
 
 def _workers_of(queues: list[str]) -> list[str]:
@@ -150,10 +149,10 @@ class _Recent:
 _recent = _Recent()
 
 
-def recent_findings() -> tuple[Finding, ...]:
+def recent_findings(seconds: float = _RECENT_SECONDS) -> tuple[Finding, ...]:
     """Return what the probes find, at most a few seconds old; one caller looks at a time."""
     with _recent.lock:
-        if time.monotonic() - _recent.at > _RECENT_SECONDS:
+        if time.monotonic() - _recent.at > seconds:
             _recent.findings = tuple(probe() for probe in PROBES)
             _recent.at = time.monotonic()
         return _recent.findings

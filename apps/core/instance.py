@@ -4,8 +4,12 @@ A new database pointed at an old store names none of its files: without the mark
 them for rubbish. A store is marked when it is still empty, at the first `migrate`.
 """
 
+import fcntl
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
@@ -13,7 +17,7 @@ from apps.core.artifacts import write_atomically
 from apps.core.models import Instance
 
 logger = logging.getLogger(__name__)
-MARK = ".mlplatform-instance"
+MARK, LOCK = ".mlplatform-instance", ".mlplatform-files"
 
 
 def stores() -> tuple[Path, ...]:
@@ -52,6 +56,27 @@ def adopt(store: Path) -> None:
     write_atomically(store / MARK, f"{_own_id()}\n".encode())
 
 
+@contextmanager
+def files_stay(store: Path) -> Iterator[None]:
+    """Have nobody remove files that a row named a moment ago: a backup copies what its dump names."""
+    with _lock(store) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def files_may_go(store: Path) -> Iterator[bool]:
+    """Say whether files may be removed now: any number may do so at once, and no backup begins within."""
+    with _lock(store) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("%s is being copied: its files are removed later.", store)
+            yield False
+        else:
+            yield True
+
+
 def _own_id() -> str:
     return str(Instance.objects.get_or_create(only=True)[0].pk)
 
@@ -59,3 +84,10 @@ def _own_id() -> str:
 def _holds_files(store: Path) -> bool:
     folders = [path for path in store.iterdir() if path.is_dir()] if store.is_dir() else []
     return any(path.is_file() for folder in folders for path in folder.rglob("*"))
+
+
+@contextmanager
+def _lock(store: Path) -> Iterator[IO[str]]:
+    store.mkdir(parents=True, exist_ok=True)
+    with (store / LOCK).open("a") as file:
+        yield file

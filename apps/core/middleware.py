@@ -1,5 +1,6 @@
-"""What every page gets: a content security policy without inline code, times in the readers' zone, a way up; a lost slash."""
+"""What every answer gets: an id, and is counted; what pages get: a policy without inline code, times in the readers' zone."""
 
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
@@ -10,12 +11,35 @@ from django.shortcuts import redirect
 from django.urls import Resolver404, is_valid_path, resolve
 from django.utils import timezone
 
+from apps.core.logs import about, request_id
+from apps.core.metrics import count_request
+
 POLICY = (
     "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+ID_HEADER = "X-Request-ID"
+NO_ROUTE = "(none)"  # static files, and addresses that lead nowhere
 _API = "/api/v1/"
 _MACHINES = (_API, "/v2/")
+
+
+class WatchedMiddleware:
+    """Count and time every answer, by the pattern of its route; give it an id that the log lines of its request say too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        began = time.perf_counter()
+        known = request_id(request.headers.get("X-Request-ID"))
+        with about(request=known):
+            response = self.get_response(request)
+        response.headers[ID_HEADER] = known
+        route = f"/{request.resolver_match.route}" if request.resolver_match else NO_ROUTE
+        count_request(str(request.method), route, response.status_code, time.perf_counter() - began)
+        return response
 
 
 class PageMiddleware:

@@ -11,6 +11,7 @@ from apps.dashboard.forecast_sentences import OF_FORECASTS
 from apps.dashboard.learning_sentences import OF_LEARNING
 from apps.dashboard.retraining_sentences import OF_RETRAINING
 from apps.dashboard.search_sentences import OF_SEARCHES
+from apps.dashboard.system_sentences import OF_THE_SYSTEM
 
 SENTENCES = (
     *OF_LEARNING,
@@ -19,6 +20,7 @@ SENTENCES = (
     *OF_DRIFT,
     *OF_DETECTIONS,
     *OF_RETRAINING,
+    *OF_THE_SYSTEM,
     # a training
     gettext_noop("The training stopped with %(error)s. The worker's log has the details; check the data and parameters."),
     gettext_noop(

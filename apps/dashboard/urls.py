@@ -19,6 +19,7 @@ from apps.dashboard.pages import (
     policy,
     retraining,
     sign_in,
+    system,
     versions,
     watching,
 )
@@ -63,6 +64,7 @@ urlpatterns = [
     path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),
     path("campaigns/<uuid:pk>/continue/", campaigns.continue_search, name="continue_search"),
     path("settings/", keys.settings_page, name="settings"),
+    path("settings/system/", system.system, name="system"),
     path("settings/members/", members.member_list, name="members"),
     path("settings/members/add/", members.add, name="add_member"),
     path("settings/members/<int:pk>/role/", members.set_role, name="member_role"),

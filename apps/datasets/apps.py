@@ -8,3 +8,10 @@ class DatasetsConfig(AppConfig):
 
     name = "apps.datasets"
     label = "datasets"
+
+    def ready(self) -> None:
+        """Tell Prometheus of uploads that are checked."""
+        from apps.core.metrics import LATER, tells
+        from apps.datasets.metrics import figures
+
+        tells("datasets", figures, remembered=LATER)

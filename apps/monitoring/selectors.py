@@ -30,6 +30,12 @@ def open_check(model: RegisteredModel) -> DriftReport | None:
     return DriftReport.objects.filter(model=model, status__in=unfinished).first()
 
 
+def versions_of_open_checks(model_id: UUID) -> list[UUID]:
+    """Return the versions of a model whose checks wait or run."""
+    unfinished = (DriftReport.Status.PENDING, DriftReport.Status.RUNNING)
+    return list(DriftReport.objects.filter(model_id=model_id, status__in=unfinished).values_list("version_id", flat=True))
+
+
 def checkable_models(workspace_ids: list[UUID] | None = None) -> QuerySet[RegisteredModel]:
     """Return the models that have a live version and are no forecasts; those of some workspaces only, if they are given."""
     live = RegisteredModel.objects.filter(

@@ -21,6 +21,7 @@ from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarg
 from apps.core.instance import may_sweep
 from apps.datasets.models import DatasetVersion
 from apps.predictions.cache import Loaded, open_split, predictors, unit_of
+from apps.predictions.metrics import count_prediction
 from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 from apps.predictions.recorder import recorder
 from apps.predictions.selectors import results_folder, unfinished_batches
@@ -106,6 +107,7 @@ def predict_with(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahe
     """
     done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
     recorder.record(entry)
+    _count(entry, loaded)
     return done
 
 
@@ -114,7 +116,20 @@ def predict_in_memory(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor
     if not recorder.has_room():
         return None
     done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor)
-    return done if recorder.offer(entry) else None
+    if not recorder.offer(entry):
+        return None
+    _count(entry, loaded)
+    return done
+
+
+def _count(entry: PredictionLog, loaded: Loaded) -> None:
+    count_prediction(
+        model_id=entry.model_id,
+        version_id=loaded.version_id,
+        number=loaded.number,
+        rows=entry.row_count,
+        seconds=entry.milliseconds / 1e3,
+    )
 
 
 def _answer(

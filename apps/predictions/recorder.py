@@ -16,6 +16,7 @@ from collections import deque
 from django.contrib.auth import get_user_model
 from django.db import InterfaceError, InternalError, OperationalError, connections, transaction
 
+from apps.predictions.metrics import NOT_LOGGED
 from apps.predictions.models import PredictionLog
 
 logger = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ class Recorder:
                 self._write(batch)
             else:
                 self.set_aside += 1
+                NOT_LOGGED.inc()
                 logger.exception("Prediction %s is not logged; %d are set aside so far", batch[0].pk, self.set_aside)
         self._forget(batch)
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from apps.core.artifacts import safe_join
 from apps.core.errors import NotFound
 from apps.datasets.models import DatasetVersion
-from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 from apps.predictions.recorder import recorder
 
 # The files of a batch's result, by the form in which they are asked for.
@@ -100,6 +100,20 @@ def unfinished_batches(workspace_id: UUID) -> int:
     """Return how many batches of a workspace wait or run."""
     unfinished = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
     return int(BatchPrediction.objects.filter(model__workspace_id=workspace_id, status__in=unfinished).count())
+
+
+def versions_of_open_batches(model_id: UUID) -> list[UUID]:
+    """Return the versions of a model that batches wait for or run with."""
+    unfinished = (BatchPrediction.Status.PENDING, BatchPrediction.Status.RUNNING)
+    batches = BatchPrediction.objects.filter(model_id=model_id, status__in=unfinished)
+    return list(batches.values_list("version_id", flat=True))
+
+
+def versions_that_share_traffic(model_id: UUID) -> list[UUID]:
+    """Return the versions of a model that are compared on live requests."""
+    return list(
+        TrafficSplit.objects.filter(model_id=model_id, ended_at__isnull=True).values_list("challenger_id", flat=True)
+    )
 
 
 def results_folder() -> Path:

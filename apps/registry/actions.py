@@ -11,8 +11,16 @@ from django.db.models import Max
 from apps.algorithms.choice import choice_of
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged
-from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
-from apps.registry.files import PreparedVersion, check_files, give_number, move_into_place, seal, verify_version
+from apps.core.errors import Conflict, Gone, InvalidInput, NotFound, PlatformError, Problem
+from apps.registry.files import (
+    PreparedVersion,
+    check_files,
+    give_number,
+    move_into_place,
+    refuse_removed,
+    seal,
+    verify_version,
+)
 from apps.registry.manifest import VersionFacts, sign
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_before, open_span
@@ -33,6 +41,11 @@ _CHANGEABLE = (
 )
 _at_work: list[Callable[[UUID], bool]] = []
 _ends_work: list[Callable[[RegisteredModel, Actor], None]] = []
+
+
+def is_at_work(model_id: UUID) -> bool:
+    """Say whether an app above is making a version of a model."""
+    return any(at_work(model_id) for at_work in _at_work)
 
 
 def keep_models_while(at_work: Callable[[UUID], bool]) -> None:
@@ -81,7 +94,7 @@ def _refuse_while_used(model: RegisteredModel, fixed: list[str]) -> None:
     names = ", ".join(fixed)
     if fixed and model.versions.exists():
         raise Conflict(f"The model has trained versions, so its {names} cannot change. Register another model.")
-    if fixed and any(at_work(model.pk) for at_work in _at_work):
+    if fixed and is_at_work(model.pk):
         raise Conflict(f"The model is being trained, so its {names} cannot change. Wait for the training, or cancel it.")
 
 
@@ -212,6 +225,7 @@ def promote_version(*, version: ModelVersion, actor: Actor, reason: str = "", ov
 def promote_checked(*, version: ModelVersion, actor: Actor, reason: str, over: ModelVersion | None) -> Alias:
     """Make a version champion whose files were checked a moment ago (`refuse_damaged`), in the caller's transaction."""
     _locked(version.model_id)
+    _refuse_removed_meanwhile(version)
     present = open_span(version.model_id, Alias.Name.CHAMPION)
     if present and present.version_id == version.pk:
         raise Conflict(f"Version {version.number} is the champion already.")
@@ -240,6 +254,7 @@ def rollback_model(*, model: RegisteredModel, actor: Actor, reason: str = "", le
         if champion_before(model.pk) != before:
             raise Conflict("The champion changed at this moment. Look who is live now, then decide again.")
         _refuse_changed_champion(open_span(model.pk, Alias.Name.CHAMPION), leaving)
+        _refuse_removed_meanwhile(before)
         present = Alias.objects.filter(model_id=model.pk, name=Alias.Name.CHAMPION, until__isnull=True)
         present.update(rolled_back=True)
         return _make_champion(before, actor, reason or "rollback", verb="model.rollback")
@@ -249,8 +264,21 @@ def refuse_damaged(version: ModelVersion) -> None:
     """Read all files of a version, which takes long: before the row is locked."""
     try:
         verify_version(version)
-    except (ArtifactDamaged, NotFound) as error:
-        raise Conflict(f"Version {version.number} cannot go live: {error.detail} The champion stays as it was.") from error
+    except (ArtifactDamaged, Gone, NotFound) as error:
+        raise _cannot_go_live(version, error) from error
+
+
+def _refuse_removed_meanwhile(version: ModelVersion) -> None:
+    """Look again once the model's row is locked: who removes files holds it too."""
+    version.refresh_from_db(fields=["files_removed_at"])
+    try:
+        refuse_removed(version)
+    except Gone as error:
+        raise _cannot_go_live(version, error) from error
+
+
+def _cannot_go_live(version: ModelVersion, error: PlatformError) -> Conflict:
+    return Conflict(f"Version {version.number} cannot go live: {error.detail} The champion stays as it was.")
 
 
 def _make_champion(version: ModelVersion, actor: Actor, reason: str, *, verb: str) -> Alias:

@@ -8,3 +8,10 @@ class RegistryConfig(AppConfig):
 
     name = "apps.registry"
     label = "registry"
+
+    def ready(self) -> None:
+        """Tell Prometheus of models."""
+        from apps.core.metrics import LATER, tells
+        from apps.registry.metrics import figures
+
+        tells("models", figures, remembered=LATER)

@@ -1,13 +1,15 @@
 """A version's files: sealed before its transaction, moved into place within it, checked before each use, swept when orphaned."""
 
+import contextlib
 import hashlib
 import json
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -19,13 +21,12 @@ from apps.core.artifacts import (
     remove_folder,
     safe_join,
     seal_folder,
-    sha256_of,
     storage_guard,
     verify_folder,
     write_atomically,
 )
-from apps.core.errors import NotFound
-from apps.core.instance import may_sweep
+from apps.core.errors import Gone, NotFound
+from apps.core.instance import files_may_go, may_sweep
 from apps.registry.card import card_text
 from apps.registry.manifest import (
     VersionFacts,
@@ -40,6 +41,7 @@ from apps.registry.selectors import version_folder
 
 logger = logging.getLogger(__name__)
 MANIFEST, CARD = "manifest.json", "card.md"
+REMOVED = ".removed-"
 _GRACE_SECONDS = 24 * 3600
 
 
@@ -118,14 +120,33 @@ def verify_version(version: ModelVersion, *, below: str = "") -> None:
         )
 
 
+def refuse_removed(version: ModelVersion) -> None:
+    """Raise `Gone` for a version whose files were removed."""
+    if version.files_removed_at is not None:
+        raise Gone(
+            f"The files of version {version.number} were removed on {version.files_removed_at:%Y-%m-%d} to make room."
+            " What is known of it stays; to have it again, train it again with the same data, settings and seed."
+        )
+
+
 def check_files(version: ModelVersion, *, below: str = "") -> bytes:
     """Check a version's files against its row, whoever signed them; return the manifest's bytes."""
+    refuse_removed(version)
     try:
         return _checked(version, version_folder(version), below)
     except NotFound as error:
         raise ArtifactDamaged(f"The files of version {version.number} lie outside of the store.") from error
+    except ArtifactDamaged:
+        _refuse_removed_meanwhile(version)
+        raise
     except OSError as error:
+        _refuse_removed_meanwhile(version)
         raise ArtifactDamaged(f"The files of version {version.number} cannot be read ({error.strerror}).") from error
+
+
+def _refuse_removed_meanwhile(version: ModelVersion) -> None:
+    version.refresh_from_db(fields=["files_removed_at"])
+    refuse_removed(version)
 
 
 def _checked(version: ModelVersion, folder: Path, below: str) -> bytes:
@@ -144,28 +165,64 @@ def _checked(version: ModelVersion, folder: Path, below: str) -> bytes:
 
 def whole_file(version: ModelVersion, name: str) -> Path:
     """Return one file of a version, to be handed out; refuse it when it is missing or changed."""
+    with open_file(version, name) as file:
+        return Path(file.name)
+
+
+def open_file(version: ModelVersion, name: str) -> BinaryIO:
+    """Open one file of a version, once it is known to be whole: what is open can be read to its end, though it be removed."""
+    refuse_removed(version)
     place = safe_join(version_folder(version), name)
     if not place.is_file():
-        raise ArtifactDamaged(f"The file {name} of version {version.number} is missing.")
-    if sha256_of(place) != version.manifest["files"][name]:
+        _refuse_missing(version, name)
+    try:
+        file = place.open("rb")
+    except FileNotFoundError:  # at this moment
+        _refuse_missing(version, name)
+    if hashlib.file_digest(file, "sha256").hexdigest() != version.manifest["files"][name]:
+        file.close()
         raise ArtifactDamaged(f"The file {name} of version {version.number} does not match its checksum.")
-    return place
+    file.seek(0)
+    return file
+
+
+def _refuse_missing(version: ModelVersion, name: str) -> NoReturn:
+    _refuse_removed_meanwhile(version)
+    raise ArtifactDamaged(f"The file {name} of version {version.number} is missing.")
+
+
+def take_away(version: ModelVersion) -> None:
+    """Remove the files of a version whose row says that they are removed; what stays, whyever, is left to the sweep."""
+    folder = version_folder(version)
+    aside = folder.with_name(f"{REMOVED}{version.pk.hex}")
+    with files_may_go(Path(settings.ML_MODELS_DIR)) as may_go:
+        if may_go:
+            with contextlib.suppress(FileNotFoundError):  # another one was quicker
+                folder.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def sweep_orphans() -> list[str]:
     """Remove version and staging folders that no row names and that are older than a day; return their names."""
+    root, removed = Path(settings.ML_MODELS_DIR), []
+    if not may_sweep(root):
+        return []
+    with files_may_go(root) as may_go:
+        for name in orphans() if may_go else ():
+            logger.info("Removing %s, which no version names.", name)
+            remove_folder(root / name)
+            removed.append(name)
+    return removed
+
+
+def orphans() -> list[str]:
+    """Return the folders older than a day that no row names, or only one whose files are removed."""
     root = Path(settings.ML_MODELS_DIR)
     if not may_sweep(root):
         return []
-    kept = set(ModelVersion.objects.values_list("folder", flat=True))
-    removed = []
-    for folder in _old_folders(root):
-        name = folder.relative_to(root).as_posix()
-        if name not in kept:
-            logger.info("Removing %s, which no version names.", name)
-            remove_folder(folder)
-            removed.append(name)
-    return removed
+    old = [folder.relative_to(root).as_posix() for folder in _old_folders(root)]
+    kept = set(ModelVersion.objects.filter(files_removed_at=None).values_list("folder", flat=True))  # after the look
+    return [name for name in old if name not in kept]
 
 
 def _old_folders(root: Path) -> Iterator[Path]:

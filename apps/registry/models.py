@@ -57,7 +57,10 @@ class RegisteredModel(models.Model):
 
 
 class ModelVersion(models.Model):
-    """One trained form of a model. Written once, with its files; never changed afterwards."""
+    """One trained form of a model. Written once, with its files; never changed afterwards.
+
+    The files of an old one may be removed (`cleaning`); the row and all that it says stay.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="versions")
@@ -77,6 +80,9 @@ class ModelVersion(models.Model):
     manifest_sha256 = models.CharField(max_length=64)
     signature = models.CharField(max_length=64)
     size_bytes = models.BigIntegerField()
+    files_removed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when it cannot go live any more."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Max, Q
 
@@ -50,6 +51,13 @@ def policy_as_json(model: RegisteredModel) -> dict[str, Any] | None:
 def open_judgement(model: RegisteredModel) -> GateReport | None:
     """Return the judgement of a model that waits or runs."""
     return GateReport.objects.filter(model=model, status__in=OPEN).first()
+
+
+def versions_at_the_gate(model_id: UUID) -> list[UUID]:
+    """Return the versions of a model that are judged, or that passed and wait for approval."""
+    there = Q(status__in=OPEN) | Q(outcome=GateReport.Outcome.WAITING)
+    found = GateReport.objects.filter(there, model_id=model_id).values_list("champion_id", "challenger_id")
+    return [version for pair in found for version in pair]
 
 
 def retrainings_to_judge() -> list[RetrainingDecision]:

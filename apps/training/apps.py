@@ -12,12 +12,16 @@ class TrainingConfig(AppConfig):
     label = "training"
 
     def ready(self) -> None:
-        """Keep a model as it is while a campaign is about to train it or trains it; end its campaigns with it."""
+        """Keep a model as it is while a campaign is about to train it or trains it; end its campaigns with it; tell of them."""
+        from apps.core.metrics import LATER, SOON, tells
         from apps.registry.actions import end_with_models, keep_models_while
         from apps.training.actions import cancel_campaigns_of
+        from apps.training.metrics import durations, waiting
 
         keep_models_while(has_unfinished_campaign)
         end_with_models(cancel_campaigns_of)
+        tells("campaigns", waiting, remembered=SOON)
+        tells("trainings", durations, remembered=LATER)
 
 
 def has_unfinished_campaign(model_id: UUID) -> bool:

@@ -21,6 +21,7 @@ def main() -> None:
     from django.conf import settings
 
     os.nice(_NICE)
+    from apps.core.logs import add_ids
     from apps.training import lifecycle
     from apps.training.engine import training
     from apps.training.supervision import EXIT_LEASE_LOST, EXIT_MEMORY
@@ -32,6 +33,7 @@ def main() -> None:
     limit = settings.TRAINING_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     job = json.loads(line)
+    add_ids(campaign=job["campaign"])
     try:
         training.run(UUID(job["campaign"]), UUID(job["token"]), int(job["attempt"]))
     except MemoryError:

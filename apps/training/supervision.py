@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from apps.core.children import thread_limits
+from apps.core.logs import add_ids
 from apps.core.processes import identity
 from apps.training import lifecycle
 from apps.training.engine.words import death_words, memory_words
@@ -106,6 +107,7 @@ def run(campaign_id: UUID) -> bool:
     claim = lifecycle.claim(campaign_id, identity())
     if claim is None:
         return False
+    add_ids(campaign=campaign_id, attempt=claim.attempt)  # not always the one that the message names
     remove_staging(campaign_id)
     child = spares.take()
     try:

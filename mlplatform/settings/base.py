@@ -4,6 +4,7 @@ from pathlib import Path
 
 import environ
 
+from mlplatform.settings.logs import logging_settings
 from mlplatform.settings.queues import *
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.middleware.WatchedMiddleware",  # around all others
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -199,10 +201,20 @@ TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_MAX_QUEUED = env.int("TRAINING_MAX_QUEUED", default=200)
 TRAINING_KEEP_SPARE = env.bool("TRAINING_KEEP_SPARE", default=True)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-}
+# Files of old versions are removed at night where a number of versions to keep is given.
+CLEANUP_KEEP_VERSIONS = env.int("CLEANUP_KEEP_VERSIONS", default=0)
+CLEANUP_OLDER_THAN_DAYS = env.int("CLEANUP_OLDER_THAN_DAYS", default=30)
+CLEANUP_ROLLBACK_DAYS = max(1, env.int("CLEANUP_ROLLBACK_DAYS", default=90))
+
+# Where web processes count together, and who may read what they counted besides staff.
+METRICS_DIR: Path | None = Path(env.str("METRICS_DIR", default=str(VAR_DIR / "metrics")))
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
+LOGGING = logging_settings(
+    form=LOG_FORMAT,
+    level=env.str("LOG_LEVEL", default="INFO"),
+    file=env.str("LOG_FILE", default=""),
+    most_bytes=env.int("LOG_FILE_BYTES", default=20 * 1024**2),
+    keep=env.int("LOG_FILE_KEEP", default=5),
+)

@@ -66,6 +66,7 @@ PERIODIC_TASKS = {
     "datasets: send again what the broker lost": {"task": "datasets.dispatch_checking", "every_seconds": 15},
     "datasets: sweep interrupted uploads": {"task": "datasets.sweep_uploads", "crontab": "17 * * * *"},
     "registry: sweep orphaned files": {"task": "registry.sweep_orphans", "crontab": "37 4 * * *"},
+    "registry: remove files of old versions": {"task": "registry.remove_old_files", "crontab": "7 5 * * *"},
     "workspaces: sweep old answers and failed sign-ins": {"task": "workspaces.sweep", "crontab": "47 3 * * *"},
     "predictions: sweep what dead batches left": {"task": "predictions.sweep_results", "crontab": "47 4 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},

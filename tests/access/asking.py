@@ -19,7 +19,7 @@ from tests.access.world import World
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _TOKEN = re.compile(rb'(csrfmiddlewaretoken" value="|csrftoken=)[^";]*')
 _SAVEPOINT = re.compile(r"(?<=SAVEPOINT ).*")  # each has a name of its own
-_CHANGING = {"Content-Length", "Set-Cookie"}
+_CHANGING = {"Content-Length", "Set-Cookie", "X-Request-ID"}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class Reach(Enum):
     ANYBODY = "open to all"
     CALLER = "the caller's own"
     OBJECT = "its workspace's"
+    OPERATORS = "the platform's"
 
 
 class Form(dict[str, Any]):
@@ -51,6 +52,8 @@ class Door:
         """Return what a caller who is known gets."""
         if self.reach is Reach.ANYBODY:
             return self.answers
+        if self.reach is Reach.OPERATORS:
+            return 403  # none of the cast is staff
         if caller == "stranger":
             return self.answers if self.reach is Reach.CALLER else self.stranger
         if self.lets_in(caller):
@@ -198,6 +201,7 @@ _API = {
     "dataset-preview": Rule({"GET": READ}, _dataset),
     "dataset-download": Rule({"GET": READ}, _dataset),
     "model-dashboard": Rule({"GET": MINE}),
+    "system": Rule({"GET": Door(lowest=OWNER, reach=Reach.CALLER)}),
     "model-train": Rule({"POST": needs(TRAINER, 202, _train)}, _model),
     "campaign-list": Rule({"GET": MINE}),
     "campaign-detail": Rule({"GET": READ}, _campaign),
@@ -266,7 +270,7 @@ _API = {
     "v2-infer": Rule({"POST": needs(VIEWER, 422)}, _model),
     "healthz": Rule({"GET": OPEN, "OPTIONS": OPEN}),
     "readyz": Rule({"GET": Door(503, reach=Reach.ANYBODY), "OPTIONS": OPEN}),  # no worker runs here
-    "metrics": Rule({"GET": OPEN, "OPTIONS": OPEN}),
+    "metrics": Rule({"GET": Door(reach=Reach.OPERATORS)}),
     "set_language": Rule({method: Door(302, reach=Reach.ANYBODY) for method in METHODS if method != "HEAD"}),
 }
 _PAGES = {
@@ -316,6 +320,7 @@ _PAGES = {
     "settings": Rule(
         {"GET": MINE, "POST": needs(VIEWER, 200, lambda things: Form(workspace=str(things.workspace.pk), name="New", scope="read"))}
     ),
+    "system": Rule({method: Door(lowest=OWNER, reach=Reach.CALLER) for method in ("GET", "POST")}),
     "members": Rule(MY_PAGE),
     "add_member": Rule(
         {"POST": needs(OWNER, 302, lambda things: Form(workspace=str(things.workspace.pk), name="nobody", role="viewer"))}
@@ -354,7 +359,9 @@ def doors(*, of_api: bool = False, writing: bool = False) -> list[tuple[Route, s
         (route, method)
         for route in RULED
         for method, door in rule_of(route).doors.items()
-        if door.reach is not Reach.ANYBODY and (route.is_api or not of_api) and (method not in SAFE or not writing)
+        if door.reach not in {Reach.ANYBODY, Reach.OPERATORS}
+        and (route.is_api or not of_api)
+        and (method not in SAFE or not writing)
     ]
 
 

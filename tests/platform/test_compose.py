@@ -44,7 +44,7 @@ def test_no_secret_has_a_default():
 def test_only_this_machine_reaches_a_port_and_the_stores_none():
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert set(ports) == {"web", "flower"}
+    assert set(ports) == {"web", "flower", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for opened in ports.values() for port in opened)
 
 
@@ -67,6 +67,16 @@ def test_every_queue_is_served_once():
     ]
 
     assert sorted(served) == sorted([queues.TRAINING_QUEUE, queues.TRIALS_QUEUE, *queues.OTHER_QUEUES])
+
+
+def test_what_watches_the_platform_is_started_on_demand_and_takes_its_secrets_from_the_environment():
+    watching = {name: SERVICES[name] for name in ("prometheus", "grafana")}
+
+    assert all(service["profiles"] == ["observability"] for service in watching.values())
+    assert COMPOSE["secrets"] == {name.lower(): {"environment": name} for name in ("METRICS_TOKEN", "GRAFANA_PASSWORD")}
+    assert watching["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_password"
+    mounted = [text.split(":")[0] for text in watching["grafana"]["volumes"] if text.startswith("./")]
+    assert all((ROOT / place).exists() for place in [*mounted, *(config["file"] for config in COMPOSE["configs"].values())])
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from apps.predictions import actions
 from apps.predictions.api import fast
 from apps.predictions.api.fast import ShortWay, from_memory
 from apps.predictions.cache import champions, predictors
+from apps.predictions.metrics import _ROWS as PREDICTED
 from apps.predictions.models import PredictionLog
 from apps.predictions.recorder import Recorder
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -134,9 +136,9 @@ def test_what_usual_clients_send_is_answered_short(given, client):
 def test_it_carries_the_headers_that_django_adds_for_safety(client):
     with override_settings(SECURE_HSTS_SECONDS=3600, SECURE_HSTS_PRELOAD=True):
         fast._headers_for.cache_clear()
-        wanted = client.post(scheme="https", idempotency_key=str(uuid.uuid4()))
+        wanted = client.post(scheme="https", idempotency_key=str(uuid.uuid4()), x_request_id="of-a-test")
         know(client)
-        found = client.post(scheme="https")
+        found = client.post(scheme="https", x_request_id="of-a-test")
 
     assert (found.was_short, wanted.was_short) == (True, False)
     of_negotiation = {"allow", "vary", "content-language", "content-length"}
@@ -145,6 +147,23 @@ def test_it_carries_the_headers_that_django_adds_for_safety(client):
     }
     assert "strict-transport-security" in found.headers
     assert "content-security-policy" in found.headers
+
+
+def test_both_ways_count_and_give_the_request_an_id(client):
+    def of_version() -> float:
+        return sum(s.value for s in PREDICTED.collect()[0].samples if s.name.endswith("_total"))
+
+    know(client)
+    seconds, rows = fast._counted()._sum.get(), of_version()
+
+    short = client.post(x_request_id="mine-1")
+    long = client.post(x_request_id="bad\tid", idempotency_key=str(uuid.uuid4()))
+
+    assert (short.was_short, long.was_short) == (True, False)
+    assert short.headers["x-request-id"] == "mine-1"
+    assert re.fullmatch("[0-9a-f]{32}", long.headers["x-request-id"])
+    assert fast._counted()._sum.get() > seconds
+    assert of_version() == rows + 2 * len(client.rows)
 
 
 def test_a_host_that_is_not_ours_goes_to_django_which_refuses_it(client):

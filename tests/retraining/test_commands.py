@@ -1,12 +1,17 @@
 """`manage.py retrain` and `retrain_scheduler`: what cron calls, with the flags, keys and variables that its users have."""
 
 import json
+from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from apps.core import clock
 from apps.core.errors import InvalidInput
+from apps.registry.models import ModelVersion
 from apps.retraining.management.asking import DUE
 from apps.retraining.management.seed_keys import SeedRun, limits_of_seed, run_of_seed
 from apps.retraining.models import RetrainingDecision
@@ -14,6 +19,7 @@ from apps.training.models import TrainingCampaign
 from apps.workspaces.access import Actor
 from tests.factories import make_model
 from tests.monitoring.conftest import few_origins, stores, watched  # noqa: F401  (fixtures)
+from tests.registry.filing import file_version
 from tests.retraining.test_policy_api import complain, later, put
 
 SEED_JSON = {
@@ -162,3 +168,35 @@ def test_an_unknown_model_and_a_name_of_two_are_refused(cast, db):
 
 def test_nothing_to_decide_on_is_no_fault(db):
     assert call("retrain") == call("retrain_scheduler") == []
+
+
+@pytest.fixture
+def many_versions(watched, api, cast):  # noqa: F811
+    """Return a model of seven versions, all but the live one by hand, all of them old; by default the second may go."""
+    put(api, cast.trainer, watched)
+    for _ in range(6):
+        file_version(watched, Path(settings.ML_MODELS_DIR))
+    ModelVersion.objects.update(created_at=clock.now() - timedelta(days=40))
+    return watched
+
+
+def without_files():
+    return list(ModelVersion.objects.exclude(files_removed_at=None).values_list("number", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("flags", "told", "gone"), [([], [], []), (["--cleanup", "--dry-run"], [2], []), (["--cleanup"], [2], [2])]
+)
+def test_retrain_removes_files_of_old_versions_when_it_is_asked_to(flags, told, gone, many_versions):
+    (said,) = call("retrain", *flags)
+
+    assert (said["files_removed"], without_files()) == (told, gone)
+
+
+@pytest.mark.parametrize("cleanup", [True, False])
+def test_the_seeds_key_says_whether_files_of_old_versions_are_removed(cleanup, many_versions, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"cleanup": cleanup}))
+
+    (said,) = call("retrain_scheduler", "--config", str(tmp_path / "config.json"))
+
+    assert said["files_removed"] == without_files() == ([2] if cleanup else [])

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from apps.core.api.views import AliveView, MetricsView, ReadyView
+from apps.core.api.metrics import MetricsView
+from apps.core.api.views import AliveView, ReadyView
 
 urlpatterns = [
     path("healthz", AliveView.as_view(), name="healthz"),

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 
 from apps.core.api.errors import MEDIA_TYPE
 
@@ -113,3 +113,14 @@ class KnownFieldsOnlyExtension(OpenApiSerializerExtension):  # type: ignore[no-u
         """Describe the serializer as it is, closed where it is sent."""
         described: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001  (as its own extensions do)
         return {**described, "additionalProperties": False} if direction == "request" else described
+
+
+class MetricsTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How Prometheus says who it is."""
+
+    target_class = "apps.core.api.metrics.MetricsToken"
+    name = "metricsToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Describe the header."""
+        return {"type": "http", "scheme": "bearer", "description": "METRICS_TOKEN of the platform's environment."}

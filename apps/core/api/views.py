@@ -1,4 +1,4 @@
-"""Health, metrics and the description of the API."""
+"""Health and the description of the API."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -7,7 +7,6 @@ from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,15 +60,6 @@ class ReadyView(PublicView):
         named = "; ".join(f"{f.part}: {f.detail}" for f in findings if not f.is_well)
         body = problem_body(503, "not_ready", "A part of the platform is not available", named, request.path)
         return Response({**body, "parts": parts}, 503, headers={"Retry-After": _RETRY_SECONDS}, content_type=MEDIA_TYPE)
-
-
-class MetricsView(PublicView):
-    """What this process counted, for Prometheus."""
-
-    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR}, auth=[])
-    def get(self, request: Request) -> HttpResponse:
-        """Return the metrics in Prometheus' text format."""
-        return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 class SchemaView(SpectacularAPIView):

@@ -35,7 +35,7 @@ def version_detail(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
         version=version,
         champion=champion,
         is_live=is_live,
-        may_go_live=not is_live and model.archived_at is None,
+        may_go_live=not is_live and model.archived_at is None and version.files_removed_at is None,
         scores=scores_of(version),
         report=report_of(version),
         beside={row.code: row for row in compared_scores(version, champion)} if champion and not is_live else {},

@@ -8,8 +8,9 @@ key's reach, the champion) is remembered for fractions of a second.
 import io
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -19,11 +20,14 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
+from prometheus_client import Histogram
 
 from apps.core.api.parsers import parse_json_of_any_depth
 from apps.core.api.renderers import dump_json
 from apps.core.errors import PlatformError
-from apps.core.middleware import PageMiddleware
+from apps.core.logs import about, request_id
+from apps.core.metrics import REQUESTS
+from apps.core.middleware import ID_HEADER, PageMiddleware
 from apps.core.permissions import Act
 from apps.predictions import actions
 from apps.predictions.cache import champions, predictors
@@ -39,6 +43,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 _PATH = re.compile(r"/api/v1/models/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/predict/")
+_ROUTE = "/api/v1/models/<uuid:pk>/predict/"  # as the resolver knows it
+_ID = ID_HEADER.lower().encode()
 _LENGTH = re.compile(rb"[0-9]{1,7}")
 _LONGEST = 1024**2  # a longer body would hold up the loop: threads are for those
 _ASKED = ({"data"}, {"data", "subject"})
@@ -60,14 +66,24 @@ class ShortWay:
         if match is None or own is None:
             await self.django(scope, receive, send)
             return
+        began = time.perf_counter()
         body = await _body(receive)
-        answer = from_memory(UUID(match[1]), dict(scope["headers"]), body) if body is not None else None
+        headers = dict(scope["headers"])
+        known = request_id(headers[_ID].decode("latin-1") if _ID in headers else None)
+        with about(request=known):
+            answer = from_memory(UUID(match[1]), headers, body) if body is not None else None
         if answer is None:
             await self.django(scope, _again(body, receive), send)
             return
         length = (b"content-length", str(len(answer)).encode())
-        await send({"type": "http.response.start", "status": 200, "headers": [*own, length]})
+        await send({"type": "http.response.start", "status": 200, "headers": [*own, length, (_ID, known.encode())]})
         await send({"type": "http.response.body", "body": answer})
+        _counted().observe(time.perf_counter() - began)
+
+
+@cache
+def _counted() -> Histogram:
+    return REQUESTS.labels("POST", _ROUTE, "200")
 
 
 def _own_headers(scope: Scope) -> Headers | None:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('predictions', '0002_fast_json'),
-        ('registry', '0005_keep_rows_frozen'),
+        ('registry', '0006_keep_rows_frozen'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -112,6 +112,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
         fields = [
             "id", "version", "aliases", "algorithm", "parameters", "seed", "metrics", "baseline", "importance", "evaluation",
             "schema", "dataset", "dataset_version", "campaign", "manifest_sha256", "signature", "size_bytes", "created_at",
+            "files_removed_at",
         ]  # fmt: skip
         read_only_fields = fields
 

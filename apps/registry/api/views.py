@@ -1,6 +1,7 @@
 """HTTP doors of the registry."""
 
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from apps.registry.api.serializers import (
     VersionSerializer,
 )
 from apps.registry.card import card_json
-from apps.registry.files import CARD, whole_file
+from apps.registry.files import CARD, open_file, refuse_removed
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import (
     champion_at,
@@ -265,13 +266,15 @@ class VersionViewSet(ScopedViewSet):
         version = self.get_object()
         if chosen(request, "form", _CARD_FORMS) == "json":
             return Response(card_json(version))
-        card = whole_file(version, CARD).read_bytes()
+        with open_file(version, CARD) as file:
+            card = file.read()
         return HttpResponse(card, content_type="text/markdown; charset=utf-8")
 
     @extend_schema(responses=FileSerializer(many=True), filters=False)
     def artifacts(self, request: Request, model_id: UUID, number: int) -> Response:
         """List the version's files with their checksums."""
         version = self.get_object()
+        refuse_removed(version)
         folder = version_folder(version)
         return Response(
             [_file_line(folder / path, path, digest) for path, digest in sorted(version.manifest["files"].items())]
@@ -283,9 +286,13 @@ class VersionViewSet(ScopedViewSet):
         version = self.get_object()
         if path not in version.manifest["files"]:
             raise NotFound("The version has no such file; GET its artifacts/ lists them.")
-        file = whole_file(version, path)
-        return FileResponse(file.open("rb"), as_attachment=True, filename=file.name, content_type="application/octet-stream")
+        file, name = open_file(version, path), PurePosixPath(path).name
+        return FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")
 
 
 def _file_line(file: Any, path: str, digest: str) -> dict[str, Any]:
-    return {"path": path, "sha256": digest, "size_bytes": file.stat().st_size if file.exists() else None}
+    try:
+        size = file.stat().st_size
+    except OSError:
+        size = None
+    return {"path": path, "sha256": digest, "size_bytes": size}

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.algorithms.choice import choice_of
 from apps.core import clock
 from apps.core.errors import PlatformError
+from apps.registry.cleaning import Keep, removable_versions, remove_old_files
+from apps.registry.management.naming import model_named
 from apps.registry.models import RegisteredModel
 from apps.retraining.actions import evaluate, retrain_if_due
 from apps.retraining.models import RetrainingDecision
@@ -30,27 +31,13 @@ class Asked:
     force: bool = False
     limits: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    keep: Keep | None = None  # of old versions, whose files are removed after the decision; None: nothing is removed
 
 
 def models_named(names: Iterable[str]) -> list[RegisteredModel]:
     """Return the models of these ids or names, all that have a policy where none is named."""
-    found = [_model_named(name) for name in names]
+    found = [model_named(name) for name in names]
     return found or models_with_policy()
-
-
-def _model_named(name: str) -> RegisteredModel:
-    live = RegisteredModel.objects.filter(archived_at__isnull=True)
-    matches: list[RegisteredModel]
-    try:
-        matches = list(live.filter(pk=UUID(name)))
-    except ValueError:
-        matches = list(live.filter(name=name))
-    if len(matches) == 1:
-        return matches[0]
-    if not matches:
-        raise CommandError(f"There is no model {name!r}. Give the id of a model, or its name as it stands on its page.")
-    ids = ", ".join(str(model.pk) for model in matches)
-    raise CommandError(f"Several models are named {name!r}, in different workspaces. Give the id: {ids}.")
 
 
 def ask_each(command: BaseCommand, models: Iterable[RegisteredModel], asked: Asked) -> None:
@@ -100,7 +87,17 @@ def _told(model: RegisteredModel, asked: Asked) -> dict[str, Any]:
         "campaign": str(campaign) if campaign else None,
         "error": error,
         "parameters_left_out": left_out,
+        "files_removed": _cleaned(model, asked),
     }
+
+
+def _cleaned(model: RegisteredModel, asked: Asked) -> list[int]:
+    """Remove the files of a model's old versions if that is asked for; return their numbers, those that it would be in a dry run."""
+    if asked.keep is None:
+        return []
+    if asked.is_dry:
+        return [version.number for version in removable_versions(model.pk, asked.keep)]
+    return [version.number for version in remove_old_files(model=model, keep=asked.keep, actor=SYSTEM)]
 
 
 def as_line(kept: RetrainingDecision) -> str:

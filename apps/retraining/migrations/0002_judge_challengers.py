@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0005_keep_rows_frozen'),
+        ('registry', '0006_keep_rows_frozen'),
         ('retraining', '0001_retraining'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

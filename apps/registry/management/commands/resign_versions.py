@@ -19,7 +19,12 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Sign what is whole; name what is damaged, and end with an error then."""
         signed = damaged = 0
-        for version in ModelVersion.objects.select_related("model").order_by("model_id", "number").iterator():
+        for version in (
+            ModelVersion.objects.filter(files_removed_at=None)
+            .select_related("model")
+            .order_by("model_id", "number")
+            .iterator()
+        ):
             try:
                 signed += resign_version(version=version, actor=SYSTEM)
             except (ArtifactDamaged, NotFound) as error:

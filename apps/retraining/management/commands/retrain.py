@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.registry.cleaning import NEWEST, keep_by_settings
 from apps.retraining.management.asking import CODES, Asked, as_line, ask_each, models_named
 from apps.retraining.models import RetrainingDecision
 
@@ -30,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force", action="store_true", help="whatever the conditions say; never past the budget or a running training"
         )
+        parser.add_argument(
+            "--cleanup", action="store_true", help="then remove the files of old versions, as manage.py cleanup does"
+        )
         parser.add_argument("--dry-run", action="store_true", help="decide as the real run would, write and begin nothing")
         parser.add_argument(
             "--history", action="store_true", help=f"only show the last {_SHOWN} decisions, the newest first"
@@ -50,5 +54,6 @@ class Command(BaseCommand):
             force=options["force"],
             limits={name: value for name, value in limits.items() if value is not None},
             parameters={name: value for name, value in parameters.items() if value is not None},
+            keep=keep_by_settings(NEWEST) if options["cleanup"] else None,
         )
         ask_each(self, models, asked)

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.core.errors import InvalidInput
+from apps.registry.cleaning import NEWEST, keep_by_settings
 from apps.retraining.management.asking import CODES, Asked, ask_each, models_named
 from apps.retraining.management.seed_keys import limits_of_seed, run_of_seed
 
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             force=run.force,
             limits=limits,
             parameters={name: value for name, value in parameters.items() if value is not None},
+            keep=keep_by_settings(NEWEST) if run.cleanup else None,
         )
         ask_each(self, models_named([]), asked)
 

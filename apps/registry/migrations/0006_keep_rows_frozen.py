@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0004_automatic_choice'),
+        ('registry', '0005_files_removed_at'),
     ]
 
     operations = [
