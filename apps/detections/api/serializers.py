@@ -15,7 +15,7 @@ _VERDICTS = (
 )
 
 
-class PartSerializer(serializers.Serializer[Any]):
+class ReasonPartSerializer(serializers.Serializer[Any]):
     """One column that speaks for an alert."""
 
     name = serializers.CharField()
@@ -27,7 +27,7 @@ class PartSerializer(serializers.Serializer[Any]):
 class ReasonSerializer(serializers.Serializer[Any]):
     """The columns that speak most for an alert; null until a worker has found them."""
 
-    columns = PartSerializer(many=True)
+    columns = ReasonPartSerializer(many=True)
     output = serializers.CharField(help_text="What the contributions add up to.")
     method = serializers.CharField()
     fault = serializers.CharField(help_text="Why there are none.")
