@@ -19,6 +19,7 @@ from apps.core.permissions import Role, Scope
 from apps.workspaces.access import Access, Actor
 from apps.workspaces.attempts import KEPT_FOR as ANSWERS_KEPT_FOR
 from apps.workspaces.attempts import note_work
+from apps.workspaces.audit_chain import chain_with_commit
 from apps.workspaces.models import (
     ApiKey,
     AuditEntry,
@@ -51,6 +52,7 @@ def record_audit(
         target_id=str(getattr(target, "pk", "")),
         details=details or {},
     )
+    chain_with_commit(entry)
     return entry
 
 

@@ -64,6 +64,7 @@ PERIODIC_TASKS = {
     "datasets: sweep interrupted uploads": {"task": "datasets.sweep_uploads", "crontab": "17 * * * *"},
     "registry: sweep orphaned files": {"task": "registry.sweep_orphans", "crontab": "37 4 * * *"},
     "workspaces: sweep old answers and failed sign-ins": {"task": "workspaces.sweep", "crontab": "47 3 * * *"},
+    "workspaces: chain audit entries that were left": {"task": "workspaces.chain_audit", "crontab": "*/5 * * * *"},
     "predictions: sweep what dead batches left": {"task": "predictions.sweep_results", "crontab": "47 4 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
     "retraining: what is due": {"task": "retraining.check_all", "crontab": "0 2 * * *"},

@@ -177,6 +177,7 @@ _API = {
     "key-list": Rule({"GET": READ, "POST": needs(VIEWER, 201, {"name": "New"})}, _workspace),
     "key-detail": Rule({"DELETE": only("viewer", "owner", answers=204)}, _key),
     "audit-list": Rule({"GET": needs(OWNER)}, _workspace),
+    "audit-verify": Rule({"GET": needs(OWNER)}, _workspace),
     "algorithm-list": Rule({"GET": MINE}),
     "algorithm-detail": Rule({"GET": MINE}, lambda _: {"name": "random_forest"}),
     "dataset-list": Rule({"GET": MINE, "POST": needs(TRAINER, 202, _upload)}),
