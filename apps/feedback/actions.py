@@ -17,6 +17,7 @@ from apps.predictions.selectors import entries_of, place_of
 from apps.registry.models import RegisteredModel
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
+from apps.workspaces.subjects import pseudonym
 
 MOST_AT_ONCE = 10_000
 MOST_PROBLEMS = 50
@@ -29,7 +30,8 @@ _AMOUNTS = (Task.REGRESSION, Task.FORECAST)
 class Verdict:
     """What is said of one prediction: right or wrong, what was true, or both.
 
-    `subject` is the pseudonym of whoever says it, empty for the caller; `known_at` is when the label became known, None for now.
+    `subject` is the id of whoever says it, empty for the caller: only its keyed pseudonym is kept. `known_at` is when the label
+    became known, None for now.
     """
 
     prediction: str
@@ -75,7 +77,7 @@ def give_many(*, model: RegisteredModel, verdicts: Sequence[Verdict], source: st
             text = f"Verdict {place}: the model has made no prediction {verdict.prediction[:80]!r}."
             problems.append(Problem(f"{pointer}/prediction", "unknown_prediction", text))
             continue
-        before = met.setdefault((verdict.prediction, _giver(verdict, actor)), place)
+        before = met.setdefault((verdict.prediction, _giver(model, verdict, actor)), place)
         if before != place:
             text = f"Verdict {place} is on the same prediction, by the same giver, as verdict {before}. Send one of them."
             problems.append(Problem(f"{pointer}/prediction", "said_twice", text))
@@ -125,8 +127,8 @@ def _row(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, sour
         predicted=predicted,
         correct=correct,
         label=verdict.label,
-        giver=_giver(verdict, actor),
-        subject=verdict.subject,
+        giver=_giver(model, verdict, actor),
+        subject=pseudonym(model.workspace_id, verdict.subject),
         source=source,
         user_id=actor.user_id,
         given_at=now,
@@ -134,8 +136,8 @@ def _row(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, sour
     )
 
 
-def _giver(verdict: Verdict, actor: Actor) -> str:
-    return f"subject:{verdict.subject}" if verdict.subject else f"user:{actor.user_id}"
+def _giver(model: RegisteredModel, verdict: Verdict, actor: Actor) -> str:
+    return f"subject:{pseudonym(model.workspace_id, verdict.subject)}" if verdict.subject else f"user:{actor.user_id}"
 
 
 def _faults(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, pointer: str) -> list[Problem]:

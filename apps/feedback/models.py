@@ -65,3 +65,39 @@ class Feedback(models.Model):
     def prediction_id(self) -> str:
         """The id of the prediction that is judged."""
         return f"{self.entry_id.hex}-{self.place}"
+
+
+class FeedbackSample(models.Model):
+    """What somebody agreed to have kept of one prediction: an image, a sound, or the row; the file is in a private folder.
+
+    The database holds where it is, never what it shows. It is removed at `expires_at`, or when its subject is erased.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="samples")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="samples")
+    entry_id = models.UUIDField()
+    place = models.PositiveIntegerField()
+    subject = models.CharField(max_length=64, blank=True, help_text="Pseudonym of who agreed; empty for the caller.")
+    path = models.CharField(max_length=120, help_text="Relative to the private folder of samples.")
+    media_type = models.CharField(max_length=40)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    consented_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    workspace_path: ClassVar[str] = "model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-consented_at", "id"]
+        indexes = [models.Index(fields=["entry_id", "place"], name="sample_by_prediction")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.media_type} {self.consented_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def prediction_id(self) -> str:
+        """The id of the prediction that it is of."""
+        return f"{self.entry_id.hex}-{self.place}"

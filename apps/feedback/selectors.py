@@ -3,13 +3,16 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q
 
 from apps.algorithms.schema import Task
-from apps.feedback.models import Feedback
+from apps.core.artifacts import safe_join
+from apps.core.instance import private_folder
+from apps.feedback.models import Feedback, FeedbackSample
 from apps.registry.models import RegisteredModel
 
 MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
@@ -41,6 +44,11 @@ class Satisfaction:
             "interval": self.interval,
             "most_of_a_giver": MOST_OF_A_GIVER,
         }
+
+
+def sample_file(sample: FeedbackSample) -> Path:
+    """Return where a sample's file is."""
+    return safe_join(private_folder("samples"), sample.path)
 
 
 def satisfaction(model: RegisteredModel, *, since: datetime) -> Satisfaction:

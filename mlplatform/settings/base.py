@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "apps.feedback",
     "apps.monitoring",
     "apps.retraining",
+    "apps.privacy",
     "apps.dashboard",
     "mlplatform",
 ]
@@ -156,6 +157,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
         "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
+        "SubjectRequestKind": "apps.privacy.models.SubjectRequest.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -195,6 +197,13 @@ SEARCH_TRIALS_AT_ONCE = env.int("SEARCH_TRIALS_AT_ONCE", default=2)
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_MAX_QUEUED = env.int("TRAINING_MAX_QUEUED", default=200)
 TRAINING_KEEP_SPARE = env.bool("TRAINING_KEEP_SPARE", default=True)
+
+# For how many days what is kept; a workspace may keep it shorter, never longer.
+RETENTION_PREDICTION_DAYS = env.int("RETENTION_PREDICTION_DAYS", default=180)
+RETENTION_FEEDBACK_DAYS = env.int("RETENTION_FEEDBACK_DAYS", default=180)
+RETENTION_SAMPLE_DAYS = env.int("RETENTION_SAMPLE_DAYS", default=180)
+SUBJECT_EXPORT_DAYS = env.int("SUBJECT_EXPORT_DAYS", default=7)
+SAMPLE_MAX_BYTES = env.int("SAMPLE_MAX_BYTES", default=10 * 1024**2)
 
 LOGGING = {
     "version": 1,

@@ -41,6 +41,8 @@ CELERY_TASK_ROUTES = {
     "predictions.run_batch": {"queue": "ml_stats"},
     "predictions.*": {"queue": UPKEEP_QUEUE},
     "retraining.*": {"queue": UPKEEP_QUEUE},
+    "privacy.dispatch_requests": {"queue": UPKEEP_QUEUE},
+    "privacy.*": {"queue": "ml_stats"},
     "monitoring.dispatch_checks": {"queue": UPKEEP_QUEUE},
     "monitoring.*": {"queue": "ml_monitoring"},
 }
@@ -68,6 +70,8 @@ PERIODIC_TASKS = {
     "predictions: sweep what dead batches left": {"task": "predictions.sweep_results", "crontab": "47 4 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
     "retraining: what is due": {"task": "retraining.check_all", "crontab": "0 2 * * *"},
+    "privacy: remove what is past its time": {"task": "privacy.apply_retention", "crontab": "27 4 * * *"},
+    "privacy: send again what the broker lost": {"task": "privacy.dispatch_requests", "every_seconds": 15},
     "monitoring: drift of every model": {"task": "monitoring.check_all", "crontab": "0 3 * * *"},
     "monitoring: send again what the broker lost": {"task": "monitoring.dispatch_checks", "every_seconds": 15},
 }

@@ -181,7 +181,9 @@ _API = {
     "algorithm-list": Rule({"GET": MINE}),
     "algorithm-detail": Rule({"GET": MINE}, lambda _: {"name": "random_forest"}),
     "dataset-list": Rule({"GET": MINE, "POST": needs(TRAINER, 202, _upload)}),
-    "dataset-detail": Rule({"GET": READ, "DELETE": needs(OWNER, 204)}, _dataset),
+    "dataset-detail": Rule(
+        {"GET": READ, "PATCH": needs(TRAINER, 200, {"subject_column": "days"}), "DELETE": needs(OWNER, 204)}, _dataset
+    ),
     "dataset-versions": Rule({"GET": READ, "POST": needs(TRAINER, 202, lambda _: Form(file=as_file()))}, _dataset),
     "dataset-preview": Rule({"GET": READ}, _dataset),
     "dataset-download": Rule({"GET": READ}, _dataset),

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -209,6 +209,17 @@ def copy_parquet(source: Path, target: Path) -> Copied:
             raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
 
     return _write(batches(), kinds, target, reading.warnings)
+
+
+def copy_rows(source: Path, target: Path, kinds: dict[str, ColumnKind], kept: Callable[[pa.RecordBatch], pa.Array]) -> Copied:
+    """Write the rows of a canonical table that are `kept` (a mask a portion) as another."""
+    file = pq.ParquetFile(source)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            yield batch.filter(kept(batch)).select(list(kinds))
+
+    return _write(batches(), kinds, target, [])
 
 
 def _kind_of(item: pa.Field) -> ColumnKind:

@@ -33,7 +33,7 @@ class VerdictSerializer(KnownFieldsOnly):
         required=False,
         allow_blank=True,
         default="",
-        help_text="Pseudonym of whoever says it; empty for the caller.",
+        help_text="Id of whoever says it; kept as a keyed pseudonym. Empty for the caller.",
     )
     known_at = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="When the label became known; empty for now."
@@ -58,6 +58,7 @@ class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
 
     version = serializers.IntegerField(source="version.number")
     prediction = serializers.CharField(source="prediction_id")
+    subject = serializers.CharField(help_text="The pseudonym of whoever said it; empty for a member.")
 
     class Meta:
         model = Feedback

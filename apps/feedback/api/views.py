@@ -27,6 +27,7 @@ from apps.feedback.api.serializers import (
 from apps.feedback.models import Feedback
 from apps.registry.models import RegisteredModel
 from apps.workspaces.api.viewsets import ScopedViewSet
+from apps.workspaces.subjects import SHAPE
 
 _WINDOW_DAYS, _MOST_DAYS = 30, 3_650
 
@@ -36,11 +37,17 @@ class FeedbackFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
 
     correct = filters.BooleanFilter(field_name="correct")
     source = filters.ChoiceFilter(choices=Feedback.Source.choices)
-    subject = filters.CharFilter(field_name="subject")
+    subject = filters.CharFilter(method="of_subject")
 
     class Meta:
         model = Feedback
         fields: ClassVar[list[str]] = ["correct", "source", "subject"]
+
+    def of_subject(self, rows: QuerySet[Feedback], _name: str, value: str) -> QuerySet[Feedback]:
+        """Keep those of a pseudonym; ids stand in no address, for addresses are logged on their way."""
+        if not SHAPE.fullmatch(value):
+            raise unreadable("subject", "Give the pseudonym that the verdicts show, or that POST workspaces/{id}/subjects/ answers.")
+        return rows.filter(subject=value)
 
 
 class FeedbackViewSet(ScopedViewSet):

@@ -90,8 +90,8 @@ class ScopedViewSet(KnownQueriesOnly):
             return self._as_it_stands(record)
         if record.answer is None:
             raise Conflict(
-                "The first request with this idempotency key did its work, and its answer showed a secret that is kept"
-                " nowhere. Revoke what it made if that answer is lost, and make another with a new idempotency key."
+                "The first request with this idempotency key did its work, and its answer is kept nowhere: it showed a secret,"
+                " or data were erased since. Revoke what it made if that answer is lost, and make another with a new idempotency key."
             )
         return idempotency.replayed(record)
 
