@@ -44,7 +44,9 @@ def hold_file(path: str) -> None:
     """
     hold()
     if not safe_join(Path(settings.DATASETS_DIR), path).is_file():
-        raise Unavailable("The file was taken away while it was filed, by an erasure of the same bytes. Send it again.", retry_after=1)
+        raise Unavailable(
+            "The file was taken away while it was filed, by an erasure of the same bytes. Send it again.", retry_after=1
+        )
 
 
 @transaction.atomic

@@ -51,7 +51,9 @@ def _asked(workspace: Workspace, kind: str, names: list[str], actor: Actor) -> S
             if (found := open_request(workspace.pk, kind, names[0])) is not None:
                 return found
             if SubjectRequest.objects.filter(workspace=workspace, status=SubjectRequest.Status.PENDING).count() >= MOST_OPEN:
-                raise Throttled(f"{MOST_OPEN} requests of this workspace wait already. Wait for some to end.", retry_after=60)
+                raise Throttled(
+                    f"{MOST_OPEN} requests of this workspace wait already. Wait for some to end.", retry_after=60
+                )
             made: SubjectRequest = SubjectRequest.objects.create(
                 workspace=workspace, kind=kind, subject=names[0], pseudonyms=names, created_by_id=actor.user_id
             )
@@ -60,7 +62,10 @@ def _asked(workspace: Workspace, kind: str, names: list[str], actor: Actor) -> S
             transaction.on_commit(lambda: send_request(made.pk))
             return made
     except IntegrityError as error:
-        if words_of_unique_violation(error) is not None and (found := open_request(workspace.pk, kind, names[0])) is not None:
+        if (
+            words_of_unique_violation(error) is not None
+            and (found := open_request(workspace.pk, kind, names[0])) is not None
+        ):
             return found  # another request was quicker
         raise
 

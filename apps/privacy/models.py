@@ -1,7 +1,6 @@
 """What was asked for by, or for, the people whom data are about, and how long things are kept."""
 
 import uuid
-from typing import ClassVar
 
 from django.conf import settings
 from django.db import models

@@ -75,7 +75,11 @@ def _remove(
     total = 0
     while True:
         with transaction.atomic():
-            chosen = list(rows.order_by("pk")[:_AT_ONCE]) if gone else list(rows.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
+            chosen = (
+                list(rows.order_by("pk")[:_AT_ONCE])
+                if gone
+                else list(rows.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
+            )
             if not chosen:
                 return total
             pks = [one.pk for one in chosen] if gone else chosen

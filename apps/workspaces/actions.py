@@ -231,9 +231,7 @@ def forget_answers(workspace_id: UUID) -> int:
     for end in _REPEATABLE:
         repeatable |= Q(route__endswith=end)
     with transaction.atomic():
-        count = kept.filter(repeatable).delete()[0]
-        count += kept.exclude(target_id="").update(status=None, answer=None)
-        return int(count + kept.update(answer=None))
+        return int(kept.filter(repeatable).delete()[0] + kept.update(status=None, answer=None))
 
 
 def sweep() -> int:

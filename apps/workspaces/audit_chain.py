@@ -112,7 +112,7 @@ def append(head: Any, entries: QuerySet[Any], links: Any = AuditLink.objects) ->
 def entries_of(chain: str) -> QuerySet[AuditEntry]:
     """Return the entries of one chain, in no order."""
     rows: QuerySet[AuditEntry] = AuditEntry.objects.order_by()
-    return rows.filter(workspace_id=UUID(chain)) if chain else rows.filter(workspace_id=None)
+    return rows.filter(workspace_id=UUID(chain)) if chain else rows.filter(workspace__isnull=True)
 
 
 def _unchained(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:

@@ -189,8 +189,8 @@ class KnownAddress(models.Model):
 class IdempotencyRecord(models.Model):
     """Work done for a POST that carried an `Idempotency-Key`, and its first answer.
 
-    `status` is empty while the work is committed and its answer not yet known; `answer` is the body's JSON text, empty
-    for no body and null where it is not kept because it holds a secret.
+    `status` is empty while the work is committed and its answer not yet known, or taken away with an erasure; `answer` is the
+    body's JSON text, empty for no body and null where it is not kept because it holds a secret.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

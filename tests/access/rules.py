@@ -78,14 +78,24 @@ def ghost() -> Any:
     one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), prediction=f"{uuid4().hex}-0", key=one(),
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), export=one(), erasure=one(), prediction=f"{uuid4().hex}-0", key=one(),
         member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
 
 
 def ids_of(things: Any) -> list[str]:
     """Return the ids of things that no other text can hold by chance."""
-    owned = (things.workspace, things.version, things.model, things.campaign, things.batch, things.drift, things.key)
+    owned = (
+        things.workspace,
+        things.version,
+        things.model,
+        things.campaign,
+        things.batch,
+        things.drift,
+        things.export,
+        things.erasure,
+        things.key,
+    )
     return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
 
 
@@ -139,6 +149,14 @@ def _member(things: Things) -> dict[str, Any]:
 
 def _key(things: Things) -> dict[str, Any]:
     return {"workspace_id": things.workspace.pk, "pk": things.key.pk}
+
+
+def _export(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk, "pk": things.export.pk}
+
+
+def _erasure(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk, "pk": things.erasure.pk}
 
 
 def _trained_on(things: Things) -> dict[str, Any]:
@@ -209,6 +227,14 @@ _API = {
     "drift-check": Rule({"POST": needs(TRAINER, 202)}, _model),
     "drift-list": Rule({"GET": READ}, _of_model),
     "drift-detail": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk, "pk": things.drift.pk}),
+    "subject-pseudonym": Rule({"POST": needs(OWNER, 200, {"subject": "somebody"})}, _workspace),
+    "subject-export": Rule({"POST": needs(OWNER, 202, {"subject": "somebody"})}, _workspace),
+    "subject-erase": Rule({"POST": needs(OWNER, 202, {"subject": "somebody", "dry_run": True})}, _workspace),
+    "subject-request-list": Rule({"GET": needs(OWNER)}, _workspace),
+    "subject-request-detail": Rule({"GET": needs(OWNER)}, _export),
+    "subject-request-download": Rule({"GET": needs(OWNER)}, _export),
+    "subject-request-certificate": Rule({"GET": needs(OWNER)}, _erasure),
+    "retention": Rule({"GET": READ, "PUT": needs(OWNER, 200, {"sample_days": 90})}, _workspace),
     "prediction-detail": Rule({"GET": READ}, lambda things: {"pk": things.prediction}),
     "batch-list": Rule({"GET": MINE}),
     "batch-detail": Rule({"GET": READ}, _batch),

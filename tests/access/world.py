@@ -24,6 +24,10 @@ from apps.predictions import engine as batches
 from apps.predictions import lifecycle as batch_runs
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
+from apps.privacy import engine as privacy
+from apps.privacy.actions import request_count, request_erasure, request_export
+from apps.privacy.lifecycle import claim as claim_request
+from apps.privacy.models import SubjectRequest
 from apps.registry.actions import create_model
 from apps.registry.models import RegisteredModel
 from apps.retraining.actions import retrain_if_due, set_policy
@@ -53,6 +57,8 @@ class Things:
     campaign: TrainingCampaign
     batch: BatchPrediction
     drift: DriftReport
+    export: SubjectRequest
+    erasure: SubjectRequest
     prediction: str
     key: ApiKey
     member: Membership
@@ -109,7 +115,8 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     drift = _checked(model)
     set_policy(model=model, settings={}, actor=SYSTEM)
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
-    return Things(workspace, version, model, waiting, batch, drift, f"{done.id.hex}-0", key, member)
+    export, erasure = _handed_out_and_erased(workspace)
+    return Things(workspace, version, model, waiting, batch, drift, export, erasure, f"{done.id.hex}-0", key, member)
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:
@@ -161,6 +168,22 @@ def _checked(model: RegisteredModel) -> DriftReport:
     report.refresh_from_db()
     assert report.status == "completed", report.error
     return report
+
+
+def _handed_out_and_erased(workspace: Workspace) -> tuple[SubjectRequest, SubjectRequest]:
+    """Hand out what there is of somebody, and erase somebody of whom there is nothing."""
+    counted = _done(request_count(workspace=workspace, subject="nobody-at-all", actor=SYSTEM))
+    erasure = request_erasure(workspace=workspace, subject="nobody-at-all", counted=counted.pk, actor=SYSTEM)
+    return _done(request_export(workspace=workspace, subject="clerk-17", actor=SYSTEM)), _done(erasure)
+
+
+def _done(found: SubjectRequest) -> SubjectRequest:
+    token = claim_request(found.pk)
+    assert token is not None
+    privacy.work(found.pk, token)
+    found.refresh_from_db()
+    assert found.status == "completed", found.error
+    return found
 
 
 @contextlib.contextmanager

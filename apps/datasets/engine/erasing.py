@@ -58,7 +58,9 @@ def of_subject(values: pa.Array, matches: Matches) -> pa.Array:
     return pc.is_in(values, value_set=pa.array(wanted, type=values.type))
 
 
-def erase_rows(version: DatasetVersion, *, request_id: UUID, matches: Matches, hold: Hold, destroy: Callable[[list[str]], None]) -> int:
+def erase_rows(
+    version: DatasetVersion, *, request_id: UUID, matches: Matches, hold: Hold, destroy: Callable[[list[str]], None]
+) -> int:
     """Write a ready version anew without the rows of a subject; return how many there were.
 
     Row, profile, preview and both files change in one transaction, in which `destroy` is told the old paths. Killed before

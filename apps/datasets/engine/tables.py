@@ -211,7 +211,9 @@ def copy_parquet(source: Path, target: Path) -> Copied:
     return _write(batches(), kinds, target, reading.warnings)
 
 
-def copy_rows(source: Path, target: Path, kinds: dict[str, ColumnKind], kept: Callable[[pa.RecordBatch], pa.Array]) -> Copied:
+def copy_rows(
+    source: Path, target: Path, kinds: dict[str, ColumnKind], kept: Callable[[pa.RecordBatch], pa.Array]
+) -> Copied:
     """Write the rows of a canonical table that are `kept` (a mask a portion) as another."""
     file = pq.ParquetFile(source)
 

@@ -46,7 +46,9 @@ class FeedbackFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
     def of_subject(self, rows: QuerySet[Feedback], _name: str, value: str) -> QuerySet[Feedback]:
         """Keep those of a pseudonym; ids stand in no address, for addresses are logged on their way."""
         if not SHAPE.fullmatch(value):
-            raise unreadable("subject", "Give the pseudonym that the verdicts show, or that POST workspaces/{id}/subjects/ answers.")
+            raise unreadable(
+                "subject", "Give the pseudonym that the verdicts show, or that POST workspaces/{id}/subjects/ answers."
+            )
         return rows.filter(subject=value)
 
 

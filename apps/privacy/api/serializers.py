@@ -37,7 +37,9 @@ class SubjectRequestSerializer(serializers.ModelSerializer[SubjectRequest]):
     """A count, an export or an erasure."""
 
     subject = serializers.CharField(help_text="The subject's pseudonym.")
-    counts = serializers.DictField(child=serializers.IntegerField(), help_text="What was found, handed out or erased, by place.")
+    counts = serializers.DictField(
+        child=serializers.IntegerField(), help_text="What was found, handed out or erased, by place."
+    )
     has_file = serializers.SerializerMethodField(help_text="Whether the archive of an export can be downloaded.")
     has_certificate = serializers.SerializerMethodField()
     waits_for = serializers.CharField(help_text="What must end first, if it waits.")

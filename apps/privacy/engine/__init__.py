@@ -36,7 +36,9 @@ def work(request_id: UUID, token: UUID) -> None:
     except DATABASE_AWAY:
         raise  # the lease runs out, and the request goes on where it was
     except Exception as error:
-        text = f"It stopped with {type(error).__name__}; the worker's log has the details. Ask again: it goes on where it was."
+        text = (
+            f"It stopped with {type(error).__name__}; the worker's log has the details. Ask again: it goes on where it was."
+        )
         requests.fail(request_id, token, reason=text)
         raise
 

@@ -171,7 +171,11 @@ class Erasing:
             counts = told["erased"]
             details = {"subject": self.request.subject, "erased": counts}
             record_audit(
-                actor=SYSTEM, workspace_id=self.request.workspace_id, verb="subject.erased", target=self.request, details=details
+                actor=SYSTEM,
+                workspace_id=self.request.workspace_id,
+                verb="subject.erased",
+                target=self.request,
+                details=details,
             )
             signature = certificate.sign(written)
             complete(self.request.pk, self.token, certificate=written, signature=signature, counts=counts)
@@ -179,9 +183,7 @@ class Erasing:
 
 def certificate_of(request: SubjectRequest) -> dict[str, Any]:
     """Return what is certified of an erasure that has found nothing more."""
-    erasures = list(
-        Erasure.objects.filter(request_id=request.pk).select_related("dataset_version__dataset").order_by("pk")
-    )
+    erasures = list(Erasure.objects.filter(request_id=request.pk).select_related("dataset_version__dataset").order_by("pk"))
     counts = {name: int(request.counts.get(name, 0)) for name in (*_ERASABLE, "batches", "answers")}
     counts |= {"dataset_rows": sum(one.rows for one in erasures), "dataset_versions": len(erasures)}
     return {

@@ -117,7 +117,6 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
         """Return the aliases that point here now."""
         return [alias.name for alias in version.aliases.all() if alias.until is None]
 
-
     @extend_schema_field(TrainedWithErasedSerializer(allow_null=True))
     def get_trained_with_erased(self, version: ModelVersion) -> dict[str, Any] | None:
         """Return what it learned from and that was erased since."""

@@ -22,6 +22,7 @@ from apps.algorithms.base import BaseMLService, Split
 from apps.algorithms.engine.report import Report, report_of
 from apps.algorithms.reference import REFERENCE, Reference
 from apps.algorithms.results import Cancelled, Evaluation
+from apps.algorithms.schema import Task
 from apps.core.artifacts import storage_guard
 from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.registry import actions as registry

@@ -112,6 +112,8 @@ class VerifiedSerializer(serializers.Serializer[Any]):
     looked_at = serializers.IntegerField(help_text="How many of the newest entries.")
     entries = serializers.IntegerField(help_text="How many are chained.")
     waiting = serializers.IntegerField(help_text="Written a moment ago, and not chained yet.")
-    hash = serializers.CharField(help_text="Of the head: note it down elsewhere, to show later that nothing was written anew.")
+    hash = serializers.CharField(
+        help_text="Of the head: note it down elsewhere, to show later that nothing was written anew."
+    )
     at = serializers.DateTimeField(allow_null=True)
     faults = FaultSerializer(many=True)

@@ -86,7 +86,7 @@ class ScopedViewSet(KnownQueriesOnly):
             self.access.require(act, record.workspace_id)
         else:
             self.access.passed.add((act, None))  # this caller's own answer, of no one workspace
-        if record.status is None:
+        if record.status is None and self.action in self.waits:
             return self._as_it_stands(record)
         if record.answer is None:
             raise Conflict(

@@ -38,7 +38,9 @@ class Command(BaseCommand):
             if not is_held_by(head["chain"], head["entries"], head["hash"]):
                 faults += 1
                 chain = head["chain"] or "no workspace"
-                self.stderr.write(f"{chain}: the head at place {head['entries']} is no longer in the chain. It was written anew.")
+                self.stderr.write(
+                    f"{chain}: the head at place {head['entries']} is no longer in the chain. It was written anew."
+                )
         if faults:
             raise CommandError(f"The audit trail is not as it was written: {faults} faults.")
 
