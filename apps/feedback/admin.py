@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.core.admin import ReadOnlyAdmin
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, FeedbackSample
 
 
 @admin.register(Feedback)
@@ -13,5 +13,15 @@ class FeedbackAdmin(ReadOnlyAdmin):
     list_display = ["given_at", "model", "version", "correct", "label", "giver", "source"]
     list_filter = ["correct", "source", "model__workspace"]
     date_hierarchy = "given_at"
+    list_select_related = ["model", "version", "version__model"]
+    show_full_result_count = False
+
+
+@admin.register(FeedbackSample)
+class FeedbackSampleAdmin(ReadOnlyAdmin):
+    """Samples that somebody agreed to."""
+
+    list_display = ["consented_at", "model", "version", "media_type", "size_bytes", "expires_at"]
+    list_filter = ["media_type", "model__workspace"]
     list_select_related = ["model", "version", "version__model"]
     show_full_result_count = False

@@ -78,24 +78,15 @@ def ghost() -> Any:
     one = lambda: SimpleNamespace(pk=uuid4())  # noqa: E731
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
-        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(), export=one(), erasure=one(), prediction=f"{uuid4().hex}-0", key=one(),
-        member=SimpleNamespace(pk=999_999_999),
+        workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(),
+        export=one(), erasure=one(), sample=one(), prediction=f"{uuid4().hex}-0", key=one(), member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
 
 
 def ids_of(things: Any) -> list[str]:
     """Return the ids of things that no other text can hold by chance."""
-    owned = (
-        things.workspace,
-        things.version,
-        things.model,
-        things.campaign,
-        things.batch,
-        things.drift,
-        things.export,
-        things.erasure,
-        things.key,
-    )
+    names = ("workspace", "version", "model", "campaign", "batch", "drift", "export", "erasure", "sample", "key")
+    owned = [getattr(things, name) for name in names]
     return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
 
 
@@ -159,6 +150,10 @@ def _erasure(things: Things) -> dict[str, Any]:
     return {"workspace_id": things.workspace.pk, "pk": things.erasure.pk}
 
 
+def _sample(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "pk": things.sample.pk}
+
+
 def _trained_on(things: Things) -> dict[str, Any]:
     return {"dataset": str(things.version.dataset_id)}
 
@@ -219,6 +214,12 @@ _API = {
     "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _of_model),
     "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _of_model),
     "feedback-summary": Rule({"GET": READ}, _of_model),
+    "sample-list": Rule(
+        {"GET": READ, "POST": needs(ANNOTATOR, 201, lambda things: Form(prediction=things.prediction, consent="true"))},
+        _of_model,
+    ),
+    "sample-detail": Rule({"DELETE": needs(ANNOTATOR, 204)}, _sample),
+    "sample-download": Rule({"GET": needs(ANNOTATOR)}, _sample),
     "policy-detail": Rule({"GET": READ, "PUT": needs(TRAINER, 200, {"feedback": 50})}, _model),
     "policy-evaluate": Rule({"POST": READ}, _model),
     "policy-retrain": Rule({"POST": needs(TRAINER, 200)}, _model),

@@ -15,6 +15,8 @@ from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
 from apps.feedback.actions import Verdict, give_feedback
+from apps.feedback.models import FeedbackSample
+from apps.feedback.sampling import keep_sample
 from apps.monitoring.actions import start_check
 from apps.monitoring.engine import checking
 from apps.monitoring.lifecycle import checks as checks_of_drift
@@ -59,6 +61,7 @@ class Things:
     drift: DriftReport
     export: SubjectRequest
     erasure: SubjectRequest
+    sample: FeedbackSample
     prediction: str
     key: ApiKey
     member: Membership
@@ -115,8 +118,11 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     drift = _checked(model)
     set_policy(model=model, settings={}, actor=SYSTEM)
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
+    sample = keep_sample(
+        model=model, prediction=f"{done.id.hex}-0", upload=None, consent=True, subject=f"clerk-17 {mark}", actor=SYSTEM
+    )
     export, erasure = _handed_out_and_erased(workspace)
-    return Things(workspace, version, model, waiting, batch, drift, export, erasure, f"{done.id.hex}-0", key, member)
+    return Things(workspace, version, model, waiting, batch, drift, export, erasure, sample, f"{done.id.hex}-0", key, member)
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_at_the_boundary_it_is_exact_and_twice_is_as_once(kept, caplog):
 
 
 def test_a_workspace_keeps_it_shorter_and_others_do_not_follow(kept, cast, api):
-    make, model = kept
+    make, _model = kept
     make(31 * DAYS)
     address = f"/api/v1/workspaces/{cast.acme.pk}/retention/"
     before = api(cast.viewer).get(address).json()

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from apps.core.api.serializers import KnownFieldsOnly
 from apps.feedback.actions import MOST_AT_ONCE
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, FeedbackSample
 
 _PREDICTION = "4f1b8f6c2c0e4b57a3f0d0b7f2f4d6a1-0"
 
@@ -76,6 +76,36 @@ class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
             "given_at",
             "known_at",
         ]
+        read_only_fields = fields
+
+
+class NewSampleSerializer(KnownFieldsOnly):
+    """A file to keep of one prediction; without a file, its row is kept."""
+
+    prediction = serializers.CharField(max_length=60, help_text="An id that predict/ answered.")
+    consent = serializers.BooleanField(help_text="True: whoever it is of has agreed. Anything else is refused.")
+    subject = serializers.CharField(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Id of who agreed; kept as a keyed pseudonym.",
+    )
+    file = serializers.FileField(required=False, allow_null=True, default=None, allow_empty_file=True, max_length=None)
+
+
+class SampleSerializer(serializers.ModelSerializer[FeedbackSample]):
+    """A kept sample; the file itself is downloaded."""
+
+    version = serializers.IntegerField(source="version.number")
+    prediction = serializers.CharField(source="prediction_id")
+    expires_at = serializers.DateTimeField(help_text="At the latest; sooner where the workspace keeps samples shorter.")
+
+    class Meta:
+        model = FeedbackSample
+        fields = [
+            "id", "model", "version", "prediction", "subject", "media_type", "size_bytes", "sha256", "consented_at", "expires_at",
+        ]  # fmt: skip
         read_only_fields = fields
 
 

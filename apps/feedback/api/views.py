@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import FileResponse
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -15,16 +17,21 @@ from apps.core import clock
 from apps.core.api.queries import unreadable, whole_number
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
+from apps.datasets.api.uploads import UploadParser
 from apps.feedback import actions, selectors
 from apps.feedback.actions import Verdict
 from apps.feedback.api.serializers import (
     FeedbackSerializer,
+    NewSampleSerializer,
+    SampleSerializer,
     SummarySerializer,
     TakenSerializer,
     VerdictSerializer,
     VerdictsSerializer,
 )
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.sampling import keep_sample, withdraw_sample
+from apps.feedback.selectors import sample_file
 from apps.registry.models import RegisteredModel
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.subjects import SHAPE
@@ -52,7 +59,26 @@ class FeedbackFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
         return rows.filter(subject=value)
 
 
-class FeedbackViewSet(ScopedViewSet):
+class _OfModel(ScopedViewSet):
+    """A view below one model."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the rows of the model named in the URL."""
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset()
+        return super().get_queryset().filter(model_id=self.kwargs["model_id"])
+
+    def _model(self) -> RegisteredModel:
+        """Return the model named in the URL, or 404; its workspace is checked against the action's act."""
+        live = RegisteredModel.objects.filter(archived_at__isnull=True).in_workspaces(self.access.workspace_ids)
+        model: RegisteredModel | None = live.filter(pk=self.kwargs["model_id"]).first()
+        if model is None:
+            raise NotFound
+        self.access.require(self.acts[self.action], model.workspace_id)
+        return model
+
+
+class FeedbackViewSet(_OfModel):
     """Take and list what people say of a model's predictions."""
 
     queryset = Feedback.objects.select_related("version", "user")
@@ -66,21 +92,6 @@ class FeedbackViewSet(ScopedViewSet):
         "many": Act.ANNOTATE,
         "summary": Act.READ,
     }
-
-    def get_queryset(self) -> QuerySet[Any]:
-        """Return what was said of the model named in the URL."""
-        if getattr(self, "swagger_fake_view", False):
-            return Feedback.objects.none()
-        return super().get_queryset().filter(model_id=self.kwargs["model_id"])
-
-    def _model(self) -> RegisteredModel:
-        """Return the model named in the URL, or 404; its workspace is checked against the action's act."""
-        live = RegisteredModel.objects.filter(archived_at__isnull=True).in_workspaces(self.access.workspace_ids)
-        model: RegisteredModel | None = live.filter(pk=self.kwargs["model_id"]).first()
-        if model is None:
-            raise NotFound
-        self.access.require(self.acts[self.action], model.workspace_id)
-        return model
 
     def list(self, request: Request, model_id: UUID) -> Response:
         """List what was said of a model's predictions, newest first."""
@@ -121,3 +132,58 @@ class FeedbackViewSet(ScopedViewSet):
         since = now - timedelta(days=days)
         told = selectors.satisfaction(model, since=since).as_json()
         return Response({"days": days, **told, "realised": selectors.realised(model, since=since, known_by=now)})
+
+
+class SampleViewSet(_OfModel):
+    """Keep what somebody agreed to have kept of a prediction."""
+
+    queryset = FeedbackSample.objects.select_related("version", "model")
+    serializer_class = SampleSerializer
+    ordering_fields: ClassVar[list[str]] = ["consented_at", "expires_at"]
+    acts: ClassVar[dict[str, Act]] = {
+        "list": Act.READ,
+        "create": Act.ANNOTATE,
+        "destroy": Act.ANNOTATE,
+        "download": Act.ANNOTATE,
+    }
+
+    def get_parsers(self) -> list[Any]:
+        """Return the parser of uploads."""
+        return [UploadParser()]
+
+    def list(self, request: Request, model_id: UUID) -> Response:
+        """List the samples of a model, newest first."""
+        self._model()
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request={"multipart/form-data": NewSampleSerializer}, responses={201: SampleSerializer})
+    def create(self, request: Request, model_id: UUID) -> Response:
+        """Keep an image, a sound or, without a file, the row of a prediction, with the consent of whoever it is of."""
+        model = self._model()
+        given = NewSampleSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        sample = keep_sample(
+            model=model,
+            prediction=asked["prediction"],
+            upload=asked["file"],
+            consent=asked["consent"],
+            subject=asked["subject"],
+            actor=self.access.actor,
+        )
+        return Response(SampleSerializer(sample).data, status.HTTP_201_CREATED)
+
+    def destroy(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """Remove a sample: whoever agreed does so no longer."""
+        withdraw_sample(sample=self.get_object(), actor=self.access.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def download(self, request: Request, model_id: UUID, pk: UUID) -> FileResponse:
+        """Download a sample, as an attachment."""
+        sample = self.get_object()
+        path = sample_file(sample)
+        if not path.is_file():
+            raise NotFound("The file is no longer there.")
+        return FileResponse(path.open("rb"), as_attachment=True, filename=sample.path, content_type=sample.media_type)

@@ -99,9 +99,11 @@ class Erasing:
             )
             self._destroy()
         for version in self.search.refused():
-            done = {"refused_uploads": 1}
-            destroy_unread(version, destroy=lambda paths: note(self.request.pk, self.token, counts=done, destroy=paths))
+            destroy_unread(version, destroy=self._unread)
             self._destroy()
+
+    def _unread(self, paths: list[str]) -> None:
+        note(self.request.pk, self.token, counts={"refused_uploads": 1}, destroy=paths)
 
     def _batches(self) -> None:
         for batch in self.search.batches():

@@ -53,7 +53,7 @@ def _by_id(model: type[Model], wanted: Iterable[UUID]) -> Iterator[Any]:
     """Yield rows by their ids, in portions: a database takes only so many at once."""
     pks = sorted(wanted)
     for start in range(0, len(pks), _AT_ONCE):
-        yield from model._default_manager.filter(pk__in=pks[start : start + _AT_ONCE]).order_by("pk")
+        yield from model._base_manager.filter(pk__in=pks[start : start + _AT_ONCE]).order_by("pk")
 
 
 class _Archive:
