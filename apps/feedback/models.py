@@ -67,6 +67,68 @@ class Feedback(models.Model):
         return f"{self.entry_id.hex}-{self.place}"
 
 
+class SupersededLabel(models.Model):
+    """What a giver said of a prediction before, or what became known before what is said now: what was known by then is kept."""
+
+    feedback = models.ForeignKey(Feedback, on_delete=models.CASCADE, related_name="superseded")
+    correct = models.BooleanField(null=True)
+    label = models.JSONField(null=True)
+    source = models.CharField(max_length=4, choices=Feedback.Source.choices)
+    given_at = models.DateTimeField()
+    known_at = models.DateTimeField()
+
+    workspace_path: ClassVar[str] = "feedback__model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["known_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.feedback} {self.known_at:%Y-%m-%d %H:%M}"
+
+
+class LabelFile(models.Model):
+    """A file of late labels: read by a worker, taken whole or refused with the rows at fault; the file itself is then removed.
+
+    pending ──> running ──> completed | failed   (a run whose lease expires goes back to pending)
+    """
+
+    class Status(models.TextChoices):
+        """Where it stands."""
+
+        PENDING = "pending", _("Pending")
+        RUNNING = "running", _("Running")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="label_files")
+    original_name = models.CharField(max_length=255)
+    path = models.CharField(max_length=120, help_text="Relative to the private folder of labels; empty once it was read.")
+    api_key_prefix = models.CharField(max_length=12, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    rows = models.PositiveIntegerField(null=True)
+    created = models.PositiveIntegerField(null=True)
+    replaced = models.PositiveIntegerField(null=True)
+    problems = models.JSONField(default=list)  # [{"row", "column", "code", "detail"}]
+    error = models.TextField(blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    workspace_path: ClassVar[str] = "model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.created_at:%Y-%m-%d %H:%M}"
+
+
 class FeedbackSample(models.Model):
     """What somebody agreed to have kept of one prediction: an image, a sound, or the row; the file is in a private folder.
 

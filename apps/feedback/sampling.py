@@ -75,7 +75,8 @@ def withdraw_sample(*, sample: FeedbackSample, actor: Actor) -> None:
 
 
 def _check_count(model: RegisteredModel, actor: Actor) -> None:
-    recent = FeedbackSample.objects.filter(model__workspace=model.workspace_id, user_id=actor.user_id)
+    recent = FeedbackSample.objects.filter(model__workspace=model.workspace_id)
+    recent = recent.filter(user__isnull=True) if actor.user_id is None else recent.filter(user_id=actor.user_id)
     if recent.filter(consented_at__gte=clock.now() - _DAY).count() >= MOST_A_DAY:
         raise Throttled(f"{MOST_A_DAY} samples of a day are kept of one user. Go on tomorrow.", retry_after=3_600)
 

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,7 +14,7 @@ from django.db.models import Count, Q
 from apps.algorithms.schema import Task
 from apps.core.artifacts import safe_join
 from apps.core.instance import private_folder
-from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.models import Feedback, FeedbackSample, SupersededLabel
 from apps.registry.models import RegisteredModel
 
 MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
@@ -81,9 +83,15 @@ def realised(model: RegisteredModel, *, since: datetime, known_by: datetime) -> 
     labelled = Feedback.objects.filter(
         model=model, predicted_at__gte=since, known_at__lte=known_by, label__isnull=False
     ).order_by("known_at", "given_at", "id")
-    rows = labelled.values_list("version__number", "entry_id", "place", "predicted", "label")
+    rows = labelled.values_list("version__number", "entry_id", "place", "predicted", "label", "known_at", "given_at")
+    before = SupersededLabel.objects.filter(
+        feedback__model=model, feedback__predicted_at__gte=since, known_at__lte=known_by, label__isnull=False
+    ).order_by("known_at", "given_at", "id")
+    names = ("version__number", "entry_id", "place", "predicted")
+    older = before.values_list(*(f"feedback__{name}" for name in names), "label", "known_at", "given_at")
     by_version: dict[int, dict[tuple[UUID, int], tuple[Any, Any]]] = {}
-    for number, entry, place, predicted, label in rows.iterator():
+    in_time = merge(older.iterator(), rows.iterator(), key=itemgetter(5, 6))
+    for number, entry, place, predicted, label, *_ in in_time:
         by_version.setdefault(number, {})[entry, place] = (predicted, label)
     score = _right if model.task in (Task.CLASSIFICATION, Task.ANOMALY) else _off
     return [

@@ -18,7 +18,7 @@ from django.db.models import Min, QuerySet
 from apps.core import clock
 from apps.core.artifacts import remove_folder
 from apps.core.instance import private_folder
-from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.feedback.selectors import sample_file
 from apps.monitoring.models import DriftReport
 from apps.predictions.models import PredictionLog
@@ -83,7 +83,7 @@ def _remove(
             if not chosen:
                 return total
             pks = [one.pk for one in chosen] if gone else chosen
-            count = rows.model.objects.filter(pk__in=pks).delete()[0]
+            count = rows.model.objects.filter(pk__in=pks).delete()[1].get(rows.model._meta.label, 0)
             details = {"what": what, "removed": count, "before": limit.isoformat()}
             record_audit(actor=SYSTEM, workspace_id=workspace.pk, verb="retention.remove", target=workspace, details=details)
         if gone:
@@ -118,6 +118,8 @@ def _sweep_private(now: datetime) -> None:
         "samples": set(FeedbackSample.objects.values_list("path", flat=True)),
         "exports": set(SubjectRequest.objects.exclude(file_path="").values_list("file_path", flat=True)),
     }
+    unread = LabelFile.objects.filter(status__in=(LabelFile.Status.PENDING, LabelFile.Status.RUNNING))
+    named["labels"] = set(unread.values_list("path", flat=True))
     for name, kept in named.items():
         folder = private_folder(name)
         for path in folder.iterdir():

@@ -157,6 +157,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
         "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
+        "LabelFileStatus": "apps.feedback.models.LabelFile.Status",
         "SubjectRequestKind": "apps.privacy.models.SubjectRequest.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,
@@ -203,6 +204,8 @@ RETENTION_PREDICTION_DAYS = env.int("RETENTION_PREDICTION_DAYS", default=180)
 RETENTION_FEEDBACK_DAYS = env.int("RETENTION_FEEDBACK_DAYS", default=180)
 RETENTION_SAMPLE_DAYS = env.int("RETENTION_SAMPLE_DAYS", default=180)
 SUBJECT_EXPORT_DAYS = env.int("SUBJECT_EXPORT_DAYS", default=7)
+LABELS_MAX_BYTES = env.int("LABELS_MAX_BYTES", default=50 * 1024**2)
+LABELS_MAX_ROWS = env.int("LABELS_MAX_ROWS", default=100_000)
 SAMPLE_MAX_BYTES = env.int("SAMPLE_MAX_BYTES", default=10 * 1024**2)
 
 LOGGING = {

@@ -79,13 +79,14 @@ def ghost() -> Any:
     version = SimpleNamespace(pk=uuid4(), dataset_id=uuid4())
     return SimpleNamespace(
         workspace=one(), version=version, model=one(), campaign=one(), batch=one(), drift=one(),
-        export=one(), erasure=one(), sample=one(), prediction=f"{uuid4().hex}-0", key=one(), member=SimpleNamespace(pk=999_999_999),
+        export=one(), erasure=one(), sample=one(), labels=one(), prediction=f"{uuid4().hex}-0", key=one(),
+        member=SimpleNamespace(pk=999_999_999),
     )  # fmt: skip
 
 
 def ids_of(things: Any) -> list[str]:
     """Return the ids of things that no other text can hold by chance."""
-    names = ("workspace", "version", "model", "campaign", "batch", "drift", "export", "erasure", "sample", "key")
+    names = ("workspace", "version", "model", "campaign", "batch", "drift", "export", "erasure", "sample", "labels", "key")
     owned = [getattr(things, name) for name in names]
     return [things.prediction, str(things.version.dataset_id), *(str(one.pk) for one in owned)]
 
@@ -154,6 +155,10 @@ def _sample(things: Things) -> dict[str, Any]:
     return {"model_id": things.model.pk, "pk": things.sample.pk}
 
 
+def _labels(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "pk": things.labels.pk}
+
+
 def _trained_on(things: Things) -> dict[str, Any]:
     return {"dataset": str(things.version.dataset_id)}
 
@@ -214,6 +219,8 @@ _API = {
     "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _of_model),
     "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _of_model),
     "feedback-summary": Rule({"GET": READ}, _of_model),
+    "label-file-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 202, lambda _: Form(file=as_file()))}, _of_model),
+    "label-file-detail": Rule({"GET": READ}, _labels),
     "sample-list": Rule(
         {"GET": READ, "POST": needs(ANNOTATOR, 201, lambda things: Form(prediction=things.prediction, consent="true"))},
         _of_model,

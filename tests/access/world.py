@@ -15,7 +15,8 @@ from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
 from apps.feedback.actions import Verdict, give_feedback
-from apps.feedback.models import FeedbackSample
+from apps.feedback.label_files import take_file
+from apps.feedback.models import FeedbackSample, LabelFile
 from apps.feedback.sampling import keep_sample
 from apps.monitoring.actions import start_check
 from apps.monitoring.engine import checking
@@ -62,6 +63,7 @@ class Things:
     export: SubjectRequest
     erasure: SubjectRequest
     sample: FeedbackSample
+    labels: LabelFile
     prediction: str
     key: ApiKey
     member: Membership
@@ -122,7 +124,10 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
         model=model, prediction=f"{done.id.hex}-0", upload=None, consent=True, subject=f"clerk-17 {mark}", actor=SYSTEM
     )
     export, erasure = _handed_out_and_erased(workspace)
-    return Things(workspace, version, model, waiting, batch, drift, export, erasure, sample, f"{done.id.hex}-0", key, member)
+    labels = take_file(model=model, upload=as_file(b"prediction,label\n", f"{mark}.csv".replace("/", "")), actor=SYSTEM)
+    return Things(
+        workspace, version, model, waiting, batch, drift, export, erasure, sample, labels, f"{done.id.hex}-0", key, member
+    )
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from apps.core.api.serializers import KnownFieldsOnly
 from apps.feedback.actions import MOST_AT_ONCE
-from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 
 _PREDICTION = "4f1b8f6c2c0e4b57a3f0d0b7f2f4d6a1-0"
 
@@ -105,6 +105,34 @@ class SampleSerializer(serializers.ModelSerializer[FeedbackSample]):
         model = FeedbackSample
         fields = [
             "id", "model", "version", "prediction", "subject", "media_type", "size_bytes", "sha256", "consented_at", "expires_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class NewLabelFileSerializer(KnownFieldsOnly):
+    """A CSV or Parquet file with the columns prediction, label or correct, and perhaps known_at and subject."""
+
+    file = serializers.FileField(allow_empty_file=True, max_length=None)
+
+
+class RowProblemSerializer(serializers.Serializer[Any]):
+    """What is wrong with one row of a file."""
+
+    row = serializers.IntegerField(allow_null=True, help_text="Row of the file; the header of a CSV is row 1.")
+    column = serializers.CharField(allow_null=True)
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class LabelFileSerializer(serializers.ModelSerializer[LabelFile]):
+    """A file of labels: taken whole, or refused with the rows at fault."""
+
+    problems = RowProblemSerializer(many=True)
+
+    class Meta:
+        model = LabelFile
+        fields = [
+            "id", "model", "original_name", "status", "rows", "created", "replaced", "problems", "error", "created_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
 

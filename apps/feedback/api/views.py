@@ -22,6 +22,8 @@ from apps.feedback import actions, selectors
 from apps.feedback.actions import Verdict
 from apps.feedback.api.serializers import (
     FeedbackSerializer,
+    LabelFileSerializer,
+    NewLabelFileSerializer,
     NewSampleSerializer,
     SampleSerializer,
     SummarySerializer,
@@ -29,11 +31,13 @@ from apps.feedback.api.serializers import (
     VerdictSerializer,
     VerdictsSerializer,
 )
-from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.label_files import take_file
+from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.feedback.sampling import keep_sample, withdraw_sample
 from apps.feedback.selectors import sample_file
 from apps.registry.models import RegisteredModel
 from apps.workspaces.api.viewsets import ScopedViewSet
+from apps.workspaces.models import IdempotencyRecord
 from apps.workspaces.subjects import SHAPE
 
 _WINDOW_DAYS, _MOST_DAYS = 30, 3_650
@@ -187,3 +191,42 @@ class SampleViewSet(_OfModel):
         if not path.is_file():
             raise NotFound("The file is no longer there.")
         return FileResponse(path.open("rb"), as_attachment=True, filename=sample.path, content_type=sample.media_type)
+
+
+class LabelFileViewSet(_OfModel):
+    """Take late labels by file."""
+
+    queryset = LabelFile.objects.select_related("model")
+    serializer_class = LabelFileSerializer
+    ordering_fields: ClassVar[list[str]] = ["created_at"]
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "create": Act.ANNOTATE}
+    waits: ClassVar[frozenset[str]] = frozenset({"create"})
+
+    def get_parsers(self) -> list[Any]:
+        """Return the parser of uploads."""
+        return [UploadParser()]
+
+    def list(self, request: Request, model_id: UUID) -> Response:
+        """List the files of labels of a model, newest first."""
+        self._model()
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """Show what became of a file."""
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request={"multipart/form-data": NewLabelFileSerializer}, responses={202: LabelFileSerializer})
+    def create(self, request: Request, model_id: UUID) -> Response:
+        """Take a file of verdicts and late labels; a worker reads it, and takes all of it or nothing."""
+        model = self._model()
+        given = NewLabelFileSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        taken = take_file(model=model, upload=given.validated_data["file"], actor=self.access.actor)
+        location = {"Location": f"/api/v1/models/{model.pk}/feedback/file/{taken.pk}/"}
+        return Response(LabelFileSerializer(taken).data, status.HTTP_202_ACCEPTED, headers=location)
+
+    def _as_it_stands(self, record: IdempotencyRecord) -> Response:
+        self.action = "retrieve"
+        self.kwargs["pk"] = record.target_id
+        return self.retrieve(self.request, model_id=self.kwargs["model_id"], pk=record.target_id)  # type: ignore[arg-type]

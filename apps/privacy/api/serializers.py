@@ -12,13 +12,13 @@ from apps.workspaces.subjects import LONGEST
 _ID = "Their id, written as in the data; it is kept nowhere, only its keyed pseudonym is."
 
 
-class SubjectSerializer(KnownFieldsOnly):
+class NamedSubjectSerializer(KnownFieldsOnly):
     """Whom it is about."""
 
     subject = serializers.CharField(max_length=LONGEST, help_text=_ID)
 
 
-class ErasureSerializer(SubjectSerializer):
+class ErasureSerializer(NamedSubjectSerializer):
     """Whom to erase: first with `dry_run`, which counts, then with the id of that request as `counted`."""
 
     dry_run = serializers.BooleanField(required=False, default=False)

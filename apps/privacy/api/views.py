@@ -19,11 +19,11 @@ from apps.privacy import actions
 from apps.privacy.api.serializers import (
     CertificateSerializer,
     ErasureSerializer,
+    NamedSubjectSerializer,
     PseudonymSerializer,
     RetentionSerializer,
     RetentionShownSerializer,
     SubjectRequestSerializer,
-    SubjectSerializer,
 )
 from apps.privacy.models import RetentionPolicy, SubjectRequest
 from apps.privacy.selectors import Days, longest_days, retention_of
@@ -82,19 +82,19 @@ class SubjectViewSet(_OfWorkspace):
         """Show how far a request is."""
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=SubjectSerializer, responses=PseudonymSerializer)
+    @extend_schema(request=NamedSubjectSerializer, responses=PseudonymSerializer)
     def pseudonym(self, request: Request, workspace_id: UUID) -> Response:
         """Tell the pseudonym that stands for a subject here."""
         self.workspace()
-        given = SubjectSerializer(data=request.data)
+        given = NamedSubjectSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         return Response({"subject": pseudonym(workspace_id, checked_subject(given.validated_data["subject"]))})
 
-    @extend_schema(request=SubjectSerializer, responses={202: SubjectRequestSerializer})
+    @extend_schema(request=NamedSubjectSerializer, responses={202: SubjectRequestSerializer})
     def export(self, request: Request, workspace_id: UUID) -> Response:
         """Put together all that is known of a subject; the archive can be downloaded for some days once it is made."""
         workspace = self.workspace()
-        given = SubjectSerializer(data=request.data)
+        given = NamedSubjectSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         found = actions.request_export(workspace=workspace, subject=given.validated_data["subject"], actor=self.access.actor)
         return self._accepted(found)

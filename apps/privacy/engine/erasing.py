@@ -20,7 +20,7 @@ from apps.core.models import Instance
 from apps.datasets.engine.erasing import destroy_file, destroy_unread, erase_rows, of_subject
 from apps.datasets.models import Erasure
 from apps.datasets.supervision import sweep_files
-from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.predictions.engine import write_result_without
 from apps.predictions.erasing import take_out
 from apps.predictions.models import BatchPrediction
@@ -135,6 +135,9 @@ class Erasing:
                 note(self.request.pk, self.token, counts={"predictions": take_out(entry.pk, places)})
 
     def _said(self) -> None:
+        unread = LabelFile.objects.filter(model__workspace_id=self.request.workspace_id)
+        if unread.filter(status__in=(LabelFile.Status.PENDING, LabelFile.Status.RUNNING)).exists():
+            raise Busy("A file of labels is still being read.")
         names = self.search.pseudonyms
         while True:
             said = feedback_of(self.request.workspace_id, names).order_by("pk")[:_AT_ONCE]
@@ -150,7 +153,7 @@ class Erasing:
         verdicts = list(said.values_list("pk", flat=True))
         samples = dict(agreed.values_list("pk", "path"))
         counts = {
-            "feedback": Feedback.objects.filter(pk__in=verdicts).delete()[0],
+            "feedback": Feedback.objects.filter(pk__in=verdicts).delete()[1].get(Feedback._meta.label, 0),
             "samples": FeedbackSample.objects.filter(pk__in=list(samples)).delete()[0],
         }
         files = [f"private/samples/{path}" for path in samples.values()]
