@@ -157,6 +157,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
         "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
+        "KindEnum": "apps.datasets.models.Kind",
         "LabelFileStatus": "apps.feedback.models.LabelFile.Status",
         "SubjectRequestKind": "apps.privacy.models.SubjectRequest.Kind",
     },

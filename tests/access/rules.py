@@ -219,6 +219,7 @@ _API = {
     "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _of_model),
     "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _of_model),
     "feedback-summary": Rule({"GET": READ}, _of_model),
+    "feedback-suggestions": Rule({"GET": READ}, _of_model),
     "label-file-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 202, lambda _: Form(file=as_file()))}, _of_model),
     "label-file-detail": Rule({"GET": READ}, _labels),
     "sample-list": Rule(

@@ -109,6 +109,24 @@ class SampleSerializer(serializers.ModelSerializer[FeedbackSample]):
         read_only_fields = fields
 
 
+class SuggestionSerializer(serializers.Serializer[Any]):
+    """One prediction worth a verdict."""
+
+    prediction = serializers.CharField()
+    row = serializers.DictField()
+    predicted = serializers.JSONField()
+    details = serializers.DictField()
+    uncertainty = serializers.FloatField(help_text="The share of the rows looked at that are surer, or as sure.")
+
+
+class SuggestionsSerializer(serializers.Serializer[Any]):
+    """What to judge next, and how it was chosen."""
+
+    method = serializers.CharField()
+    looked_at = serializers.IntegerField(help_text="How many of the newest rows that nobody has judged.")
+    suggestions = SuggestionSerializer(many=True, source="chosen")
+
+
 class NewLabelFileSerializer(KnownFieldsOnly):
     """A CSV or Parquet file with the columns prediction, label or correct, and perhaps known_at and subject."""
 

@@ -26,6 +26,7 @@ from apps.feedback.api.serializers import (
     NewLabelFileSerializer,
     NewSampleSerializer,
     SampleSerializer,
+    SuggestionsSerializer,
     SummarySerializer,
     TakenSerializer,
     VerdictSerializer,
@@ -35,12 +36,14 @@ from apps.feedback.label_files import take_file
 from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.feedback.sampling import keep_sample, withdraw_sample
 from apps.feedback.selectors import sample_file
+from apps.feedback.suggestions import MOST, suggestions
 from apps.registry.models import RegisteredModel
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import IdempotencyRecord
 from apps.workspaces.subjects import SHAPE
 
 _WINDOW_DAYS, _MOST_DAYS = 30, 3_650
+_SUGGESTED = 20
 
 
 class FeedbackFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
@@ -89,12 +92,13 @@ class FeedbackViewSet(_OfModel):
     serializer_class = FeedbackSerializer
     filterset_class = FeedbackFilter
     ordering_fields: ClassVar[list[str]] = ["given_at", "known_at", "predicted_at"]
-    queries: ClassVar[dict[str, tuple[str, ...]]] = {"summary": ("days",)}
+    queries: ClassVar[dict[str, tuple[str, ...]]] = {"summary": ("days",), "suggestions": ("n",)}
     acts: ClassVar[dict[str, Act]] = {
         "list": Act.READ,
         "create": Act.ANNOTATE,
         "many": Act.ANNOTATE,
         "summary": Act.READ,
+        "suggestions": Act.READ,
     }
 
     def list(self, request: Request, model_id: UUID) -> Response:
@@ -124,6 +128,15 @@ class FeedbackViewSet(_OfModel):
         verdicts = [Verdict(**one) for one in given.validated_data["verdicts"]]
         taken = actions.give_many(model=model, verdicts=verdicts, source=Feedback.Source.API, actor=self.access.actor)
         return Response({"created": taken.created, "replaced": taken.replaced})
+
+    @extend_schema(parameters=[OpenApiParameter("n", int)], responses=SuggestionsSerializer, filters=False)
+    def suggestions(self, request: Request, model_id: UUID) -> Response:
+        """Suggest `n` (20) recent predictions to judge next: those the live version was least sure of, unlike one another."""
+        model = self._model()
+        count = whole_number(request, "n", least=1) or _SUGGESTED
+        if count > MOST:
+            raise unreadable("n", f"Give a whole number from 1 to {MOST}.")
+        return Response(SuggestionsSerializer(suggestions(model, count=count)).data)
 
     @extend_schema(parameters=[OpenApiParameter("days", int)], responses=SummarySerializer, filters=False)
     def summary(self, request: Request, model_id: UUID) -> Response:
