@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop
 from apps.dashboard.drift_sentences import OF_DRIFT
 from apps.dashboard.forecast_sentences import OF_FORECASTS
 from apps.dashboard.learning_sentences import OF_LEARNING
+from apps.dashboard.privacy_sentences import OF_PRIVACY
 from apps.dashboard.retraining_sentences import OF_RETRAINING
 from apps.dashboard.search_sentences import OF_SEARCHES
 
@@ -17,6 +18,7 @@ SENTENCES = (
     *OF_SEARCHES,
     *OF_DRIFT,
     *OF_RETRAINING,
+    *OF_PRIVACY,
     # a training
     gettext_noop("The training stopped with %(error)s. The worker's log has the details; check the data and parameters."),
     gettext_noop(

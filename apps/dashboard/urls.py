@@ -15,6 +15,7 @@ from apps.dashboard.pages import (
     keys,
     members,
     models,
+    privacy,
     retraining,
     sign_in,
     versions,
@@ -59,5 +60,6 @@ urlpatterns = [
     path("settings/members/add/", members.add, name="add_member"),
     path("settings/members/<int:pk>/role/", members.set_role, name="member_role"),
     path("settings/members/<int:pk>/remove/", members.remove, name="remove_member"),
+    path("settings/privacy/<uuid:pk>/", privacy.privacy, name="privacy"),
     path("settings/keys/<uuid:pk>/revoke/", keys.revoke, name="revoke_key"),
 ]

@@ -320,6 +320,9 @@ _PAGES = {
     ),
     "member_role": Rule({"POST": needs(OWNER, 302, Form(role="trainer"))}, lambda things: {"pk": things.member.pk}),
     "remove_member": Rule({"POST": needs(OWNER, 302)}, lambda things: {"pk": things.member.pk}),
+    "privacy": Rule(
+        {"GET": needs(OWNER), "POST": needs(OWNER, 302, Form(what="count", subject="somebody"))}, lambda things: {"pk": things.workspace.pk}
+    ),
     "revoke_key": Rule({"POST": only("viewer", "owner", answers=302)}, lambda things: {"pk": things.key.pk}),
 }  # fmt: skip
 RULES = {**_API, **{f"dashboard:{name}": rule for name, rule in _PAGES.items()}}
