@@ -71,7 +71,8 @@ def withdraw_sample(*, sample: FeedbackSample, actor: Actor) -> None:
     with transaction.atomic():
         record_audit(actor=actor, workspace_id=workspace_id, verb="sample.withdraw", target=sample)
         FeedbackSample.objects.filter(pk=sample.pk).delete()
-    sample_file(sample).unlink(missing_ok=True)
+        path = sample_file(sample)
+        transaction.on_commit(lambda: path.unlink(missing_ok=True))  # what a death leaves is swept after a day
 
 
 def _check_count(model: RegisteredModel, actor: Actor) -> None:

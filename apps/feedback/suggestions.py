@@ -73,12 +73,13 @@ def suggestions(model: RegisteredModel, *, count: int) -> Suggestions:
         raise Conflict("What a forecast says of a step is known once the step has come. Send labels when they are known.")
     task = Task(model.task)
     method = f"{_METHODS[task]}; then unlike those already chosen (greedy k-center)"
-    rows = _unlabelled(model, version.pk)
+    schema = TableSchema.from_json(version.schema)
+    rows = _unlabelled(model, version.pk, {column.name for column in schema.columns})
     if not rows:
         return Suggestions(method, 0, ())
     unsure = _ranked(_uncertainty(task, rows))
     pool = np.argsort(-unsure, kind="stable")[: max(_LEAST_POOL, _POOL * count)]
-    features = _scaled(TableSchema.from_json(version.schema), _weights(version.importance), [rows[i].row for i in pool])
+    features = _scaled(schema, _weights(version.importance), [rows[i].row for i in pool])
     chosen = [int(pool[place]) for place in k_center(features, unsure[pool], count)]
     told = (
         Suggestion(one.prediction, one.row, one.predicted, one.details, round(float(unsure[i]), 4))
@@ -88,7 +89,7 @@ def suggestions(model: RegisteredModel, *, count: int) -> Suggestions:
     return Suggestions(method, len(rows), tuple(told))
 
 
-def _unlabelled(model: RegisteredModel, version_id: Any) -> list[_Answered]:
+def _unlabelled(model: RegisteredModel, version_id: Any, names: set[str]) -> list[_Answered]:
     """Return the newest rows of which nobody has said anything, a row that was asked about twice once."""
     log = PredictionLog.objects.filter(model=model, version_id=version_id).order_by("-at", "pk")
     entries = list(log.values_list("pk", "rows", "predictions", "details")[:_MOST_ENTRIES])
@@ -97,7 +98,12 @@ def _unlabelled(model: RegisteredModel, version_id: Any) -> list[_Answered]:
     seen: set[str] = set()
     for pk, rows, predictions, details in entries:
         for place, row in enumerate(rows):
-            if row is None or (pk, place) in judged or (mark := repr(sorted(row.items()))) in seen:
+            if (
+                row is None
+                or not names <= row.keys()
+                or (pk, place) in judged
+                or (mark := repr(sorted(row.items()))) in seen
+            ):
                 continue
             seen.add(mark)
             found.append(_Answered(f"{pk.hex}-{place}", row, predictions[place], details[place] if details else {}))

@@ -66,6 +66,9 @@ def grow(world: World, count: int) -> None:
     copies(log, count, user_id=lambda n: users[n].pk)
     copies(RetrainingDecision.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk)
     copies(things.drift, count, created_by_id=lambda n: users[n].pk)
+    copies(things.sample, count)
+    copies(things.labels, count)
+    copies(things.export, count)
     copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
 
 
@@ -104,7 +107,17 @@ def addresses(world: World) -> dict[str, str]:
         f"admin {model.__name__}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
         if model._meta.app_label
-        in {"workspaces", "datasets", "registry", "training", "predictions", "feedback", "monitoring", "retraining"}
+        in {
+            "workspaces",
+            "datasets",
+            "registry",
+            "training",
+            "predictions",
+            "feedback",
+            "monitoring",
+            "retraining",
+            "privacy",
+        }
     }
     return {**found, **lists, **more, **changelists}
 

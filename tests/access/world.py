@@ -28,7 +28,7 @@ from apps.predictions import lifecycle as batch_runs
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.predictions.recorder import recorder
 from apps.privacy import engine as privacy
-from apps.privacy.actions import request_count, request_erasure, request_export
+from apps.privacy.actions import request_count, request_erasure, request_export, set_retention
 from apps.privacy.lifecycle import claim as claim_request
 from apps.privacy.models import SubjectRequest
 from apps.registry.actions import create_model
@@ -112,7 +112,10 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     recorder.flush()
     assert PredictionLog.objects.filter(pk=done.id).exists()
     verdict = Verdict(f"{done.id.hex}-0", correct=False, label=f"{mark} label", subject="clerk-17")
-    give_feedback(model=model, verdict=verdict, source="api", actor=Actor(user_id=holder.pk))
+    corrected = Verdict(f"{done.id.hex}-0", correct=False, subject="clerk-17")
+    for said in (corrected, verdict):
+        give_feedback(model=model, verdict=said, source="api", actor=Actor(user_id=holder.pk))
+    set_retention(workspace=workspace, days={"sample_days": 90}, actor=SYSTEM)
     waiting = start_campaign(model=model, dataset_version=version, actor=SYSTEM, name=f"{mark} campaign")
     key, _clear = issue_key(user=holder, workspace=workspace, name=f"{mark} key", scope=Scope.READ, actor=SYSTEM)
     member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)

@@ -15,8 +15,10 @@ from apps.datasets import lifecycle as datasets
 from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
+from apps.feedback.models import LabelFile
 from apps.monitoring.models import DriftReport
 from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.privacy.models import SubjectRequest
 from apps.retraining.actions import set_policy
 from apps.workspaces.access import SYSTEM
 from tests.cast import Cast
@@ -78,7 +80,12 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
     now = clock.now()
     drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
     set_policy(model=model, settings={}, actor=SYSTEM)
+    erasure = SubjectRequest.objects.create(
+        workspace=cast.acme, kind="erase", subject="s-0", pseudonyms=["s-0"], certificate="{}", signature="0", counts={}
+    )
+    labels = LabelFile.objects.create(model=model, original_name="labels.csv", path="")
     return {
+        "requests": str(erasure.pk), "file": str(labels.pk),
         "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
         "campaigns": str(make_campaign(model, dataset_version=data).pk), "batch_predictions": str(batch.pk), "predictions": f"{seen.pk.hex}-0",
     }  # fmt: skip
@@ -87,7 +94,9 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("path", sorted(described()))
 def test_an_answer_holds_what_its_description_says(path: str, rows: dict[str, str], cast: Cast, api):
     resource = path.split("/")[3]
-    filled = path.replace("/drift/{id}/", f"/drift/{rows['drift']}/")
+    filled = path
+    for inner in ("drift", "requests", "file"):
+        filled = filled.replace(f"/{inner}/{{id}}/", f"/{inner}/{rows[inner]}/")
     filled = re.sub(r"\{(\w*id)\}", lambda _found: rows[resource], filled)
     answer = api(cast.owner).get(filled.replace("{number}", "1").replace("{name}", "random_forest"))
 

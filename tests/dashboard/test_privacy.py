@@ -28,7 +28,7 @@ def test_a_person_is_counted_and_erased_and_the_version_says_so(cast, browser, t
     card = Page(browser(cast.viewer, "en").get(reverse("dashboard:version_card", args=[traces.model.pk, 1])))
 
     assert (counted.faults, after.faults, version.faults) == ([], [], [])
-    assert "Lignes de jeux de données : 4" in counted.text.replace("\u00a0", " ")
+    assert "Lignes de jeux de données · 4" in counted.text.replace("\u00a0", " ")
     assert "Tapez encore" in counted.text
     assert "sans retour" in Page(unconfirmed).text
     assert "Certificat" in after.text

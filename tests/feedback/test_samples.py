@@ -159,7 +159,7 @@ def test_one_user_cannot_flood(cast, api, answered, monkeypatch):
     assert other.status_code == 201
 
 
-def test_it_is_handed_out_as_an_attachment_and_can_be_withdrawn(cast, api, answered):
+def test_it_is_handed_out_as_an_attachment_and_can_be_withdrawn(cast, api, answered, django_capture_on_commit_callbacks):
     model, answers = answered
     made = keep(api, cast.annotator, model, GOOD["image/png"], prediction=next(iter(answers))).json()
     address = f"/api/v1/models/{model.pk}/feedback/samples/{made['id']}/"
@@ -168,7 +168,8 @@ def test_it_is_handed_out_as_an_attachment_and_can_be_withdrawn(cast, api, answe
     refused = api(cast.viewer).get(f"{address}download/")
     content = b"".join(answer.streaming_content)
     path = sample_file(FeedbackSample.objects.get())
-    gone = api(cast.annotator).delete(address)
+    with django_capture_on_commit_callbacks(execute=True):
+        gone = api(cast.annotator).delete(address)
 
     assert answer["Content-Disposition"].startswith("attachment")
     assert (answer["X-Content-Type-Options"], answer["Content-Type"]) == ("nosniff", "image/png")
