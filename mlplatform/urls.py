@@ -14,6 +14,7 @@ api_v1 = [
     path("", include("apps.feedback.api.urls")),
     path("", include("apps.monitoring.api.urls")),
     path("", include("apps.retraining.api.urls")),
+    path("", include("apps.privacy.api.urls")),
     path("", include("apps.registry.api.urls")),
     path("", include("apps.core.api.urls")),
 ]

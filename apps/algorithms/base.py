@@ -26,12 +26,14 @@ class Wanted:
     """Which columns of a data set a model names: each by its name, "" where it names none.
 
     `group` tells rows that belong together, or series, apart; `time` puts rows in order; no `features` are all, of a table.
+    `subject` says whose data a row is: nothing is learned from it.
     """
 
     target: str = ""
     features: tuple[str, ...] = ()
     group: str = ""
     time: str = ""
+    subject: str = ""
 
 
 class Part(Protocol):

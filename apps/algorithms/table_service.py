@@ -88,6 +88,7 @@ class TableService(LightService):
             features=list(wanted.features),
             group=wanted.group,
             time=wanted.time,
+            subject=wanted.subject,
         )
 
     def split(self, data: "TrainingTable", *, test_share: float) -> "Split":
@@ -178,7 +179,7 @@ class TableService(LightService):
             target=table.target_name,
             target_kind=table.target_kind,
             classes=classes,
-            unused=tuple(column for column in table.features if column.name not in read),
+            unused=(*(column for column in table.features if column.name not in read), *table.idle),
         )
         self.trivial = self._judge.remember(target, len(classes), self.parameters)
         self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)

@@ -45,6 +45,7 @@ class TrainingTable:
     target_kind: ColumnKind | None = None
     groups: npt.NDArray[Any] | None = None
     times: npt.NDArray[np.float64] | None = None
+    idle: tuple[Column, ...] = ()  # not learned from: a row may hold them
 
     @classmethod
     def from_parquet(
@@ -56,16 +57,19 @@ class TrainingTable:
         features: list[str] | None = None,
         group: str = "",
         time: str = "",
+        subject: str = "",
     ) -> "TrainingTable":
         """Read the columns needed from a canonical Parquet file.
 
-        `columns` are the dataset's; `features` those to learn from (all but target and group when empty).
+        `columns` are the dataset's; `features` those to learn from (all but target and group when empty); never `subject`.
         """
         import pyarrow.parquet as pq
 
         kinds = {column.name: column.kind for column in columns}
         wanted = tuple(
-            c for c in columns if (c.name in features if features else c.name not in {target, group}) and c.name != target
+            c
+            for c in columns
+            if (c.name in features if features else c.name not in {target, group}) and c.name not in {target, subject}
         )
         names = list(dict.fromkeys([*(c.name for c in wanted), *filter(None, [target, group, time])]))
         table = pq.read_table(path, columns=names, use_threads=False)
@@ -79,6 +83,7 @@ class TrainingTable:
             target_kind=kinds[target] if target else None,
             groups=np.array([str(v) for v in table.column(group).to_pylist()], dtype=object) if group else None,
             times=np.asarray(read[time], dtype=np.float64) if time else None,
+            idle=tuple(c for c in columns if c.name == subject),
         )
 
     def take(self, index: Index) -> "TrainingTable":

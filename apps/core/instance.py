@@ -13,7 +13,7 @@ from typing import IO
 
 from django.conf import settings
 
-from apps.core.artifacts import write_atomically
+from apps.core.artifacts import storage_guard, write_atomically
 from apps.core.models import Instance
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,21 @@ MARK, LOCK = ".mlplatform-instance", ".mlplatform-files"
 def stores() -> tuple[Path, ...]:
     """Return the folders that keep files which rows name."""
     return Path(settings.ML_MODELS_DIR), Path(settings.DATASETS_DIR)
+
+
+def private_folder(name: str) -> Path:
+    """Return a folder that nobody but the platform's own user may look into; it is made where it is missing."""
+    folder = Path(settings.DATASETS_DIR) / "private" / name
+    with storage_guard():
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in (folder.parent, folder):
+            one.chmod(0o700)
+    return folder
+
+
+def hold() -> None:
+    """Lock the installation's row: who files a file, and who destroys those that no row names, do so one after the other."""
+    Instance.objects.select_for_update().get_or_create(only=True)
 
 
 def owns(store: Path) -> bool:

@@ -9,6 +9,7 @@ from apps.dashboard.detection_sentences import OF_DETECTIONS
 from apps.dashboard.drift_sentences import OF_DRIFT
 from apps.dashboard.forecast_sentences import OF_FORECASTS
 from apps.dashboard.learning_sentences import OF_LEARNING
+from apps.dashboard.privacy_sentences import OF_PRIVACY
 from apps.dashboard.retraining_sentences import OF_RETRAINING
 from apps.dashboard.search_sentences import OF_SEARCHES
 from apps.dashboard.system_sentences import OF_THE_SYSTEM
@@ -21,6 +22,7 @@ SENTENCES = (
     *OF_DETECTIONS,
     *OF_RETRAINING,
     *OF_THE_SYSTEM,
+    *OF_PRIVACY,
     # a training
     gettext_noop("The training stopped with %(error)s. The worker's log has the details; check the data and parameters."),
     gettext_noop(

@@ -17,6 +17,7 @@ from apps.dashboard.pages import (
     members,
     models,
     policy,
+    privacy,
     retraining,
     sign_in,
     system,
@@ -69,5 +70,6 @@ urlpatterns = [
     path("settings/members/add/", members.add, name="add_member"),
     path("settings/members/<int:pk>/role/", members.set_role, name="member_role"),
     path("settings/members/<int:pk>/remove/", members.remove, name="remove_member"),
+    path("settings/privacy/<uuid:pk>/", privacy.privacy, name="privacy"),
     path("settings/keys/<uuid:pk>/revoke/", keys.revoke, name="revoke_key"),
 ]

@@ -8,10 +8,10 @@ from django.db.models import Max
 
 from apps.core import clock
 from apps.core.broker import tell
-from apps.core.errors import Conflict, NotFound
+from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.plain_names import made_plain
 from apps.datasets.incoming import IncomingFile, store_upload
-from apps.datasets.lifecycle import PATIENCE
+from apps.datasets.lifecycle import PATIENCE, hold_file
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
@@ -33,6 +33,7 @@ def register_upload(
     """
     stored = store_upload(upload)
     with transaction.atomic():
+        hold_file(stored.path)
         if dataset is None:
             shown = (name or made_plain(PurePath(stored.original_name).stem) or "dataset")[:200]
             dataset = Dataset.objects.create(workspace=workspace, name=shown, kind=kind, created_by_id=actor.user_id)
@@ -74,6 +75,21 @@ def send_check(version_id: UUID) -> None:
     from apps.datasets.tasks import check_version
 
     tell(check_version, version_id, expires=PATIENCE.total_seconds())
+
+
+@transaction.atomic
+def declare_subject(*, dataset: Dataset, column: str, actor: Actor) -> Dataset:
+    """Say which column tells whose data a row is ("": none); trainings to come leave it out, and rows are erased by it."""
+    found = _hold(dataset.pk)
+    ready = found.versions.filter(status=DatasetVersion.Status.READY).order_by("-number").first()
+    if column and (ready is None or column not in {one["name"] for one in ready.columns}):
+        text = f"The newest version that is ready has no column {column!r}." if ready else "No version is ready yet."
+        raise InvalidInput(text, [Problem("/subject_column", "unknown_column", text)])
+    found.subject_column = column
+    found.save(update_fields=["subject_column"])
+    details = {"subject_column": column}
+    record_audit(actor=actor, workspace_id=found.workspace_id, verb="dataset.subject", target=found, details=details)
+    return found
 
 
 @transaction.atomic

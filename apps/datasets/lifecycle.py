@@ -2,13 +2,18 @@
 
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
 from apps.core import clock
+from apps.core.artifacts import safe_join
+from apps.core.errors import Unavailable
+from apps.core.instance import hold
 from apps.datasets.models import Dataset, DatasetVersion
 
 LEASE = timedelta(seconds=60)
@@ -32,12 +37,25 @@ def renew(version_id: UUID, token: UUID) -> bool:
     return bool(held.update(lease_until=clock.now() + LEASE))
 
 
+def hold_file(path: str) -> None:
+    """Make sure that a file is there until the caller's transaction ends, in which a row names it.
+
+    Files are named by their content: an erasure may destroy the same bytes of another row at this moment.
+    """
+    hold()
+    if not safe_join(Path(settings.DATASETS_DIR), path).is_file():
+        raise Unavailable(
+            "The file was taken away while it was filed, by an erasure of the same bytes. Send it again.", retry_after=1
+        )
+
+
 @transaction.atomic
 def accept(version_id: UUID, token: UUID, *, kind: str, is_asked: bool = False, **facts: Any) -> bool:
     """Make a version ready, with all that was found; False when the lease was lost.
 
     Its data set is of this kind from now on where that was asked for, or where it had none.
     """
+    hold_file(facts["table_path"])
     held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
     if not held.update(status=_Status.READY, checked_at=clock.now(), token=None, lease_until=None, **facts):
         return False

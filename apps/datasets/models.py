@@ -27,6 +27,9 @@ class Dataset(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="datasets")
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=12, choices=Kind.choices, blank=True, help_text="Empty until the file tells.")
+    subject_column = models.CharField(
+        max_length=300, blank=True, help_text="Whose data a row is: nothing is learned from it, and it is erased by it."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -42,9 +45,9 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """One upload, immutable once `ready`.
+    """One upload, immutable once `ready`, but for the rows that are erased of it (`Erasure`).
 
-    checking ──> ready
+    checking ──> ready ──> refused (only when every row was erased)
         └──────> refused (with `problems`; nothing of it can be trained on)
 
     A check that dies is tried again, `lifecycle.MOST_ATTEMPTS` times; one that is held up by the platform (a full disk, a
@@ -105,3 +108,30 @@ class DatasetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.number}"
+
+
+class Erasure(models.Model):
+    """Rows of one subject that were taken out of a version: its file was written anew, and the old bytes destroyed.
+
+    What learned from `content_before`, or from what the version held before that, learned from these rows too.
+    """
+
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="erasures")
+    request_id = models.UUIDField(help_text="What asked for it (`privacy.SubjectRequest`).")
+    rows = models.BigIntegerField()
+    content_before = models.CharField(max_length=64, blank=True)
+    content_after = models.CharField(max_length=64, blank=True, help_text="Empty where no row was left.")
+    upload_before = models.CharField(max_length=64)
+    table_before = models.CharField(max_length=64, blank=True)
+    table_after = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField()
+
+    workspace_path: ClassVar[str] = "dataset_version__dataset__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["dataset_version", "request_id"], name="one_erasure_a_request")]
+
+    def __str__(self) -> str:
+        return f"{self.dataset_version}: {self.rows}"

@@ -97,20 +97,20 @@ def dispatch_waiting() -> None:
         send_check(version_id)
 
 
-def sweep_files() -> None:
+def sweep_files(*, grace: int = _GRACE_SECONDS) -> None:
     """Remove files below DATASETS_DIR that no row names, older than a day; none of a store that is another database's."""
     root = Path(settings.DATASETS_DIR)
     if not may_sweep(root):
         return
     kept = {path for pair in DatasetVersion.objects.values_list("upload_path", "table_path") for path in pair}
-    for path in _old_files(root):
+    for path in _old_files(root, grace):
         if path.relative_to(root).as_posix() not in kept:
             logger.info("Removed %s, which nothing refers to.", path.name)
             path.unlink(missing_ok=True)
 
 
-def _old_files(root: Path) -> Iterator[Path]:
-    limit = time.time() - _GRACE_SECONDS
+def _old_files(root: Path, grace: int) -> Iterator[Path]:
+    limit = time.time() - grace
     for folder in ("incoming", "uploads", "tables"):
         for path in (root / folder).rglob("*"):
             if path.is_file() and path.stat().st_mtime < limit:

@@ -11,15 +11,18 @@ from django.db import transaction
 from apps.algorithms.schema import ColumnKind, TableSchema, Task
 from apps.core import clock
 from apps.core.errors import InvalidInput, NotFound, Problem
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, SupersededLabel
 from apps.predictions.models import PredictionLog
 from apps.predictions.selectors import entries_of, place_of
 from apps.registry.models import RegisteredModel
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
+from apps.workspaces.subjects import pseudonym
 
 MOST_AT_ONCE = 10_000
 MOST_PROBLEMS = 50
+_AT_ONCE = 500
+_REPLACED = ["correct", "label", "source", "user", "given_at", "known_at"]
 _PSEUDONYM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _CLASSES = (Task.CLASSIFICATION, Task.ANOMALY)
 _AMOUNTS = (Task.REGRESSION, Task.FORECAST)
@@ -29,7 +32,8 @@ _AMOUNTS = (Task.REGRESSION, Task.FORECAST)
 class Verdict:
     """What is said of one prediction: right or wrong, what was true, or both.
 
-    `subject` is the pseudonym of whoever says it, empty for the caller; `known_at` is when the label became known, None for now.
+    `subject` is the id of whoever says it, empty for the caller: only its keyed pseudonym is kept. `known_at` is when the label
+    became known, None for now.
     """
 
     prediction: str
@@ -65,27 +69,15 @@ def give_feedback(*, model: RegisteredModel, verdict: Verdict, source: str, acto
 
 def give_many(*, model: RegisteredModel, verdicts: Sequence[Verdict], source: str, actor: Actor) -> Taken:
     """Take all verdicts or none; raise `InvalidInput` that names each faulty one (`/verdicts/<place>/<field>`)."""
-    found = entries_of(model.pk, [verdict.prediction for verdict in verdicts], patient=True)
-    problems: list[Problem] = []
-    met: dict[tuple[str, str], int] = {}
-    for place, verdict in enumerate(verdicts):
-        pointer = f"/verdicts/{place}"
-        entry = found.get(verdict.prediction)
-        if entry is None:
-            text = f"Verdict {place}: the model has made no prediction {verdict.prediction[:80]!r}."
-            problems.append(Problem(f"{pointer}/prediction", "unknown_prediction", text))
-            continue
-        before = met.setdefault((verdict.prediction, _giver(verdict, actor)), place)
-        if before != place:
-            text = f"Verdict {place} is on the same prediction, by the same giver, as verdict {before}. Send one of them."
-            problems.append(Problem(f"{pointer}/prediction", "said_twice", text))
-        problems += _faults(model, verdict, entry, pointer=pointer)
-        if len(problems) >= MOST_PROBLEMS:
-            break
+    rows, problems = read_verdicts(model, verdicts, met={}, source=source, actor=actor)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InvalidInput(f"{problems[0].detail}{more}", problems)
-    rows = [_row(model, verdict, found[verdict.prediction], source=source, actor=actor) for verdict in verdicts]
+    return take_rows(model, rows, source=source, actor=actor)
+
+
+def take_rows(model: RegisteredModel, rows: Sequence[Feedback], *, source: str, actor: Actor) -> Taken:
+    """Keep verdicts that were read, all of them or none, with their audit entry."""
     with transaction.atomic():
         taken = _keep(rows)
         details = {"created": taken.created, "replaced": taken.replaced, "source": source}
@@ -93,21 +85,78 @@ def give_many(*, model: RegisteredModel, verdicts: Sequence[Verdict], source: st
     return taken
 
 
+def read_verdicts(
+    model: RegisteredModel,
+    verdicts: Sequence[Verdict],
+    *,
+    met: dict[tuple[str, str], int],
+    source: str,
+    actor: Actor,
+    first: int = 0,
+) -> tuple[list[Feedback], list[Problem]]:
+    """Return rows to keep, or what is wrong with them; `met` is what was read before of the same lot, `first` the first place."""
+    found = entries_of(model.pk, [verdict.prediction for verdict in verdicts], patient=first == 0)
+    problems: list[Problem] = []
+    for place, verdict in enumerate(verdicts, start=first):
+        pointer = f"/verdicts/{place}"
+        entry = found.get(verdict.prediction)
+        if entry is None:
+            text = f"Verdict {place}: the model has made no prediction {verdict.prediction[:80]!r}."
+            problems.append(Problem(f"{pointer}/prediction", "unknown_prediction", text))
+            continue
+        before = met.setdefault((verdict.prediction, _giver(model, verdict, actor)), place)
+        if before != place:
+            text = f"Verdict {place} is on the same prediction, by the same giver, as verdict {before}. Send one of them."
+            problems.append(Problem(f"{pointer}/prediction", "said_twice", text))
+        problems += _faults(model, verdict, entry, pointer=pointer)
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    if problems:
+        return [], problems
+    return [_row(model, verdict, found[verdict.prediction], source=source, actor=actor) for verdict in verdicts], []
+
+
 @transaction.atomic
 def _keep(rows: Sequence[Feedback]) -> Taken:
+    """Keep rows; of one giver's words on one prediction the one that became known last counts, and the others are its history."""
     RegisteredModel.objects.select_for_update().get(pk=rows[0].model_id)  # two at once must not both count as the first
-    keys = {(row.entry_id, row.place, row.giver) for row in rows}
-    entries = {row.entry_id for row in rows}
-    known = Feedback.objects.filter(entry_id__in=entries).values_list("entry_id", "place", "giver")
-    replaced = len(keys & set(known))
-    Feedback.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["entry_id", "place", "giver"],
-        update_fields=["correct", "label", "source", "user", "given_at", "known_at"],
-        batch_size=500,
-    )
-    return Taken(created=len(keys) - replaced, replaced=replaced)
+    created = 0
+    for start in range(0, len(rows), _AT_ONCE):
+        portion = rows[start : start + _AT_ONCE]
+        known = _said_before(portion)
+        fresh = [row for row in portion if _key(row) not in known]
+        Feedback.objects.bulk_create(fresh, batch_size=_AT_ONCE)
+        created += len(fresh)
+        again = [(row, known[_key(row)]) for row in portion if _key(row) in known]
+        SupersededLabel.objects.bulk_create(_history(again))
+        newer = [(row, before) for row, before in again if row.known_at >= before.known_at]
+        for row, before in newer:
+            for name in _REPLACED:
+                setattr(before, name, getattr(row, name))
+        Feedback.objects.bulk_update([before for _, before in newer], _REPLACED, batch_size=200)
+    return Taken(created=created, replaced=len(rows) - created)
+
+
+def _key(row: Feedback) -> tuple[Any, int, str]:
+    return row.entry_id, row.place, row.giver
+
+
+def _said_before(rows: Sequence[Feedback]) -> dict[tuple[Any, int, str], Feedback]:
+    wanted = {_key(row) for row in rows}
+    said = Feedback.objects.filter(entry_id__in={row.entry_id for row in rows}, giver__in={row.giver for row in rows})
+    return {_key(row): row for row in said if _key(row) in wanted}
+
+
+def _history(again: Sequence[tuple[Feedback, Feedback]]) -> list[SupersededLabel]:
+    """Return for each pair the one that is superseded; what is said again to the letter has no history."""
+    told = []
+    for row, before in again:
+        if (row.correct, row.label, row.known_at) == (before.correct, before.label, before.known_at):
+            continue
+        older = before if row.known_at >= before.known_at else row
+        facts = {name: getattr(older, name) for name in ("correct", "label", "source", "given_at", "known_at")}
+        told.append(SupersededLabel(feedback=before, **facts))
+    return told
 
 
 def _row(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, source: str, actor: Actor) -> Feedback:
@@ -125,8 +174,8 @@ def _row(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, sour
         predicted=predicted,
         correct=correct,
         label=verdict.label,
-        giver=_giver(verdict, actor),
-        subject=verdict.subject,
+        giver=_giver(model, verdict, actor),
+        subject=pseudonym(model.workspace_id, verdict.subject),
         source=source,
         user_id=actor.user_id,
         given_at=now,
@@ -134,8 +183,8 @@ def _row(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, sour
     )
 
 
-def _giver(verdict: Verdict, actor: Actor) -> str:
-    return f"subject:{verdict.subject}" if verdict.subject else f"user:{actor.user_id}"
+def _giver(model: RegisteredModel, verdict: Verdict, actor: Actor) -> str:
+    return f"subject:{pseudonym(model.workspace_id, verdict.subject)}" if verdict.subject else f"user:{actor.user_id}"
 
 
 def _faults(model: RegisteredModel, verdict: Verdict, entry: PredictionLog, *, pointer: str) -> list[Problem]:

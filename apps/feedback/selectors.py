@@ -2,16 +2,22 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
 from apps.algorithms.schema import Task
+from apps.core.artifacts import safe_join
+from apps.core.instance import private_folder
 from apps.core.shares import wilson
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, FeedbackSample, SupersededLabel
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
@@ -45,6 +51,11 @@ class Satisfaction:
         }
 
 
+def sample_file(sample: FeedbackSample) -> Path:
+    """Return where a sample's file is."""
+    return safe_join(private_folder("samples"), sample.path)
+
+
 def satisfaction(model: RegisteredModel, *, since: datetime) -> Satisfaction:
     """Return how content people were with a model's answers since a time."""
     said = Feedback.objects.filter(model=model, given_at__gte=since, correct__isnull=False)
@@ -64,7 +75,9 @@ def realised(model: RegisteredModel, *, since: datetime, known_by: datetime) -> 
     Classes and anomalies: the share that was right, with its 95 % interval; numbers: mean absolute error and its root mean
     square. Where several gave a label of one prediction, the latest counts.
     """
-    by_version = _labelled(Feedback.objects.filter(model=model, predicted_at__gte=since, known_at__lte=known_by))
+    now = Feedback.objects.filter(model=model, predicted_at__gte=since, known_at__lte=known_by)
+    before = SupersededLabel.objects.filter(feedback__model=model, feedback__predicted_at__gte=since, known_at__lte=known_by)
+    by_version = _labelled(now, before)
     score = _right if is_right_or_wrong(model) else _off
     return [
         {"version": number, "labels": len(pairs), **score(list(pairs.values()))}
@@ -118,14 +131,28 @@ def is_right_or_wrong(model: RegisteredModel) -> bool:
 
 
 def _labelled(
-    given: QuerySet[Feedback], *, most_of_a_subject: int | None = None
+    given: QuerySet[Feedback],
+    superseded: QuerySet[SupersededLabel] | None = None,
+    *,
+    most_of_a_subject: int | None = None,
 ) -> dict[int, dict[tuple[UUID, int], tuple[Any, Any]]]:
-    """Return by version (answer, label) of each labelled prediction, in the order in which the labels became known."""
-    rows = given.filter(label__isnull=False).order_by("known_at", "given_at", "id")
+    """Return by version (answer, label) of each labelled prediction, in the order in which the labels became known.
+
+    Labels that others have superseded since count until then, where they are given.
+    """
+    fields = ("version__number", "entry_id", "place", "predicted")
+    order = ("known_at", "given_at", "id")
+    rows = (
+        given.filter(label__isnull=False).order_by(*order).values_list(*fields, "label", "subject", "known_at", "given_at")
+    )
+    in_time: Iterable[tuple[Any, ...]] = rows.iterator()
+    if superseded is not None:
+        names = (*(f"feedback__{name}" for name in fields), "label", "feedback__subject", "known_at", "given_at")
+        older = superseded.filter(label__isnull=False).order_by(*order).values_list(*names)
+        in_time = merge(older.iterator(), in_time, key=itemgetter(6, 7))
     found: dict[int, dict[tuple[UUID, int], tuple[Any, Any]]] = {}
     said: Counter[str] = Counter()
-    fields = ("version__number", "entry_id", "place", "predicted", "label", "subject")
-    for number, entry, place, predicted, label, subject in rows.values_list(*fields).iterator():
+    for number, entry, place, predicted, label, subject, *_ in in_time:
         said[subject] += 1
         if subject and most_of_a_subject is not None and said[subject] > most_of_a_subject:
             continue

@@ -149,7 +149,7 @@ def _answer(
         version_id=loaded.version_id,
         at=clock.now(),
         row_count=len(checked),
-        rows=checked,
+        rows=checked if loaded.subjects is None else loaded.subjects.hidden(checked),
         predictions=answers.values,
         details=answers.details,
         milliseconds=(time.perf_counter() - began) * 1e3,

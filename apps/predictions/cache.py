@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -17,11 +17,27 @@ from apps.predictions.models import TrafficSplit
 from apps.registry.files import verify_version
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import version_folder
+from apps.workspaces.subjects import pseudonym
 
 MOST_PREDICTORS = 64
 MOST_BYTES = 1024**3
 MOST_CHAMPIONS = 10_000
 REMEMBER_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """The column of a version's rows that says whose data each is; it is logged as a pseudonym."""
+
+    column: str
+    workspace_id: UUID
+
+    def hidden(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows as they are logged."""
+        return [
+            {**row, self.column: pseudonym(self.workspace_id, row[self.column]) or None} if self.column in row else row
+            for row in rows
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +47,7 @@ class Loaded:
     predictor: Predictor
     version_id: UUID
     number: int
+    subjects: "Subjects | None" = None
 
     @property
     def forecaster(self) -> Forecaster | None:
@@ -63,7 +80,7 @@ class PredictorCache:
             with self._lock:
                 found = self._loaded.get(version_id)
             if found is None:
-                found = _load(ModelVersion.objects.get(pk=version_id))
+                found = _load(ModelVersion.objects.select_related("model").get(pk=version_id))
                 self._keep(found)
         return found
 
@@ -90,7 +107,9 @@ class PredictorCache:
 
 def _load(version: ModelVersion) -> Loaded:
     verify_version(version, below="predictor/")
-    return Loaded(load_predictor(version_folder(version) / "predictor"), version.pk, version.number)
+    column = version.evaluation.get("subject_column")
+    subjects = Subjects(column, version.model.workspace_id) if column else None
+    return Loaded(load_predictor(version_folder(version) / "predictor"), version.pk, version.number, subjects)
 
 
 predictors = PredictorCache()

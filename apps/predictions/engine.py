@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ from django.db import transaction
 
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Answers, Predictor
-from apps.core.artifacts import publish_folder, remove_folder, seal_folder, storage_guard
+from apps.core.artifacts import publish_folder, remove_folder, safe_join, seal_folder, storage_guard
 from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.core.leases import LeaseLost
 from apps.datasets.selectors import table_file
@@ -81,6 +81,38 @@ def _publish(batch_id: UUID, token: UUID, beside: Path, rows: int) -> None:
             raise LeaseLost
         remove_folder(final)  # left by a run that died between the move and its commit
         publish_folder(beside, final)
+
+
+def write_result_without(
+    batch: BatchPrediction, kept: Callable[[pa.RecordBatch], pa.Array], hold: Callable[[], None]
+) -> tuple[str, int]:
+    """Write a result anew with the rows that are `kept` (a mask a portion), in a folder of its own; return its path and their number."""
+    source, folder = table_path(batch), results_folder() / f"{batch.pk}-{uuid4().hex[:8]}"
+    beside = folder.with_name(f"{folder.name}.part")
+    rows = 0
+    try:
+        with storage_guard():
+            beside.mkdir(parents=True)
+            file = pq.ParquetFile(source)
+            with pq.ParquetWriter(beside / RESULTS["parquet"], file.schema_arrow, compression="zstd") as writer:
+                for part in file.iter_batches(batch_size=_ROWS_AT_ONCE):
+                    hold()
+                    some = part.filter(kept(part))
+                    writer.write_batch(some)
+                    rows += some.num_rows
+            write_csv(beside / RESULTS["parquet"], beside / RESULTS["csv"], hold)
+            if (source.parent / RESULTS["semicolons"]).exists():
+                write_csv(beside / RESULTS["parquet"], beside / RESULTS["semicolons"], hold, semicolons=True)
+            seal_folder(beside)
+        publish_folder(beside, folder)
+    finally:
+        remove_folder(beside)
+    return (folder / RESULTS["parquet"]).relative_to(settings.DATASETS_DIR).as_posix(), rows
+
+
+def table_path(batch: BatchPrediction) -> Path:
+    """Return where a result stands as Parquet."""
+    return safe_join(Path(settings.DATASETS_DIR), batch.result_path)
 
 
 def _write_parquet(predictor: Predictor, source: Path, target: Path, hold: Callable[[], None]) -> int:

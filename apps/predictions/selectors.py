@@ -65,7 +65,10 @@ def entries_of(model_id: UUID, texts: Iterable[str], *, patient: bool = False) -
     return {
         text: found[entry]
         for text, (entry, place) in wanted.items()
-        if entry in found and found[entry].model_id == model_id and 0 <= place < found[entry].row_count
+        if entry in found
+        and found[entry].model_id == model_id
+        and 0 <= place < found[entry].row_count
+        and found[entry].predictions[place] is not None  # it was erased
     }
 
 
@@ -84,6 +87,8 @@ def prediction(text: str, workspace_ids: list[UUID]) -> dict[str, Any]:
     log_id, place = split_prediction_id(text)
     entry = recorder.find(log_id) or PredictionLog.objects.select_related("model", "version").filter(pk=log_id).first()
     if entry is None or entry.model.workspace_id not in workspace_ids or not 0 <= place < entry.row_count:
+        raise NotFound
+    if entry.rows[place] is None:  # it was erased
         raise NotFound
     return {
         "id": f"{entry.pk.hex}-{place}",

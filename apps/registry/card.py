@@ -4,6 +4,7 @@ from typing import Any
 
 from apps.registry.manifest import VersionFacts
 from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.selectors import learned_and_erased
 
 _SHOWN_FEATURES = 10
 _DOES = {
@@ -65,6 +66,7 @@ def card_json(version: ModelVersion) -> dict[str, Any]:
         "evaluation": version.evaluation,
         "manifest": version.manifest,
         "signature": version.signature,
+        "trained_with_erased": erased.as_json() if (erased := learned_and_erased(version)) else None,
     }
 
 

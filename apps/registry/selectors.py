@@ -1,8 +1,10 @@
 """Reads of models, versions and aliases."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -114,6 +116,41 @@ def champion_at(model: RegisteredModel, at: datetime) -> Alias | None:
 def version_folder(version: ModelVersion) -> Path:
     """Return the folder of a version's files: `<workspace>/<model>/<number>-<first digits of its manifest's hash>`."""
     return safe_join(Path(settings.ML_MODELS_DIR), version.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedAndErased:
+    """Rows that a version learned from and that were erased since: how many, and when the last of them."""
+
+    rows: int
+    at: datetime
+
+    @property
+    def advice(self) -> str:
+        """What it means and what to do, in words."""
+        return (
+            f"It learned from {self.rows} rows that were erased since. What it learned from them cannot be taken out of it: "
+            "train the model again, and let the new version go live."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the API's shape."""
+        return {"rows": self.rows, "at": self.at, "advice": self.advice}
+
+
+def learned_and_erased(version: ModelVersion) -> LearnedAndErased | None:
+    """Return what a version learned from and that was erased since; None for nothing.
+
+    Its manifest names the content that it read: what was erased of that content, or of what it became, is told, also to a
+    version that was filed after the erasure.
+    """
+    learned = version.manifest.get("data", {}).get("content_hash")
+    rows, since, at = 0, False, None
+    for erasure in sorted(version.dataset_version.erasures.all(), key=lambda one: one.pk):
+        since = since or erasure.content_before == learned
+        if since:
+            rows, at = rows + erasure.rows, erasure.at
+    return LearnedAndErased(rows, at) if at is not None else None
 
 
 def reasons_to_retrain(model: RegisteredModel) -> list[str]:

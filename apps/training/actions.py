@@ -205,6 +205,7 @@ def _check(model: RegisteredModel, version: DatasetVersion, choice: Choice) -> N
     ]
     if problems:
         raise InvalidInput(f"The data set does not have every column that the model names. {problems[0].detail}", problems)
+    _check_subject(model, version.dataset.subject_column)
     kinds = {column["name"]: ColumnKind(column["dtype"]) for column in version.columns}
     if choice.input_kind == "series":
         check_roles(Roles(model.time_column, model.target, model.group_column, tuple(model.features)), kinds)
@@ -214,6 +215,14 @@ def _check(model: RegisteredModel, version: DatasetVersion, choice: Choice) -> N
     else:
         _check_split(model)
     _check_task(model, version, choice)
+
+
+def _check_subject(model: RegisteredModel, column: str) -> None:
+    """Refuse to learn from, or to predict, whose data a row is."""
+    for pointer, names in (("/target", [model.target]), ("/features", model.features)):
+        if column and column in names:
+            text = f"The column {column!r} says whose data a row is: nothing is learned from it. Choose other columns."
+            raise InvalidInput(text, [Problem(pointer, "is_subject", text)])
 
 
 def _check_split(model: RegisteredModel) -> None:
@@ -230,7 +239,7 @@ def _check_split(model: RegisteredModel) -> None:
 def _check_task(model: RegisteredModel, version: DatasetVersion, choice: Choice) -> None:
     """Refuse what the data set's profile shows to fail, so that nobody waits for it."""
     profile = {column["name"]: column for column in version.columns}
-    learned = set(model.features or profile.keys() - {model.group_column}) - {model.target}
+    learned = set(model.features or profile.keys() - {model.group_column}) - {model.target, version.dataset.subject_column}
     if not learned and choice.input_kind == "table":
         text = "No feature column is left to learn from. Choose at least one column besides the target."
         raise InvalidInput(text, [Problem("/features", "no_feature", text)])

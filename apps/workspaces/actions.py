@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.text import slugify
 
 from apps.core import clock
@@ -19,6 +19,7 @@ from apps.core.permissions import Role, Scope
 from apps.workspaces.access import Access, Actor
 from apps.workspaces.attempts import KEPT_FOR as ANSWERS_KEPT_FOR
 from apps.workspaces.attempts import note_work
+from apps.workspaces.audit_chain import chain_with_commit
 from apps.workspaces.models import (
     ApiKey,
     AuditEntry,
@@ -35,6 +36,7 @@ from apps.workspaces.throttling import KNOWN_FOR as ADDRESSES_KEPT_FOR
 
 KEY_PREFIX_LENGTH = 8
 _SWEPT_AT_ONCE = 1_000
+_REPEATABLE = ("/predict/", "/explain/", "/invocations/", "/infer")  # routes whose work is only their answer
 
 
 def record_audit(
@@ -51,6 +53,7 @@ def record_audit(
         target_id=str(getattr(target, "pk", "")),
         details=details or {},
     )
+    chain_with_commit(entry)
     return entry
 
 
@@ -215,6 +218,20 @@ def change_password(*, user_id: int, old: str, new: str, actor: Actor) -> User:
     user.save(update_fields=["password"])
     record_audit(actor=actor, workspace_id=None, verb="password.change", target=user)
     return user
+
+
+def forget_answers(workspace_id: UUID) -> int:
+    """Take away every kept answer of a workspace, for they may show what was just erased; return how many there were.
+
+    A retry of what makes nothing is computed anew; of an upload, it reads what was made as it stands; of anything else it is
+    told that the work was done. None does its work twice.
+    """
+    kept = IdempotencyRecord.objects.filter(workspace_id=workspace_id, status__isnull=False, answer__isnull=False)
+    repeatable = Q()
+    for end in _REPEATABLE:
+        repeatable |= Q(route__endswith=end)
+    with transaction.atomic():
+        return int(kept.filter(repeatable).delete()[0] + kept.update(status=None, answer=None))
 
 
 def sweep() -> int:

@@ -122,6 +122,39 @@ class AuditEntry(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.verb} {self.target_type} {self.target_id}"
 
 
+class AuditLink(models.Model):
+    """One link of a chain of audit entries (`audit_chain`): the hash of the link before, and of the entry. Append-only too."""
+
+    id = models.BigAutoField(primary_key=True)
+    chain = models.CharField(max_length=36, blank=True, help_text="The workspace's id, empty for the entries of none.")
+    place = models.PositiveBigIntegerField(help_text="In the chain, from 1.")
+    entry_id = models.BigIntegerField(unique=True)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["chain", "place"]
+        constraints = [models.UniqueConstraint(fields=["chain", "place"], name="one_link_a_place")]
+
+    def __str__(self) -> str:
+        return f"{self.chain or 'none'} {self.place} {self.hash[:12]}"
+
+
+class AuditHead(models.Model):
+    """The end of a chain; its row is held while links are added."""
+
+    chain = models.CharField(max_length=36, primary_key=True)
+    entries = models.PositiveBigIntegerField(default=0)
+    last_entry = models.BigIntegerField(default=0, help_text="The largest id of an entry that is chained.")
+    hash = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["chain"]
+
+    def __str__(self) -> str:
+        return f"{self.chain or 'none'} {self.entries} {self.hash[:12]}"
+
+
 class FailedSignIn(models.Model):
     """A try to sign in that did not succeed (or not yet); name and address are kept as keyed digests."""
 
@@ -156,8 +189,8 @@ class KnownAddress(models.Model):
 class IdempotencyRecord(models.Model):
     """Work done for a POST that carried an `Idempotency-Key`, and its first answer.
 
-    `status` is empty while the work is committed and its answer not yet known; `answer` is the body's JSON text, empty
-    for no body and null where it is not kept because it holds a secret.
+    `status` is empty while the work is committed and its answer not yet known, or taken away with an erasure; `answer` is the
+    body's JSON text, empty for no body and null where it is not kept because it holds a secret.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

@@ -9,3 +9,11 @@ def sweep(**_extra: object) -> None:
     from apps.workspaces import actions
 
     actions.sweep()
+
+
+@shared_task(name="workspaces.chain_audit")
+def chain_audit(**_extra: object) -> None:
+    """Chain the audit entries that a process which died left unchained."""
+    from apps.workspaces import audit_chain
+
+    audit_chain.seal_left_behind()

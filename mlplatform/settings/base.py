@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "apps.feedback",
     "apps.monitoring",
     "apps.retraining",
+    "apps.privacy",
     "apps.dashboard",
     "mlplatform",
 ]
@@ -157,9 +158,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
-        "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
+        "BatchStatus": "apps.core.models.LeasedRow.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
         "DetectionStatus": "apps.detections.models.Detection.Status",
+        "KindEnum": "apps.datasets.models.Kind",
+        "SubjectRequestKind": "apps.privacy.models.SubjectRequest.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -200,6 +203,15 @@ SEARCH_TRIALS_AT_ONCE = env.int("SEARCH_TRIALS_AT_ONCE", default=2)
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_MAX_QUEUED = env.int("TRAINING_MAX_QUEUED", default=200)
 TRAINING_KEEP_SPARE = env.bool("TRAINING_KEEP_SPARE", default=True)
+
+# For how many days what is kept; a workspace may keep it shorter, never longer.
+RETENTION_PREDICTION_DAYS = env.int("RETENTION_PREDICTION_DAYS", default=180)
+RETENTION_FEEDBACK_DAYS = env.int("RETENTION_FEEDBACK_DAYS", default=180)
+RETENTION_SAMPLE_DAYS = env.int("RETENTION_SAMPLE_DAYS", default=180)
+SUBJECT_EXPORT_DAYS = env.int("SUBJECT_EXPORT_DAYS", default=7)
+LABELS_MAX_BYTES = env.int("LABELS_MAX_BYTES", default=50 * 1024**2)
+LABELS_MAX_ROWS = env.int("LABELS_MAX_ROWS", default=100_000)
+SAMPLE_MAX_BYTES = env.int("SAMPLE_MAX_BYTES", default=10 * 1024**2)
 
 # Files of old versions are removed at night where a number of versions to keep is given.
 CLEANUP_KEEP_VERSIONS = env.int("CLEANUP_KEEP_VERSIONS", default=0)

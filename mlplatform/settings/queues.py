@@ -44,6 +44,10 @@ CELERY_TASK_ROUTES = {
     "retraining.weigh_traffic": {"queue": "ml_monitoring"},
     "detections.*": {"queue": "ml_stats"},
     "retraining.*": {"queue": UPKEEP_QUEUE},
+    "feedback.dispatch_labels": {"queue": UPKEEP_QUEUE},
+    "feedback.*": {"queue": "ml_stats"},
+    "privacy.dispatch_requests": {"queue": UPKEEP_QUEUE},
+    "privacy.*": {"queue": "ml_stats"},
     "monitoring.dispatch_checks": {"queue": UPKEEP_QUEUE},
     "monitoring.*": {"queue": "ml_monitoring"},
 }
@@ -68,6 +72,7 @@ PERIODIC_TASKS = {
     "registry: sweep orphaned files": {"task": "registry.sweep_orphans", "crontab": "37 4 * * *"},
     "registry: remove files of old versions": {"task": "registry.remove_old_files", "crontab": "7 5 * * *"},
     "workspaces: sweep old answers and failed sign-ins": {"task": "workspaces.sweep", "crontab": "47 3 * * *"},
+    "workspaces: chain audit entries that were left": {"task": "workspaces.chain_audit", "crontab": "*/5 * * * *"},
     "predictions: sweep what dead batches left": {"task": "predictions.sweep_results", "crontab": "47 4 * * *"},
     "predictions: send again what the broker lost": {"task": "predictions.dispatch_batches", "every_seconds": 15},
     "detections: new alerts": {"task": "detections.collect", "every_seconds": 60},
@@ -77,6 +82,9 @@ PERIODIC_TASKS = {
     "retraining: ask the gate": {"task": "retraining.dispatch_judgements", "every_seconds": 15},
     "retraining: weigh challengers on live requests": {"task": "retraining.weigh_traffic", "crontab": "*/10 * * * *"},
     "retraining: roll back what fell": {"task": "retraining.watch_promotions", "crontab": "23 * * * *"},
+    "feedback: send again what the broker lost": {"task": "feedback.dispatch_labels", "every_seconds": 15},
+    "privacy: remove what is past its time": {"task": "privacy.apply_retention", "crontab": "27 4 * * *"},
+    "privacy: send again what the broker lost": {"task": "privacy.dispatch_requests", "every_seconds": 15},
     "monitoring: drift of every model": {"task": "monitoring.check_all", "crontab": "0 3 * * *"},
     "monitoring: send again what the broker lost": {"task": "monitoring.dispatch_checks", "every_seconds": 15},
 }

@@ -145,6 +145,22 @@ def _key(things: Things) -> dict[str, Any]:
     return {"workspace_id": things.workspace.pk, "pk": things.key.pk}
 
 
+def _export(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk, "pk": things.export.pk}
+
+
+def _erasure(things: Things) -> dict[str, Any]:
+    return {"workspace_id": things.workspace.pk, "pk": things.erasure.pk}
+
+
+def _sample(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "pk": things.sample.pk}
+
+
+def _labels(things: Things) -> dict[str, Any]:
+    return {"model_id": things.model.pk, "pk": things.labels.pk}
+
+
 def _trained_on(things: Things) -> dict[str, Any]:
     return {"dataset": str(things.version.dataset_id)}
 
@@ -193,10 +209,13 @@ _API = {
     "key-list": Rule({"GET": READ, "POST": needs(VIEWER, 201, {"name": "New"})}, _workspace),
     "key-detail": Rule({"DELETE": only("viewer", "owner", answers=204)}, _key),
     "audit-list": Rule({"GET": needs(OWNER)}, _workspace),
+    "audit-verify": Rule({"GET": needs(OWNER)}, _workspace),
     "algorithm-list": Rule({"GET": MINE}),
     "algorithm-detail": Rule({"GET": MINE}, lambda _: {"name": "random_forest"}),
     "dataset-list": Rule({"GET": MINE, "POST": needs(TRAINER, 202, _upload)}),
-    "dataset-detail": Rule({"GET": READ, "DELETE": needs(OWNER, 204)}, _dataset),
+    "dataset-detail": Rule(
+        {"GET": READ, "PATCH": needs(TRAINER, 200, {"subject_column": "days"}), "DELETE": needs(OWNER, 204)}, _dataset
+    ),
     "dataset-versions": Rule({"GET": READ, "POST": needs(TRAINER, 202, lambda _: Form(file=as_file()))}, _dataset),
     "dataset-preview": Rule({"GET": READ}, _dataset),
     "dataset-download": Rule({"GET": READ}, _dataset),
@@ -228,6 +247,15 @@ _API = {
     "feedback-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 201, _verdict)}, _of_model),
     "feedback-many": Rule({"POST": needs(ANNOTATOR, 200, lambda things: {"verdicts": [_verdict(things)]})}, _of_model),
     "feedback-summary": Rule({"GET": READ}, _of_model),
+    "feedback-suggestions": Rule({"GET": READ}, _of_model),
+    "label-file-list": Rule({"GET": READ, "POST": needs(ANNOTATOR, 202, lambda _: Form(file=as_file()))}, _of_model),
+    "label-file-detail": Rule({"GET": READ}, _labels),
+    "sample-list": Rule(
+        {"GET": READ, "POST": needs(ANNOTATOR, 201, lambda things: Form(prediction=things.prediction, consent="true"))},
+        _of_model,
+    ),
+    "sample-detail": Rule({"DELETE": needs(ANNOTATOR, 204)}, _sample),
+    "sample-download": Rule({"GET": needs(ANNOTATOR)}, _sample),
     "policy-detail": Rule({"GET": READ, "PUT": needs(TRAINER, 200, {"feedback": 50})}, _model),
     "policy-evaluate": Rule({"POST": READ}, _model),
     "policy-retrain": Rule({"POST": needs(TRAINER, 200)}, _model),
@@ -242,6 +270,14 @@ _API = {
     "drift-check": Rule({"POST": needs(TRAINER, 202)}, _model),
     "drift-list": Rule({"GET": READ}, _of_model),
     "drift-detail": Rule({"GET": READ}, lambda things: {"model_id": things.model.pk, "pk": things.drift.pk}),
+    "subject-pseudonym": Rule({"POST": needs(OWNER, 200, {"subject": "somebody"})}, _workspace),
+    "subject-export": Rule({"POST": needs(OWNER, 202, {"subject": "somebody"})}, _workspace),
+    "subject-erase": Rule({"POST": needs(OWNER, 202, {"subject": "somebody", "dry_run": True})}, _workspace),
+    "subject-request-list": Rule({"GET": needs(OWNER)}, _workspace),
+    "subject-request-detail": Rule({"GET": needs(OWNER)}, _export),
+    "subject-request-download": Rule({"GET": needs(OWNER)}, _export),
+    "subject-request-certificate": Rule({"GET": needs(OWNER)}, _erasure),
+    "retention": Rule({"GET": READ, "PUT": needs(OWNER, 200, {"sample_days": 90})}, _workspace),
     "prediction-detail": Rule({"GET": READ}, lambda things: {"pk": things.prediction}),
     "batch-list": Rule({"GET": MINE}),
     "batch-detail": Rule({"GET": READ}, _batch),
@@ -327,6 +363,9 @@ _PAGES = {
     ),
     "member_role": Rule({"POST": needs(OWNER, 302, Form(role="trainer"))}, lambda things: {"pk": things.member.pk}),
     "remove_member": Rule({"POST": needs(OWNER, 302)}, lambda things: {"pk": things.member.pk}),
+    "privacy": Rule(
+        {"GET": needs(OWNER), "POST": needs(OWNER, 302, Form(what="count", subject="somebody"))}, lambda things: {"pk": things.workspace.pk}
+    ),
     "revoke_key": Rule({"POST": only("viewer", "owner", answers=302)}, lambda things: {"pk": things.key.pk}),
 }  # fmt: skip
 RULES = {**_API, **{f"dashboard:{name}": rule for name, rule in _PAGES.items()}}

@@ -77,6 +77,9 @@ def grow(world: World, count: int) -> None:
     copies(things.gate, count, created_by_id=lambda n: users[n].pk)
     copies(things.traffic, count, created_by_id=lambda n: users[n].pk, ended_at=clock.now())
     copies(things.drift, count, created_by_id=lambda n: users[n].pk)
+    copies(things.sample, count)
+    copies(things.labels, count)
+    copies(things.export, count)
     copies(Feedback.objects.filter(model=things.model)[0], count, user_id=lambda n: users[n].pk, giver=text)
     grow_detections(things, count, users)
 
@@ -141,6 +144,7 @@ def addresses(world: World) -> dict[str, str]:
             "feedback",
             "monitoring",
             "retraining",
+            "privacy",
         }
     }
     return {**found, **lists, **more, **changelists}

@@ -18,6 +18,9 @@ from apps.detections import actions as detections
 from apps.detections.engine import collecting, counting, explaining
 from apps.detections.models import Detection, SuppressionRule
 from apps.feedback.actions import Verdict, give_feedback
+from apps.feedback.label_files import take_file
+from apps.feedback.models import FeedbackSample, LabelFile
+from apps.feedback.sampling import keep_sample
 from apps.monitoring.actions import start_check
 from apps.monitoring.engine import checking
 from apps.monitoring.lifecycle import checks as checks_of_drift
@@ -27,6 +30,10 @@ from apps.predictions import engine as batches
 from apps.predictions import lifecycle as batch_runs
 from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 from apps.predictions.recorder import recorder
+from apps.privacy import engine as privacy
+from apps.privacy.actions import request_count, request_erasure, request_export, set_retention
+from apps.privacy.lifecycle import claim as claim_request
+from apps.privacy.models import SubjectRequest
 from apps.registry.actions import create_model
 from apps.registry.models import RegisteredModel
 from apps.retraining import engine as judging
@@ -63,6 +70,10 @@ class Things:
     traffic: TrafficSplit
     detection: Detection
     suppression: SuppressionRule
+    export: SubjectRequest
+    erasure: SubjectRequest
+    sample: FeedbackSample
+    labels: LabelFile
     prediction: str
     key: ApiKey
     member: Membership
@@ -113,7 +124,10 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     recorder.flush()
     assert PredictionLog.objects.filter(pk=done.id).exists()
     verdict = Verdict(f"{done.id.hex}-0", correct=False, label=f"{mark} label", subject="clerk-17")
-    give_feedback(model=model, verdict=verdict, source="api", actor=Actor(user_id=holder.pk))
+    corrected = Verdict(f"{done.id.hex}-0", correct=False, subject="clerk-17")
+    for said in (corrected, verdict):
+        give_feedback(model=model, verdict=said, source="api", actor=Actor(user_id=holder.pk))
+    set_retention(workspace=workspace, days={"sample_days": 90}, actor=SYSTEM)
     waiting = start_campaign(model=model, dataset_version=version, actor=SYSTEM, name=f"{mark} campaign")
     key, _clear = issue_key(user=holder, workspace=workspace, name=f"{mark} key", scope=Scope.READ, actor=SYSTEM)
     member = Membership.objects.select_related("user").get(workspace=workspace, user=holder)
@@ -124,6 +138,11 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     gate = _judged(model)
     traffic = predictions.start_split(model=model, actor=SYSTEM, mode="shadow")
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
+    sample = keep_sample(
+        model=model, prediction=f"{done.id.hex}-0", upload=None, consent=True, subject=f"clerk-17 {mark}", actor=SYSTEM
+    )
+    export, erasure = _handed_out_and_erased(workspace)
+    labels = take_file(model=model, upload=as_file(b"prediction,label\n", f"{mark}.csv".replace("/", "")), actor=SYSTEM)
     return Things(
         workspace=workspace,
         version=version,
@@ -135,6 +154,10 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
         traffic=traffic,
         detection=detection,
         suppression=suppression,
+        export=export,
+        erasure=erasure,
+        sample=sample,
+        labels=labels,
         prediction=f"{done.id.hex}-0",
         key=key,
         member=member,
@@ -201,6 +224,22 @@ def _detected(model: RegisteredModel, holder: User, mark: str) -> tuple[Detectio
     counting.count_hours()
     fields = {"conditions": [], "least_score": 0.1, "most_score": None, "reason": f"{mark} reason", "until": None}
     return reviewed, detections.make_suppression(model=model, fields=fields, actor=reviewer)
+
+
+def _handed_out_and_erased(workspace: Workspace) -> tuple[SubjectRequest, SubjectRequest]:
+    """Hand out what there is of somebody, and erase somebody of whom there is nothing."""
+    counted = _done(request_count(workspace=workspace, subject="nobody-at-all", actor=SYSTEM))
+    erasure = request_erasure(workspace=workspace, subject="nobody-at-all", counted=counted.pk, actor=SYSTEM)
+    return _done(request_export(workspace=workspace, subject="clerk-17", actor=SYSTEM)), _done(erasure)
+
+
+def _done(found: SubjectRequest) -> SubjectRequest:
+    token = claim_request(found.pk)
+    assert token is not None
+    privacy.work(found.pk, token)
+    found.refresh_from_db()
+    assert found.status == "completed", found.error
+    return found
 
 
 @contextlib.contextmanager

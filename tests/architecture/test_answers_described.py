@@ -16,8 +16,10 @@ from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
 from apps.datasets.models import DatasetVersion
 from apps.detections.models import Detection, DetectionReview, SuppressionRule
+from apps.feedback.models import LabelFile
 from apps.monitoring.models import DriftReport
 from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.privacy.models import SubjectRequest
 from apps.retraining.actions import set_policy
 from apps.retraining.models import GateReport
 from apps.workspaces.access import SYSTEM
@@ -87,7 +89,12 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
     DetectionReview.objects.create(detection=found, at=now, before="new", after="confirmed")
     hides = SuppressionRule.objects.create(model=model, conditions=[{"column": "x", "in": [1]}], reason="known")
     set_policy(model=model, settings={}, actor=SYSTEM)
+    erasure = SubjectRequest.objects.create(
+        workspace=cast.acme, kind="erase", subject="s-0", pseudonyms=["s-0"], certificate="{}", signature="0", counts={}
+    )
+    labels = LabelFile.objects.create(model=model, original_name="labels.csv", path="")
     return {
+        "requests": str(erasure.pk), "file": str(labels.pk),
         "drift": str(drift.pk), "gate_reports": str(gate.pk),
         "detections": str(found.pk), "suppression_rules": str(hides.pk),
         "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
@@ -99,7 +106,7 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
 def test_an_answer_holds_what_its_description_says(path: str, rows: dict[str, str], cast: Cast, api):
     resource = path.split("/")[3]
     filled = path
-    for nested in ("drift", "gate_reports", "suppression_rules"):
+    for nested in ("drift", "gate_reports", "suppression_rules", "requests", "file"):
         filled = filled.replace(f"/{nested}/{{id}}/", f"/{nested}/{rows[nested]}/")
     filled = re.sub(r"\{(\w*id)\}", lambda _found: rows[resource], filled)
     answer = api(cast.owner).get(filled.replace("{number}", "1").replace("{name}", "random_forest"))

@@ -10,6 +10,7 @@ from apps.feedback.models import Feedback
 from apps.feedback.selectors import MOST_OF_A_GIVER, realised
 from apps.predictions.recorder import recorder
 from apps.workspaces.models import AuditEntry
+from apps.workspaces.subjects import pseudonym
 from tests.factories import make_model
 
 OTHER = {"low": "middle", "middle": "high", "high": "low"}
@@ -32,7 +33,8 @@ def test_a_verdict_is_kept_with_what_it_judges(cast, api, answered):
     assert made.status_code == 201, made.json()
     body = made.json()
     assert (body["prediction"], body["predicted"], body["correct"], body["label"]) == (prediction, predicted, True, None)
-    assert (body["subject"], body["source"], body["version"]) == ("clerk-17", "api", 1)
+    assert (body["subject"], body["source"], body["version"]) == (pseudonym(model.workspace_id, "clerk-17"), "api", 1)
+    assert "clerk-17" not in str(Feedback.objects.values().get())
     listed = api(cast.viewer).get(f"/api/v1/models/{model.pk}/feedback/").json()
     assert listed["results"] == [body]
 
@@ -209,7 +211,10 @@ def test_filters_keep_what_they_say(cast, api, answered):
             row["subject"] for row in api(cast.viewer).get(f"/api/v1/models/{model.pk}/feedback/?{query}").json()["results"]
         ]
 
-    assert (kept("correct=false"), kept("subject=a"), kept("source=file")) == (["b"], ["a"], [])
+    a, b = (pseudonym(model.workspace_id, name) for name in "ab")
+    assert (kept("correct=false"), kept(f"subject={a}"), kept("source=file")) == ([b], [a], [])
+    refused = api(cast.viewer).get(f"/api/v1/models/{model.pk}/feedback/?subject=a")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "subject")
 
 
 @pytest.mark.parametrize(

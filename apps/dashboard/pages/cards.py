@@ -8,6 +8,7 @@ from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.selectors import named_parameters, scores_of
 from apps.dashboard.words import TASKS
 from apps.registry.models import ModelVersion
+from apps.registry.selectors import learned_and_erased
 
 _SHOWN_FEATURES = 10
 
@@ -31,5 +32,6 @@ def version_card(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
         ranked=ranked,
         strongest=max((feature["importance"] for feature in ranked), default=0),
         evaluation=version.evaluation,
+        erased=learned_and_erased(version),
         parameters=named_parameters(version.algorithm, version.parameters),
     )

@@ -14,7 +14,7 @@ from apps.dashboard.pages.reports import report_of
 from apps.dashboard.pages.trials import found_of
 from apps.dashboard.selectors import named_parameters, scores_of
 from apps.registry.models import ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_of
+from apps.registry.selectors import champion_of, learned_and_erased
 from apps.training.models import TrainingCampaign
 
 _SHOWN_FEATURES = 30
@@ -41,6 +41,7 @@ def version_detail(visit: Visit, pk: UUID, number: int) -> HttpResponseBase:
         beside={row.code: row for row in compared_scores(version, champion)} if champion and not is_live else {},
         same_rows=champion is not None and kept_the_same_rows_apart(champion, version),
         evaluation=version.evaluation,
+        erased=learned_and_erased(version),
         ranked=ranked,
         strongest=max((feature["importance"] for feature in ranked), default=0),
         parameters=named_parameters(version.algorithm, version.parameters),

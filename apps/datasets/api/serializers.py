@@ -96,7 +96,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
 
     class Meta:
         model = Dataset
-        fields = ["id", "name", "workspace", "kind", "created_at", "version_id", *_OF_VERSION]
+        fields = ["id", "name", "workspace", "kind", "subject_column", "created_at", "version_id", *_OF_VERSION]
         read_only_fields = fields
 
     def get_version_id(self, dataset: Dataset) -> UUID | None:
@@ -113,10 +113,19 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "name": instance.name,
             "workspace": instance.workspace_id,
             "kind": instance.kind or None,
+            "subject_column": instance.subject_column,
             "created_at": instance.created_at,
             "version_id": version.pk if version else None,
             **{name: of_version.get(name) for name in _OF_VERSION},
         }
+
+
+class SubjectColumnSerializer(KnownFieldsOnly):
+    """What may be changed of a data set."""
+
+    subject_column = serializers.CharField(
+        max_length=300, allow_blank=True, trim_whitespace=False, help_text="Whose data a row is; empty: no column says it."
+    )
 
 
 class UploadSerializer(KnownFieldsOnly):

@@ -5,7 +5,7 @@ from django.urls import path
 from apps.datasets.api.views import DatasetViewSet
 
 _list = DatasetViewSet.as_view({"get": "list", "post": "create"})
-_detail = DatasetViewSet.as_view({"get": "retrieve", "delete": "destroy"})
+_detail = DatasetViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
 
 urlpatterns = [
     path("datasets/", _list, name="dataset-list"),

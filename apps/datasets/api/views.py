@@ -18,12 +18,13 @@ from apps.core.api.pagination import PAGES
 from apps.core.api.queries import chosen
 from apps.core.errors import Conflict, NotFound, Problem
 from apps.core.permissions import Act
-from apps.datasets.actions import archive_dataset, register_upload
+from apps.datasets.actions import archive_dataset, declare_subject, register_upload
 from apps.datasets.api.serializers import (
     DatasetSerializer,
     DatasetVersionSerializer,
     NewVersionSerializer,
     PreviewSerializer,
+    SubjectColumnSerializer,
     UploadSerializer,
 )
 from apps.datasets.api.uploads import UploadParser
@@ -62,14 +63,16 @@ class DatasetViewSet(ScopedViewSet):
         "versions": Act.READ,
         "create": Act.TRAIN,
         "new_version": Act.TRAIN,
+        "partial_update": Act.TRAIN,
         "destroy": Act.ADMINISTER,
     }
     queries: ClassVar[dict[str, tuple[str, ...]]] = {"versions": PAGES, "download": ("form",)}
     waits: ClassVar[frozenset[str]] = frozenset({"create", "new_version"})
 
     def get_parsers(self) -> list[Any]:
-        """Return the parser of uploads; nothing else here has a body."""
-        return [UploadParser()]
+        """Return the parser of uploads; only a change is JSON."""
+        request = getattr(self, "request", None)
+        return super().get_parsers() if request is not None and request.method == "PATCH" else [UploadParser()]
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the caller's live datasets with their versions."""
@@ -137,6 +140,15 @@ class DatasetViewSet(ScopedViewSet):
             return Response(problem, status.HTTP_422_UNPROCESSABLE_ENTITY, headers=location, content_type=MEDIA_TYPE)
         code = status.HTTP_201_CREATED if version.status == DatasetVersion.Status.READY else status.HTTP_202_ACCEPTED
         return Response(body, code, headers=location)
+
+    @extend_schema(request={"application/json": SubjectColumnSerializer}, responses=DatasetSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Say which column tells whose data a row is: nothing is learned from it, and rows are erased by it."""
+        dataset = self.get_object()
+        given = SubjectColumnSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        declare_subject(dataset=dataset, column=given.validated_data["subject_column"], actor=self.access.actor)
+        return Response(self.get_serializer(self.get_queryset().get(pk=dataset.pk)).data)
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Archive a data set; models made from it keep their lineage."""

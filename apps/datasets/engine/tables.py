@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def write_table(reading: Reading, target: Path) -> Copied:
     """Type the columns of a CSV and write its canonical copy; refuse it whole with the rows at fault."""
     guesses = [ColumnGuess(candidates(comma_is_decimal=reading.separator != ",")) for _ in reading.names]
     rows = 0
-    for batch in _text_batches(reading):
+    for batch in text_batches(reading):
         rows += batch.num_rows
         if rows > settings.UPLOAD_MAX_ROWS:
             raise Refused.because("too_many_rows", f"The file has more than {settings.UPLOAD_MAX_ROWS} rows; split it.")
@@ -70,7 +70,7 @@ def write_table(reading: Reading, target: Path) -> Copied:
 
     def batches() -> Iterator[pa.RecordBatch]:
         row = reading.header_row + 1
-        for batch in _text_batches(reading):
+        for batch in text_batches(reading):
             parts = zip(batch.columns, verdicts, noticed, strict=True)
             yield pa.RecordBatch.from_arrays([_typed(*part, row) for part in parts], schema=_schema(kinds))
             row += batch.num_rows
@@ -95,7 +95,8 @@ def _typed(column: pa.Array, verdict: Candidate | None, noticed: Noticed, row: i
     return parsed
 
 
-def _text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
+def text_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Yield the cells of a CSV as they were written, portion by portion; refuse it with the rows at fault."""
     problems: list[dict[str, Any]] = []
     width = len(reading.names)
 
@@ -209,6 +210,19 @@ def copy_parquet(source: Path, target: Path) -> Copied:
             raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
 
     return _write(batches(), kinds, target, reading.warnings)
+
+
+def copy_rows(
+    source: Path, target: Path, kinds: dict[str, ColumnKind], kept: Callable[[pa.RecordBatch], pa.Array]
+) -> Copied:
+    """Write the rows of a canonical table that are `kept` (a mask a portion) as another."""
+    file = pq.ParquetFile(source)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            yield batch.filter(kept(batch)).select(list(kinds))
+
+    return _write(batches(), kinds, target, [])
 
 
 def _kind_of(item: pa.Field) -> ColumnKind:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from apps.core.api.serializers import KnownFieldsOnly
 from apps.feedback.actions import MOST_AT_ONCE
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 
 _PREDICTION = "4f1b8f6c2c0e4b57a3f0d0b7f2f4d6a1-0"
 
@@ -33,7 +33,7 @@ class VerdictSerializer(KnownFieldsOnly):
         required=False,
         allow_blank=True,
         default="",
-        help_text="Pseudonym of whoever says it; empty for the caller.",
+        help_text="Id of whoever says it; kept as a keyed pseudonym. Empty for the caller.",
     )
     known_at = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="When the label became known; empty for now."
@@ -58,6 +58,7 @@ class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
 
     version = serializers.IntegerField(source="version.number")
     prediction = serializers.CharField(source="prediction_id")
+    subject = serializers.CharField(help_text="The pseudonym of whoever said it; empty for a member.")
 
     class Meta:
         model = Feedback
@@ -75,6 +76,82 @@ class FeedbackSerializer(serializers.ModelSerializer[Feedback]):
             "given_at",
             "known_at",
         ]
+        read_only_fields = fields
+
+
+class NewSampleSerializer(KnownFieldsOnly):
+    """A file to keep of one prediction; without a file, its row is kept."""
+
+    prediction = serializers.CharField(max_length=60, help_text="An id that predict/ answered.")
+    consent = serializers.BooleanField(help_text="True: whoever it is of has agreed. Anything else is refused.")
+    subject = serializers.CharField(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Id of who agreed; kept as a keyed pseudonym.",
+    )
+    file = serializers.FileField(required=False, allow_null=True, default=None, allow_empty_file=True, max_length=None)
+
+
+class SampleSerializer(serializers.ModelSerializer[FeedbackSample]):
+    """A kept sample; the file itself is downloaded."""
+
+    version = serializers.IntegerField(source="version.number")
+    prediction = serializers.CharField(source="prediction_id")
+    expires_at = serializers.DateTimeField(help_text="At the latest; sooner where the workspace keeps samples shorter.")
+
+    class Meta:
+        model = FeedbackSample
+        fields = [
+            "id", "model", "version", "prediction", "subject", "media_type", "size_bytes", "sha256", "consented_at", "expires_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    """One prediction worth a verdict."""
+
+    prediction = serializers.CharField()
+    row = serializers.DictField()
+    predicted = serializers.JSONField()
+    details = serializers.DictField()
+    uncertainty = serializers.FloatField(help_text="The share of the rows looked at that are surer, or as sure.")
+
+
+class SuggestionsSerializer(serializers.Serializer[Any]):
+    """What to judge next, and how it was chosen."""
+
+    method = serializers.CharField()
+    looked_at = serializers.IntegerField(help_text="How many of the newest rows that nobody has judged.")
+    suggestions = SuggestionSerializer(many=True, source="chosen")
+
+
+class NewLabelFileSerializer(KnownFieldsOnly):
+    """A CSV or Parquet file with the columns prediction, label or correct, and perhaps known_at and subject."""
+
+    file = serializers.FileField(allow_empty_file=True, max_length=None)
+
+
+class RowProblemSerializer(serializers.Serializer[Any]):
+    """What is wrong with one row of a file."""
+
+    row = serializers.IntegerField(allow_null=True, help_text="Row of the file; the header of a CSV is row 1.")
+    column = serializers.CharField(allow_null=True)
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class LabelFileSerializer(serializers.ModelSerializer[LabelFile]):
+    """A file of labels: taken whole, or refused with the rows at fault."""
+
+    problems = RowProblemSerializer(many=True)
+
+    class Meta:
+        model = LabelFile
+        fields = [
+            "id", "model", "original_name", "status", "rows", "created", "replaced", "problems", "error", "created_at", "finished_at",
+        ]  # fmt: skip
         read_only_fields = fields
 
 

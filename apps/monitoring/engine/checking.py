@@ -16,6 +16,7 @@ from apps.monitoring.detectors.verdict import State, Verdict, judge
 from apps.monitoring.lifecycle import checks
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import last_judged
+from apps.predictions.erasing import kept
 from apps.predictions.models import PredictionLog
 from apps.registry.files import whole_file
 from apps.registry.models import ModelVersion
@@ -94,7 +95,8 @@ def _chunks(report: DriftReport) -> Iterator[tuple[Columns, Columns]]:
     values: list[Any] = []
     details: list[dict[str, Any]] = []
     read = 0
-    for own, predictions, told in newest.iterator(chunk_size=100):
+    for entry in newest.iterator(chunk_size=100):
+        own, predictions, told = kept(*entry)
         rows += own
         values += predictions
         details += told

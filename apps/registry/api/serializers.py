@@ -2,12 +2,12 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.core.api.serializers import KnownFieldsOnly, NameField
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
-from apps.registry.selectors import champion_of, version_now
+from apps.registry.selectors import champion_of, learned_and_erased, version_now
 
 _ASKED = {"workspace": "5d3f5f0a-9f5e-4a55-8f43-1f1f6f1f2c33", "name": "Late payers"}
 _CLASSES = {**_ASKED, "algorithm": "xgboost", "task": "classification", "target": "late"}
@@ -93,6 +93,14 @@ class ModelUpdateSerializer(ModelSerializer):
     workspace = serializers.UUIDField(source="workspace_id", read_only=True)
 
 
+class TrainedWithErasedSerializer(serializers.Serializer[Any]):
+    """Rows that a version learned from and that were erased since."""
+
+    rows = serializers.IntegerField()
+    at = serializers.DateTimeField(help_text="Of the last erasure.")
+    advice = serializers.CharField()
+
+
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """One immutable version."""
 
@@ -106,6 +114,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
         "(`worse`, and by value for the `columns` that matter most). Versions of before have no such three."
     )
     aliases = serializers.SerializerMethodField()
+    trained_with_erased = serializers.SerializerMethodField()
 
     class Meta:
         model = ModelVersion
@@ -113,12 +122,19 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "id", "version", "aliases", "algorithm", "parameters", "seed", "metrics", "baseline", "importance", "evaluation",
             "schema", "dataset", "dataset_version", "campaign", "manifest_sha256", "signature", "size_bytes", "created_at",
             "files_removed_at",
+            "trained_with_erased",
         ]  # fmt: skip
         read_only_fields = fields
 
     def get_aliases(self, version: ModelVersion) -> list[str]:
         """Return the aliases that point here now."""
         return [alias.name for alias in version.aliases.all() if alias.until is None]
+
+    @extend_schema_field(TrainedWithErasedSerializer(allow_null=True))
+    def get_trained_with_erased(self, version: ModelVersion) -> dict[str, Any] | None:
+        """Return what it learned from and that was erased since."""
+        found = learned_and_erased(version)
+        return found.as_json() if found else None
 
 
 class ReasonSerializer(KnownFieldsOnly):

@@ -38,6 +38,7 @@ from apps.registry.selectors import (
     champion_at,
     champion_of,
     is_live_model,
+    learned_and_erased,
     models_of,
     newest_versions,
     reasons_to_retrain,
@@ -205,7 +206,9 @@ def _history_line(version: ModelVersion) -> dict[str, Any]:
 class VersionViewSet(ScopedViewSet):
     """Read the versions of a model; promote one."""
 
-    queryset = ModelVersion.objects.select_related("model", "dataset_version").prefetch_related("aliases")
+    queryset = ModelVersion.objects.select_related("model", "dataset_version").prefetch_related(
+        "aliases", "dataset_version__erasures"
+    )
     serializer_class = VersionSerializer
     ordering_fields: ClassVar[list[str]] = ["created_at"]
     acts: ClassVar[dict[str, Act]] = {
@@ -268,6 +271,8 @@ class VersionViewSet(ScopedViewSet):
             return Response(card_json(version))
         with open_file(version, CARD) as file:
             card = file.read()
+        if (erased := learned_and_erased(version)) is not None:  # since the file was written
+            card += f"\n## Erased since\n\n{erased.advice}\n".encode()
         return HttpResponse(card, content_type="text/markdown; charset=utf-8")
 
     @extend_schema(responses=FileSerializer(many=True), filters=False)

@@ -71,7 +71,8 @@ def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLS
             "Upload the file again as a new version."
         )
     columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
-    wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column)
+    subject = version.dataset.subject_column
+    wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column, subject)
     return service.read(path, columns=columns, wanted=wanted)
 
 

@@ -22,6 +22,7 @@ from apps.algorithms.base import BaseMLService, Split
 from apps.algorithms.engine.report import Report, report_of
 from apps.algorithms.reference import REFERENCE, Reference
 from apps.algorithms.results import Cancelled, Evaluation
+from apps.algorithms.schema import Task
 from apps.core import clock
 from apps.core.artifacts import storage_guard
 from apps.core.errors import DATABASE_AWAY, PlatformError
@@ -155,12 +156,21 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         evaluation={
             **_evaluation(evaluation, split, warnings, judged, material, learned_again=learns_again),
             **(found.as_json() if found else {}),
+            **_subject(campaign),
         },
         packages=_packages(service.library),
         trained_seconds=time.monotonic() - began,
     )
     wait_for_database()
     _register(campaign, token, folder, facts)
+
+
+def _subject(campaign: TrainingCampaign) -> dict[str, str]:
+    """Return the column that says whose data a row is, where the version leaves it out: its answers are logged under pseudonyms."""
+    name = campaign.dataset_version.dataset.subject_column
+    names = {column["name"] for column in campaign.dataset_version.columns}
+    is_read = campaign.model.task == Task.FORECAST and name == campaign.model.group_column
+    return {"subject_column": name} if name in names and not is_read else {}
 
 
 def _save(service: BaseMLService, folder: Path) -> None:

@@ -88,8 +88,32 @@ class AuditSerializer(serializers.ModelSerializer[AuditEntry]):
     """One line of the audit trail."""
 
     user = serializers.IntegerField(source="user_id", allow_null=True)
+    hash = serializers.CharField(allow_null=True, help_text="Of its link in the chain; null until it is chained.")
 
     class Meta:
         model = AuditEntry
-        fields = ["id", "at", "user", "api_key_prefix", "verb", "target_type", "target_id", "details"]
+        fields = ["id", "at", "user", "api_key_prefix", "verb", "target_type", "target_id", "details", "hash"]
         read_only_fields = fields
+
+
+class FaultSerializer(serializers.Serializer[Any]):
+    """One thing in the trail that is not as it was written."""
+
+    place = serializers.IntegerField(help_text="In the chain.")
+    entry = serializers.IntegerField(allow_null=True)
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class VerifiedSerializer(serializers.Serializer[Any]):
+    """What came of looking at the chain of a workspace's trail."""
+
+    intact = serializers.BooleanField(source="is_intact")
+    looked_at = serializers.IntegerField(help_text="How many of the newest entries.")
+    entries = serializers.IntegerField(help_text="How many are chained.")
+    waiting = serializers.IntegerField(help_text="Written a moment ago, and not chained yet.")
+    hash = serializers.CharField(
+        help_text="Of the head: note it down elsewhere, to show later that nothing was written anew."
+    )
+    at = serializers.DateTimeField(allow_null=True)
+    faults = FaultSerializer(many=True)

@@ -34,4 +34,5 @@ urlpatterns = [
     path(f"{_one}keys/", KeyViewSet.as_view({"get": "list", "post": "create"}), name="key-list"),
     path(f"{_one}keys/<uuid:pk>/", KeyViewSet.as_view({"delete": "destroy"}), name="key-detail"),
     path(f"{_one}audit/", AuditViewSet.as_view({"get": "list"}), name="audit-list"),
+    path(f"{_one}audit/verify/", AuditViewSet.as_view({"get": "verify"}), name="audit-verify"),
 ]

@@ -86,12 +86,12 @@ class ScopedViewSet(KnownQueriesOnly):
             self.access.require(act, record.workspace_id)
         else:
             self.access.passed.add((act, None))  # this caller's own answer, of no one workspace
-        if record.status is None:
+        if record.status is None and self.action in self.waits:
             return self._as_it_stands(record)
         if record.answer is None:
             raise Conflict(
-                "The first request with this idempotency key did its work, and its answer showed a secret that is kept"
-                " nowhere. Revoke what it made if that answer is lost, and make another with a new idempotency key."
+                "The first request with this idempotency key did its work, and its answer is kept nowhere: it showed a secret,"
+                " or data were erased since. Revoke what it made if that answer is lost, and make another with a new idempotency key."
             )
         return idempotency.replayed(record)
 

@@ -1,0 +1,62 @@
+"""Rows of one subject taken out of the prediction log; the places of the others stay, for their ids name them."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from apps.predictions.models import PredictionLog
+
+_AT_ONCE = 50  # entries; each may hold thousands of rows
+
+
+def entries_of_subject(
+    model_id: UUID, columns: Collection[str], matches: Callable[[Any], bool], hold: Callable[[], None]
+) -> Iterator[tuple[PredictionLog, list[int]]]:
+    """Yield a model's log entries that hold rows of a subject, the oldest first, with the places of those rows."""
+    rows = PredictionLog.objects.filter(model_id=model_id).order_by("at", "pk")
+    after = Q()
+    while entries := list(rows.filter(after)[:_AT_ONCE]):
+        hold()
+        for entry in entries:
+            if places := places_of_subject(entry.rows, columns, matches):
+                yield entry, places
+        last = entries[-1]
+        after = Q(at__gte=last.at) & (Q(at__gt=last.at) | Q(pk__gt=last.pk))
+
+
+def places_of_subject(rows: Sequence[Any], columns: Collection[str], matches: Callable[[Any], bool]) -> list[int]:
+    """Return the places of the rows in which one of these columns names the subject."""
+    return [
+        place
+        for place, row in enumerate(rows)
+        if row is not None and any(name in row and matches(row[name]) for name in columns)
+    ]
+
+
+def take_out(entry_id: UUID, places: Collection[int]) -> int:
+    """Empty these places of an entry, or remove it when no row is left; in the caller's transaction. Return how many there were."""
+    entry = PredictionLog.objects.select_for_update().filter(pk=entry_id).first()
+    if entry is None:
+        return 0
+    taken = 0
+    for place in places:
+        if entry.rows[place] is not None:
+            entry.rows[place] = entry.predictions[place] = None
+            if entry.details:
+                entry.details[place] = {}
+            taken += 1
+    if any(row is not None for row in entry.rows):
+        entry.save(update_fields=["rows", "predictions", "details"])
+    else:
+        entry.delete()
+    return taken
+
+
+def kept(entry_rows: Sequence[Any], *beside: Sequence[Any]) -> tuple[list[Any], ...]:
+    """Return the rows that were not erased, and what stands beside them."""
+    if None not in entry_rows:
+        return (list(entry_rows), *map(list, beside))
+    places = [place for place, row in enumerate(entry_rows) if row is not None]
+    return tuple([values[place] for place in places] if values else [] for values in (entry_rows, *beside))

@@ -1,0 +1,110 @@
+"""Where rows of a subject may be, and how many there are in each place."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from apps.datasets.engine.erasing import count_rows
+from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import table_file
+from apps.feedback.models import Feedback, FeedbackSample
+from apps.predictions.engine import table_path
+from apps.predictions.erasing import entries_of_subject
+from apps.predictions.models import BatchPrediction, PredictionLog
+from apps.privacy.models import SubjectRequest
+from apps.privacy.selectors import (
+    batches_with_subjects,
+    exports_of,
+    feedback_of,
+    samples_of,
+    subject_columns,
+    unsearched_datasets,
+    versions_with_subjects,
+)
+from apps.workspaces.subjects import matcher
+
+
+class Busy(Exception):
+    """Something else must end first; says what."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Whom to look for, in which workspace; `hold` renews the lease as it goes."""
+
+    workspace_id: UUID
+    pseudonyms: list[str]
+    matches: Callable[[Any], bool]
+    hold: Callable[[], None]
+
+    @classmethod
+    def of(cls, request: SubjectRequest, hold: Callable[[], None]) -> "Search":
+        """Return the search that a request asks for."""
+        matches = matcher(request.workspace_id, request.pseudonyms)
+        return cls(request.workspace_id, list(request.pseudonyms), matches, hold)
+
+    def versions(self) -> list[DatasetVersion]:
+        """Return the data set versions to look at; wait for one that is being checked."""
+        found = list(versions_with_subjects(self.workspace_id))
+        for version in found:
+            if version.status == DatasetVersion.Status.CHECKING:
+                raise Busy(f"Version {version.number} of {version.dataset.name!r} is still being checked.")
+        return [version for version in found if version.status == DatasetVersion.Status.READY]
+
+    def refused(self) -> list[DatasetVersion]:
+        """Return the refused uploads of these data sets, whose rows nobody can tell apart."""
+        refused = versions_with_subjects(self.workspace_id).filter(status=DatasetVersion.Status.REFUSED)
+        return list(refused.exclude(upload_path=""))
+
+    def batches(self) -> list[BatchPrediction]:
+        """Return the results to look at; wait for one that is being written."""
+        found = batches_with_subjects(self.workspace_id)
+        if found.filter(status=BatchPrediction.Status.RUNNING).exists():
+            raise Busy("A batch over such a data set is still being scored.")
+        return list(found.exclude(result_path=""))
+
+    def entries(self) -> Iterator[tuple[PredictionLog, list[int]]]:
+        """Yield the log entries that hold rows of the subject, with their places."""
+        for model_id, columns in subject_columns(self.workspace_id).items():
+            yield from entries_of_subject(model_id, columns, self.matches, self.hold)
+
+    def rows_in(self, version: DatasetVersion) -> int:
+        """Count the subject's rows in a version."""
+        return count_rows(table_file(version), version.dataset.subject_column, self.matches, self.hold)
+
+    def rows_of_batch(self, batch: BatchPrediction) -> int:
+        """Count the subject's rows in a batch's result."""
+        path = table_path(batch)
+        if not path.exists():
+            return 0
+        return count_rows(path, batch.dataset_version.dataset.subject_column, self.matches, self.hold)
+
+
+def of_prediction(entry_id: UUID, places: list[int]) -> Q:
+    """Return what keeps the verdicts and samples of these predictions."""
+    return Q(entry_id=entry_id, place__in=places)
+
+
+def count(search: Search) -> dict[str, int]:
+    """Return how many rows of a subject there are, by place."""
+    found = dict.fromkeys(("dataset_rows", "dataset_versions", "batch_rows", "predictions"), 0)
+    for version in search.versions():
+        rows = search.rows_in(version)
+        found["dataset_rows"] += rows
+        found["dataset_versions"] += bool(rows)
+    for batch in search.batches():
+        found["batch_rows"] += search.rows_of_batch(batch)
+    said, agreed = feedback_of(search.workspace_id, search.pseudonyms), samples_of(search.workspace_id, search.pseudonyms)
+    found |= {"feedback": said.count(), "samples": agreed.count()}
+    for entry, places in search.entries():
+        found["predictions"] += len(places)
+        judged = of_prediction(entry.pk, places)
+        found["feedback"] += Feedback.objects.filter(judged).exclude(subject__in=search.pseudonyms).count()
+        found["samples"] += FeedbackSample.objects.filter(judged).exclude(subject__in=search.pseudonyms).count()
+    found["exports"] = exports_of(search.workspace_id, search.pseudonyms).count()
+    found["refused_uploads"] = len(search.refused())
+    found["unsearched_datasets"] = unsearched_datasets(search.workspace_id).count()
+    return found
