@@ -34,12 +34,12 @@ def service_of(
     )
 
 
-def first_service(campaign: TrainingCampaign) -> BaseMLService:
+def first_service(campaign: TrainingCampaign, *, threads: int = 1) -> BaseMLService:
     """Return the service that reads and parts a campaign's data; where several are compared, all do that alike."""
     service = choice_of(campaign.model.algorithm, campaign.model.task).services[0]
     own = {parameter.name for parameter in service.hyperparameters}
     given = {name: value for name, value in campaign.parameters.items() if name in own}
-    return service_of(campaign, service.slug, given, threads=settings.TRAINING_THREADS)
+    return service_of(campaign, service.slug, given, threads=threads)
 
 
 def read(campaign: TrainingCampaign, service: BaseMLService) -> Any:

@@ -16,6 +16,7 @@ import sklearn.ensemble  # noqa: F401  (a warm child has it)
 import xgboost  # noqa: F401  (a warm child has it)
 from django.conf import settings
 from django.db import close_old_connections, transaction
+from threadpoolctl import threadpool_limits
 
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService, Split
@@ -24,6 +25,7 @@ from apps.algorithms.reference import REFERENCE, Reference
 from apps.algorithms.results import Cancelled, Evaluation
 from apps.core import clock
 from apps.core.artifacts import storage_guard
+from apps.core.children import threads_here
 from apps.core.errors import DATABASE_AWAY, PlatformError
 from apps.registry import actions as registry
 from apps.registry.files import PreparedVersion
@@ -105,7 +107,9 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     model, began = campaign.model, time.monotonic()
     report.stage("reading data", 0.01)
     waited = (clock.now() - (campaign.started_at or clock.now())).total_seconds()  # for this process to be there
-    service = first_service(campaign)
+    threads = threads_here(settings.TRAINING_THREADS)
+    threadpool_limits(threads)  # of libraries that are not told by name
+    service = first_service(campaign, threads=threads)
     data = read(campaign, service)
     report.stage("splitting", 0.03)
     split = service.split(data, test_share=TEST_SHARE)
@@ -116,7 +120,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         report.fit("searching", _SEARCH)
         rows = {"train_rows": split.train.rows, "all_rows": data.rows}
         found = search(campaign, token, report, **rows, began=began - waited)
-        service = service_of(campaign, found.algorithm, found.parameters, threads=settings.TRAINING_THREADS)
+        service = service_of(campaign, found.algorithm, found.parameters, threads=threads)
         split = service.split(data, test_share=TEST_SHARE)
     learns_again = service.cost_of_learning_again(data.rows) > 0
     shares = _SHARES[found is not None, learns_again]
