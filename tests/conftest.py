@@ -1,6 +1,12 @@
 """Fixtures that every folder of tests shares."""
 
 import os
+
+os.environ |= {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "100",
+}  # tests run side by side: threads that spin keep others waiting
+
 from collections.abc import Callable, Iterator
 
 import pytest
