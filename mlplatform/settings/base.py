@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "apps.core",
     "apps.algorithms",
     "apps.workspaces",
+    "apps.alerts",
     "apps.datasets",
     "apps.registry",
     "apps.training",
@@ -156,6 +157,9 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "apps.training.models.TrainingCampaign.Status",
         "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
+        "DeliveryStatus": "apps.alerts.models.Delivery.Status",
+        "AlertKind": "apps.alerts.models.Kind",
+        "ChannelKind": "apps.alerts.models.Channel.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -195,6 +199,16 @@ SEARCH_TRIALS_AT_ONCE = env.int("SEARCH_TRIALS_AT_ONCE", default=2)
 TRAINING_MAX_ATTEMPTS = env.int("TRAINING_MAX_ATTEMPTS", default=3)
 TRAINING_MAX_QUEUED = env.int("TRAINING_MAX_QUEUED", default=200)
 TRAINING_KEEP_SPARE = env.bool("TRAINING_KEEP_SPARE", default=True)
+
+# What goes out: mail, and posts to the addresses that owners of workspaces give.
+EMAIL_URL = env.str("EMAIL_URL", default="")  # smtp+tls://user:password@host:587; none: no mail is sent
+globals().update(env.email_url("EMAIL_URL", default="dummymail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="mlplatform@localhost")
+OUTBOUND_ALLOW_HOSTS: list[str] = env.list("OUTBOUND_ALLOW_HOSTS", default=[])
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+ALERT_REPEAT_SECONDS = env.int("ALERT_REPEAT_SECONDS", default=6 * 3600)
+ALERT_DISK_FREE_BYTES = env.int("ALERT_DISK_FREE_BYTES", default=2 * 1024**3)
 
 LOGGING = {
     "version": 1,
