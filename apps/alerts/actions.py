@@ -190,7 +190,7 @@ def delete_channel(*, channel: Channel, actor: Actor) -> None:
 
 
 @transaction.atomic
-def test_channel(*, channel: Channel, actor: Actor) -> Delivery:
+def try_channel(*, channel: Channel, actor: Actor) -> Delivery:
     """Have a message sent that says it is a test, at quiet times too; return the one under way if there is one."""
     Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
     tests = Delivery.objects.filter(channel=channel, purpose=Delivery.Purpose.TEST)

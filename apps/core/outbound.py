@@ -126,7 +126,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     watch.daemon = True
     watch.start()
     try:
-        return _asked(target, _secured(target, line), body, headers)
+        answer = _asked(target, _secured(target, line), body, headers)
     except ssl.SSLCertVerificationError as error:
         raise OutboundError("The server's certificate is not one to be trusted for its name.") from error
     except (HTTPException, OSError, ValueError) as error:
@@ -136,6 +136,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         watch.cancel()
         held.close()
         line.close()
+    if time.monotonic() >= end:  # it was cut off: what was read may be half of what was said
+        raise OutboundError(_LATE)
+    return answer
 
 
 _LATE = f"The server did not answer within {SECONDS:.0f} seconds."

@@ -133,7 +133,7 @@ class ChannelViewSet(ScopedViewSet):
     def test(self, request: Request, pk: UUID) -> Response:
         """Have a test message sent; what became of it is told by the channel's `last_delivery`."""
         channel = self.get_object()
-        actions.test_channel(channel=channel, actor=self.access.actor)
+        actions.try_channel(channel=channel, actor=self.access.actor)
         location = {"Location": f"/api/v1/channels/{channel.pk}/"}
         return Response(self._shown([channel])[0], status.HTTP_202_ACCEPTED, headers=location)
 
