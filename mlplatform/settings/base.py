@@ -159,6 +159,8 @@ SPECTACULAR_SETTINGS = {
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
         "DeliveryStatus": "apps.alerts.models.Delivery.Status",
         "AlertKind": "apps.alerts.models.Kind",
+        "AlertSeverity": "apps.alerts.models.Severity",
+        "KindEnum": "apps.datasets.models.Dataset.Kind",
         "ChannelKind": "apps.alerts.models.Channel.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,

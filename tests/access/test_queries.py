@@ -14,7 +14,7 @@ from tests.access.described import PARAMETERS, shape
 from tests.access.routes import Route
 from tests.access.rules import address_of, doors, reads, rule_of
 
-LISTS = ["my-key-list", "workspace-list", "dataset-list", "campaign-list", "batch-list", "model-list"]
+LISTS = ["my-key-list", "workspace-list", "dataset-list", "campaign-list", "batch-list", "model-list", "alert-list", "channel-list"]
 ODD = [
     "",
     "abc",
@@ -30,7 +30,7 @@ ODD = [
     "[]",
     "%0d%0aX-Forged:1",
 ]
-OF_PAGES = ["workspace", "dataset", "page", "version", "first", "second", "archived", "search"]
+OF_PAGES = ["workspace", "dataset", "page", "version", "first", "second", "archived", "search", "acknowledged"]
 DIGGING = [
     "user__password__startswith={digest}", "workspace__memberships__user__password__startswith={digest}",
     "created_by__password__contains={digest}", "model__workspace__memberships__user__email__icontains=rival",

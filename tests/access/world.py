@@ -9,6 +9,8 @@ from unittest import mock
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.alerts.actions import create_channel, raise_alert
+from apps.alerts.models import Alert, Channel
 from apps.core.permissions import Role, Scope
 from apps.datasets import lifecycle as checks
 from apps.datasets.actions import register_upload
@@ -56,6 +58,8 @@ class Things:
     prediction: str
     key: ApiKey
     member: Membership
+    alert: Alert
+    channel: Channel
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,18 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     drift = _checked(model)
     set_policy(model=model, settings={}, actor=SYSTEM)
     retrain_if_due(model=model, origin="person", actor=Actor(user_id=holder.pk))
-    return Things(workspace, version, model, waiting, batch, drift, f"{done.id.hex}-0", key, member)
+    alert, channel = _alerted(workspace, model, mark)
+    return Things(workspace, version, model, waiting, batch, drift, f"{done.id.hex}-0", key, member, alert, channel)
+
+
+def _alerted(workspace: Workspace, model: RegisteredModel, mark: str) -> tuple[Alert, Channel]:
+    fields = {"name": f"{mark} channel", "address": "https://example.org/zq-url", "least_severity": "info"}
+    channel = create_channel(workspace=workspace, kind="webhook", fields=fields, actor=SYSTEM).channel
+    alert = raise_alert(
+        workspace_id=workspace.pk, kind="training_failed", key=f"training_failed:{model.pk}", sentence=f"{mark} words",
+        title=f"The training of {mark} model failed.", model_id=model.pk, model_name=model.name, details={"note": mark},
+    )  # fmt: skip
+    return alert, channel
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:

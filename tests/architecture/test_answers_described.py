@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.alerts.actions import create_channel, raise_alert
 from apps.core import clock
 from apps.datasets import lifecycle as datasets
 from apps.datasets.actions import register_upload
@@ -76,10 +77,13 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
         row_count=1, rows=[{"x": 1}], predictions=["a"], details=[{}],
     )  # fmt: skip
     now = clock.now()
+    fields = {"name": "Ops", "address": "https://example.org/hook", "least_severity": "info"}
+    channel = create_channel(workspace=cast.acme, kind="webhook", fields=fields, actor=SYSTEM).channel
+    alert = raise_alert(workspace_id=cast.acme.pk, kind="drift", key="k", title="The data drift.")
     drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
     set_policy(model=model, settings={}, actor=SYSTEM)
     return {
-        "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
+        "alerts": str(alert.pk), "channels": str(channel.pk), "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
         "campaigns": str(make_campaign(model, dataset_version=data).pk), "batch_predictions": str(batch.pk), "predictions": f"{seen.pk.hex}-0",
     }  # fmt: skip
 
