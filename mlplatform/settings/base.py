@@ -160,7 +160,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "apps.alerts.models.Delivery.Status",
         "AlertKind": "apps.alerts.models.Kind",
         "AlertSeverity": "apps.alerts.models.Severity",
-        "KindEnum": "apps.datasets.models.Dataset.Kind",
+        "KindEnum": "apps.datasets.models.Kind",
         "ChannelKind": "apps.alerts.models.Channel.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,

@@ -200,7 +200,9 @@ _API = {
     "alert-detail": Rule({"GET": READ}, _alert),
     "alert-acknowledge": Rule({"POST": needs(ANNOTATOR, 200)}, _alert),
     "channel-list": Rule({"GET": MINE, "POST": needs(OWNER, 201, _new_channel)}),
-    "channel-detail": Rule({"GET": READ, "PATCH": needs(OWNER, 200, {"name": "New"}), "DELETE": needs(OWNER, 204)}, _channel),
+    "channel-detail": Rule(
+        {"GET": READ, "PATCH": needs(OWNER, 200, {"name": "New"}), "DELETE": needs(OWNER, 204)}, _channel
+    ),
     "channel-test": Rule({"POST": needs(OWNER, 202)}, _channel),
     "algorithm-list": Rule({"GET": MINE}),
     "algorithm-detail": Rule({"GET": MINE}, lambda _: {"name": "random_forest"}),

@@ -109,7 +109,17 @@ def addresses(world: World) -> dict[str, str]:
         f"admin {model.__name__}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
         if model._meta.app_label
-        in {"workspaces", "datasets", "registry", "training", "predictions", "feedback", "monitoring", "retraining", "alerts"}
+        in {
+            "workspaces",
+            "datasets",
+            "registry",
+            "training",
+            "predictions",
+            "feedback",
+            "monitoring",
+            "retraining",
+            "alerts",
+        }
     }
     return {**found, **lists, **more, **changelists}
 

@@ -14,7 +14,16 @@ from tests.access.described import PARAMETERS, shape
 from tests.access.routes import Route
 from tests.access.rules import address_of, doors, reads, rule_of
 
-LISTS = ["my-key-list", "workspace-list", "dataset-list", "campaign-list", "batch-list", "model-list", "alert-list", "channel-list"]
+LISTS = [
+    "my-key-list",
+    "workspace-list",
+    "dataset-list",
+    "campaign-list",
+    "batch-list",
+    "model-list",
+    "alert-list",
+    "channel-list",
+]
 ODD = [
     "",
     "abc",

@@ -118,7 +118,7 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
 
 
 def _alerted(workspace: Workspace, model: RegisteredModel, mark: str) -> tuple[Alert, Channel]:
-    fields = {"name": f"{mark} channel", "address": "https://example.org/zq-url", "least_severity": "info"}
+    fields = {"name": f"{mark} channel", "address": "https://hooks.invalid/zq-url", "least_severity": "info"}
     channel = create_channel(workspace=workspace, kind="webhook", fields=fields, actor=SYSTEM).channel
     alert = raise_alert(
         workspace_id=workspace.pk, kind="training_failed", key=f"training_failed:{model.pk}", sentence=f"{mark} words",

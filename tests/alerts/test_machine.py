@@ -1,11 +1,14 @@
 """A full disk, a dead worker and a dead beat are told, once they have lasted, by whoever is still alive."""
 
+import importlib
+import threading
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
 
-from apps.alerts import machine, sending
+from apps.alerts import machine, sending, tasks
 from apps.alerts.actions import acknowledge
 from apps.alerts.models import Alert, MachineWatch
 from apps.core import health
@@ -79,14 +82,14 @@ def test_a_dead_worker_and_a_dead_beat_are_two_alerts_which_end_by_themselves(ca
 def test_it_is_told_again_after_hours_unless_somebody_sees_to_it(cast, channel_to, receiver, probes, now):  # noqa: F811
     channel_to("slack", receiver.url())
     probes.free = 0
-    for _ in range(3 * 60):
-        look(now, minutes=5)
+    for _ in range(31):
+        look(now, minutes=30)
     sending.dispatch()
     assert Alert.objects.get().count == 15
     acknowledge(alert=Alert.objects.get(), actor=SYSTEM)
     before = len(receiver.posts)
-    for _ in range(3 * 60):
-        look(now, minutes=5)
+    for _ in range(31):
+        look(now, minutes=30)
     sending.dispatch()
 
     assert before >= 1
@@ -142,3 +145,33 @@ def test_the_probes_ask_the_real_machine(db, settings, tmp_path):
     assert health.least_free() > 0
     assert health.unserved_queues() in (None, [settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES])
     assert health.beat_seen_at() is None
+
+
+@pytest.mark.parametrize(("pool", "stands_by"), [("celery.concurrency.prefork", False), ("celery.concurrency.thread", True)])
+def test_only_workers_that_fork_nothing_stand_by(pool, stands_by, monkeypatch):
+    began = []
+    monkeypatch.setattr(machine, "stand_by", lambda: began.append(1))
+    kind = importlib.import_module(pool).TaskPool
+
+    tasks._stand_by(sender=SimpleNamespace(pool=object.__new__(kind)))
+
+    assert bool(began) == stands_by
+
+
+def test_who_stands_by_goes_on_after_a_fault(monkeypatch, db, caplog):
+    tried = threading.Event()
+    monkeypatch.setattr(machine, "_TICK_SECONDS", 0.01)
+    asked = []
+
+    def fail() -> None:
+        asked.append(1)
+        if len(asked) > 2:
+            tried.set()
+            threading.Event().wait()
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(machine, "stand_in", fail)
+    machine.stand_by()
+
+    assert tried.wait(5)
+    assert "Nobody looked at the machine" in caplog.text

@@ -1,7 +1,11 @@
 """The outbox: written with the work, sent once at least under one id, grouped, kept quiet, and within a budget."""
 
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -188,6 +192,42 @@ def test_what_died_between_claim_and_answer_is_sent_again_under_the_same_id(cast
     assert not lifecycle.sent(dead)
     assert not lifecycle.fail(dead, "late")
     assert Delivery.objects.get().status == "sent"
+
+
+SENDS = """
+import django, sys
+django.setup()
+from apps.alerts import sending
+sending.dispatch()
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_killed_while_it_sends_leaves_a_message_that_is_sent_again(cast, channel_to, receiver):
+    channel_to("webhook", receiver.url())
+    fail_training(cast)
+    receiver.gate.clear()
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mlplatform.settings.test",
+        "OUTBOUND_ALLOW_HOSTS": f"127.0.0.1:{receiver.port}",
+    }
+    child = subprocess.Popen([sys.executable, "-c", SENDS], env=environment, cwd=Path(__file__).resolve().parents[2])
+    try:
+        assert receiver.arrived.wait(60)
+    finally:
+        child.kill()
+        child.wait()
+    receiver.gate.set()
+    assert Delivery.objects.get().status == "sending"
+    Delivery.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+
+    sending.dispatch()
+
+    first, second = receiver.posts
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
+    assert (Delivery.objects.get().status, Delivery.objects.get().attempt) == ("sent", 2)
 
 
 def test_what_dies_each_time_is_given_up(cast, channel_to, receiver, now):

@@ -83,7 +83,8 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
     drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
     set_policy(model=model, settings={}, actor=SYSTEM)
     return {
-        "alerts": str(alert.pk), "channels": str(channel.pk), "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
+        "alerts": str(alert.pk), "channels": str(channel.pk),
+        "drift": str(drift.pk), "models": str(model.pk), "workspaces": str(cast.acme.pk), "datasets": str(data.dataset_id),
         "campaigns": str(make_campaign(model, dataset_version=data).pk), "batch_predictions": str(batch.pk), "predictions": f"{seen.pk.hex}-0",
     }  # fmt: skip
 
