@@ -41,7 +41,7 @@ def claim(delivery_id: UUID, render: Callable[[Delivery, Channel], dict[str, Any
     What it says is fixed at its first try (`render`), so that every try says the same.
     """
     with transaction.atomic():
-        channel = Channel.objects.select_for_update(no_key=True).filter(deliveries=delivery_id).first()
+        channel = Channel.objects.select_for_update(of=("self",), no_key=True).filter(deliveries=delivery_id).first()
         due = Delivery.objects.select_for_update().filter(pk=delivery_id, status=Status.PENDING, next_at__lte=clock.now())
         delivery: Delivery | None = due.first()
         if channel is None or delivery is None or not _may_go(delivery, channel):

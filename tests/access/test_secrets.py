@@ -120,8 +120,8 @@ def test_a_message_to_a_worker_holds_an_id_and_nothing_else(world, messages, dja
 
 
 def test_where_alerts_are_sent_is_told_to_nobody(
-    world, messages, receiver, caplog, capfd, django_capture_on_commit_callbacks
-):  # noqa: F811
+    world, messages, receiver, caplog, capfd, django_capture_on_commit_callbacks  # noqa: F811
+):
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "django.db.backends")
     owner, as_json = Client(headers={"authorization": f"Bearer {world.keys['owner']}"}), {"content_type": "application/json"}
