@@ -25,7 +25,8 @@ from apps.core.health import beat_seen_at, least_free, unserved_queues
 
 logger = logging.getLogger(__name__)
 _BETWEEN_LOOKS = timedelta(seconds=50)
-_SILENCE = timedelta(seconds=150)  # after it somebody else looks
+_SILENCE = timedelta(seconds=120)  # after it somebody else looks
+_OVERDUE = timedelta(seconds=60)  # what is due for so long nobody sends
 _PATIENCE = timedelta(seconds=80)  # so long something is not well before it is told: a restart is no death
 _AGAIN = timedelta(hours=1)
 _BEAT_PATIENCE = timedelta(minutes=2)
@@ -123,8 +124,8 @@ def _stand_by() -> None:
 
 
 def stand_in() -> None:
-    """Look where nobody has for long, and send what has been due for long."""
-    look_if_due(after=_SILENCE)
-    lifecycle.take_back_expired()
-    if lifecycle.due(overdue=_SILENCE).exists():
-        sending.dispatch(overdue=_SILENCE)
+    """Look where nobody has for long, and as often as others would once something is not well; send what nobody sends."""
+    is_suspect = MachineWatch.objects.exclude(suspects={}).exists()
+    has_looked = look_if_due(after=_BETWEEN_LOOKS if is_suspect else _SILENCE)
+    if has_looked or lifecycle.due(overdue=_OVERDUE).exists():
+        sending.dispatch()

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from datetime import timedelta
 from uuid import UUID
 
 from apps.alerts import lifecycle
@@ -38,11 +37,11 @@ def deliver(delivery_id: UUID) -> bool:
     return True
 
 
-def dispatch(*, overdue: timedelta = timedelta()) -> None:
+def dispatch() -> None:
     """Take back what died and send what is due, for a minute at most; a channel that fails waits for the next time."""
     lifecycle.take_back_expired()
     end, failing = time.monotonic() + _MOST_SECONDS, set()
-    waiting = list(lifecycle.due(overdue=overdue).values_list("pk", "channel_id")[:_AT_ONCE])
+    waiting = list(lifecycle.due().values_list("pk", "channel_id")[:_AT_ONCE])
     for delivery_id, channel_id in waiting:
         if time.monotonic() > end:
             return

@@ -114,18 +114,30 @@ def test_who_stands_by_does_nothing_while_others_do_their_work(cast, channel_to,
     channel_to("slack", receiver.url())
     machine.look_if_due()
     machine.raise_alert(workspace_id=cast.acme.pk, kind="disk", key="k", title="Full.")
-    now.pass_by(seconds=120)
+    now.pass_by(seconds=50)
 
     machine.stand_in()
 
     assert receiver.posts == []
-    assert MachineWatch.objects.get().looked_at == now.at - timedelta(seconds=120)
+    assert MachineWatch.objects.get().looked_at == now.at - timedelta(seconds=50)
+
+
+def test_what_nobody_sends_is_sent_by_who_stands_by(cast, channel_to, receiver, probes, now):  # noqa: F811
+    channel_to("slack", receiver.url())
+    machine.look_if_due()
+    machine.raise_alert(workspace_id=cast.acme.pk, kind="disk", key="k", title="Full.")
+    now.pass_by(seconds=61)
+
+    machine.stand_in()
+
+    assert len(receiver.posts) == 1
 
 
 def test_where_beat_and_the_sending_worker_are_dead_who_stands_by_tells_of_it(cast, channel_to, receiver, probes, now):  # noqa: F811
     channel_to("slack", receiver.url())
+    machine.look_if_due()
     probes.missing, probes.beat_away = ("ml_stats",), timedelta(minutes=5)
-    for _ in range(40):
+    for _ in range(9):
         now.pass_by(seconds=30)
         machine.stand_in()
 
