@@ -6,6 +6,7 @@ from django.urls import include, path
 api_v1 = [
     path("", include("apps.workspaces.api.urls")),
     path("", include("apps.algorithms.api.urls")),
+    path("", include("apps.alerts.api.urls")),
     path("", include("apps.datasets.api.urls")),
     path("", include("apps.dashboard.api.urls")),  # before registry: models/dashboard/ is no model id
     path("", include("apps.training.api.urls")),

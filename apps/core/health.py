@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from celery import current_app
 from django import db
 from django.conf import settings
 from django.db import connection
+from django.db.models import Max
 
 from apps.core import clock
 from apps.core.broker import BROKER_AWAY, eviction_policy, memory_share
@@ -79,27 +82,49 @@ def check_storage() -> Finding:
         except OSError as error:
             advice = f"Make {place} writable for this user, or free some space."
             return Finding("storage", is_well=False, detail=f"{place}: {error.strerror}", advice=advice)
-    free, fullest = min((shutil.disk_usage(place).free, place) for place in stores())
+    free, fullest = _fullest()
     if free < _LEAST_FREE_BYTES:
         detail = f"{fullest}: {free // 1024**2} MiB free"
         return Finding("storage", is_well=False, detail=detail, advice="Free some space.")
     return Finding("storage", is_well=True, detail=f"{free / 1024**3:.1f} GiB free")
 
 
+def least_free() -> int:
+    """Return how many bytes are free on the fullest disk that keeps files."""
+    return _fullest()[0]
+
+
+def _fullest() -> tuple[int, Path]:
+    return min((shutil.disk_usage(place).free, place) for place in stores())
+
+
 def check_workers() -> Finding:
     """Ask the workers to answer, and see that every queue has one."""
     try:
-        queues = current_app.control.inspect(timeout=_PATIENCE_SECONDS).active_queues() or {}
+        queues = _queues_by_worker()
     except BROKER_AWAY:
         return Finding("workers", is_well=False, detail="the broker does not answer", advice="Start the broker first.")
-    served = {queue["name"] for found in queues.values() for queue in found}
-    missing = [
-        name for name in (settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES) if name not in served
-    ]
-    if missing:
+    if missing := _without_worker(queues):
         advice = f"Start what serves them: {'; '.join(_workers_of(missing))}."
         return Finding("workers", is_well=False, detail=f"no worker serves {', '.join(missing)}", advice=advice)
     return Finding("workers", is_well=True, detail=f"{len(queues)} workers answer")
+
+
+def unserved_queues() -> list[str] | None:
+    """Return the queues that no worker serves; None where the broker does not say."""
+    try:
+        return _without_worker(_queues_by_worker())
+    except (OperationalError, OSError):
+        return None
+
+
+def _queues_by_worker() -> dict[str, Any]:
+    return current_app.control.inspect(timeout=_PATIENCE_SECONDS).active_queues() or {}
+
+
+def _without_worker(queues: dict[str, Any]) -> list[str]:
+    served = {queue["name"] for found in queues.values() for queue in found}
+    return [name for name in (settings.TRAINING_QUEUE, settings.TRIALS_QUEUE, *settings.OTHER_QUEUES) if name not in served]
 
 
 def _workers_of(queues: list[str]) -> list[str]:
@@ -132,6 +157,16 @@ def check_schedule() -> Finding:
         return Finding("schedule", is_well=False, detail=detail, advice="Start it: celery -A mlplatform beat.")
     told = f"; switched off: {', '.join(off)}" if off else ""
     return Finding("schedule", is_well=True, detail=f"{len(rows)} tasks, beat runs{told}")
+
+
+def beat_seen_at() -> datetime | None:
+    """Return when beat last sent a task of the declared schedule."""
+    from django_celery_beat.models import PeriodicTask
+
+    found: datetime | None = PeriodicTask.objects.filter(name__in=settings.PERIODIC_TASKS).aggregate(at=Max("last_run_at"))[
+        "at"
+    ]
+    return found
 
 
 PROBES: tuple[Callable[[], Finding], ...] = (check_database, check_broker, check_storage, check_workers, check_schedule)

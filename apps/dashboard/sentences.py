@@ -5,6 +5,7 @@ A sentence with values is a template: `%(name)s` stands for a value. `words.tran
 
 from django.utils.translation import gettext_noop
 
+from apps.dashboard.alert_sentences import OF_ALERTS
 from apps.dashboard.detection_sentences import OF_DETECTIONS
 from apps.dashboard.drift_sentences import OF_DRIFT
 from apps.dashboard.forecast_sentences import OF_FORECASTS
@@ -23,6 +24,7 @@ SENTENCES = (
     *OF_RETRAINING,
     *OF_THE_SYSTEM,
     *OF_PRIVACY,
+    *OF_ALERTS,
     # a training
     gettext_noop("The training stopped with %(error)s. The worker's log has the details; check the data and parameters."),
     gettext_noop(

@@ -5,6 +5,7 @@ from django.urls import path
 
 from apps.dashboard.pages import (
     account,
+    alerts,
     archiving,
     batches,
     campaigns,
@@ -64,6 +65,13 @@ urlpatterns = [
     path("campaigns/<uuid:pk>/", campaigns.campaign_detail, name="campaign"),
     path("campaigns/<uuid:pk>/cancel/", campaigns.cancel, name="cancel_campaign"),
     path("campaigns/<uuid:pk>/continue/", campaigns.continue_search, name="continue_search"),
+    path("alerts/", alerts.alert_list, name="alerts"),
+    path("alerts/<uuid:pk>/acknowledge/", alerts.acknowledge, name="acknowledge_alert"),
+    path("alerts/channels/new/", alerts.new_channel, name="new_channel"),
+    path("alerts/channels/<uuid:pk>/", alerts.edit_channel, name="edit_channel"),
+    path("alerts/channels/<uuid:pk>/secret/", alerts.channel_secret, name="channel_secret"),
+    path("alerts/channels/<uuid:pk>/test/", alerts.try_channel, name="try_channel"),
+    path("alerts/channels/<uuid:pk>/delete/", alerts.delete_channel, name="delete_channel"),
     path("settings/", keys.settings_page, name="settings"),
     path("settings/system/", system.system, name="system"),
     path("settings/members/", members.member_list, name="members"),

@@ -14,6 +14,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from apps.alerts.actions import end_alerts, raise_alert
+from apps.alerts.models import Kind
 from apps.core import clock
 from apps.registry.models import ModelVersion
 from apps.training.models import TrainingCampaign, TrainingEvent
@@ -216,6 +218,25 @@ def _end(campaign: TrainingCampaign, status: str, *, message: str = "", metrics:
     campaign.token = campaign.lease_until = None
     campaign.stage = "done" if status == Status.COMPLETED else ""
     _move(campaign, status, message=message, metrics=metrics)
+    _alert(campaign)
+
+
+def _alert(campaign: TrainingCampaign) -> None:
+    """Tell of a training that failed, and of one that is completed: that a model's trainings fail is over then."""
+    model = campaign.model
+    about: dict[str, Any] = {"workspace_id": model.workspace_id, "model_id": model.pk, "model_name": model.name}
+    details: dict[str, Any] = {"campaign": str(campaign.pk), "attempt": campaign.attempt}
+    failed = f"training_failed:{model.pk}"
+    if campaign.status == Status.FAILED:
+        title = f"The training of {model.name} failed."
+        raise_alert(kind=Kind.TRAINING_FAILED, key=failed, title=title, sentence=campaign.error, details=details, **about)
+    elif campaign.status == Status.COMPLETED and campaign.version is not None:
+        end_alerts(keys=[failed], workspace_id=model.workspace_id)
+        title, number = f"The training of {model.name} is completed.", campaign.version.number
+        details |= {"version": number, "metrics": campaign.metrics}
+        sentence = f"Version {number} of it was filed."
+        key = f"training_completed:{model.pk}"
+        raise_alert(kind=Kind.TRAINING_COMPLETED, key=key, title=title, sentence=sentence, details=details, **about)
 
 
 def _event(

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "apps.core",
     "apps.algorithms",
     "apps.workspaces",
+    "apps.alerts",
     "apps.datasets",
     "apps.registry",
     "apps.training",
@@ -163,6 +164,10 @@ SPECTACULAR_SETTINGS = {
         "DetectionStatus": "apps.detections.models.Detection.Status",
         "KindEnum": "apps.datasets.models.Kind",
         "SubjectRequestKind": "apps.privacy.models.SubjectRequest.Kind",
+        "DeliveryStatus": "apps.alerts.models.Delivery.Status",
+        "AlertKind": "apps.alerts.models.Kind",
+        "AlertSeverity": "apps.alerts.models.Severity",
+        "ChannelKind": "apps.alerts.models.Channel.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -221,6 +226,16 @@ CLEANUP_ROLLBACK_DAYS = max(1, env.int("CLEANUP_ROLLBACK_DAYS", default=90))
 # Where web processes count together, and who may read what they counted besides staff.
 METRICS_DIR: Path | None = Path(env.str("METRICS_DIR", default=str(VAR_DIR / "metrics")))
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# What goes out: mail, and posts to the addresses that owners of workspaces give.
+EMAIL_URL = env.str("EMAIL_URL", default="")  # smtp+tls://user:password@host:587; none: no mail is sent
+globals().update(env.email_url("EMAIL_URL", default="dummymail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="mlplatform@localhost")
+OUTBOUND_ALLOW_HOSTS: list[str] = env.list("OUTBOUND_ALLOW_HOSTS", default=[])
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+ALERT_REPEAT_SECONDS = env.int("ALERT_REPEAT_SECONDS", default=6 * 3600)
+ALERT_DISK_FREE_BYTES = env.int("ALERT_DISK_FREE_BYTES", default=2 * 1024**3)
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
 LOGGING = logging_settings(

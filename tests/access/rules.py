@@ -190,6 +190,24 @@ def _new_model(things: Things) -> dict[str, Any]:
     return {"workspace": str(things.workspace.pk), **asked}
 
 
+def _alert(things: Things) -> dict[str, Any]:
+    return {"pk": things.alert.pk}
+
+
+def _channel(things: Things) -> dict[str, Any]:
+    return {"pk": things.channel.pk}
+
+
+def _new_channel(things: Things) -> dict[str, Any]:
+    asked = {"kind": "webhook", "name": "New", "address": "https://example.org/hook"}
+    return {"workspace": str(things.workspace.pk), **asked}
+
+
+def _channel_form(things: Things) -> Form:
+    chosen = {"kinds": ["drift"], "least_severity": "info", "time_zone": "UTC", "budget": "5", "enabled": "1"}
+    return Form(**_new_channel(things), **chosen)
+
+
 def _upload(things: Things) -> Form:
     return Form(workspace=str(things.workspace.pk), name="New", file=as_file())
 
@@ -210,6 +228,14 @@ _API = {
     "key-detail": Rule({"DELETE": only("viewer", "owner", answers=204)}, _key),
     "audit-list": Rule({"GET": needs(OWNER)}, _workspace),
     "audit-verify": Rule({"GET": needs(OWNER)}, _workspace),
+    "alert-list": Rule({"GET": MINE}),
+    "alert-detail": Rule({"GET": READ}, _alert),
+    "alert-acknowledge": Rule({"POST": needs(ANNOTATOR, 200)}, _alert),
+    "channel-list": Rule({"GET": MINE, "POST": needs(OWNER, 201, _new_channel)}),
+    "channel-detail": Rule(
+        {"GET": READ, "PATCH": needs(OWNER, 200, {"name": "New"}), "DELETE": needs(OWNER, 204)}, _channel
+    ),
+    "channel-test": Rule({"POST": needs(OWNER, 202)}, _channel),
     "algorithm-list": Rule({"GET": MINE}),
     "algorithm-detail": Rule({"GET": MINE}, lambda _: {"name": "random_forest"}),
     "dataset-list": Rule({"GET": MINE, "POST": needs(TRAINER, 202, _upload)}),
@@ -352,6 +378,13 @@ _PAGES = {
     "campaign": Rule(READ_PAGE, _campaign),
     "cancel_campaign": Rule({"POST": needs(TRAINER, 302)}, _campaign),
     "continue_search": Rule({"POST": needs(TRAINER, 302, lambda _: Form(seconds="60"))}, _campaign),
+    "alerts": Rule(MY_PAGE),
+    "acknowledge_alert": Rule({"POST": needs(ANNOTATOR, 302)}, _alert),
+    "new_channel": Rule({"GET": needs(OWNER, reach=Reach.CALLER), "POST": needs(OWNER, 302, _channel_form)}),
+    "edit_channel": Rule({"GET": needs(OWNER), "POST": needs(OWNER, 302, _channel_form)}, _channel),
+    "channel_secret": Rule({"POST": needs(OWNER)}, _channel),
+    "try_channel": Rule({"POST": needs(OWNER, 302)}, _channel),
+    "delete_channel": Rule({"POST": needs(OWNER, 302)}, _channel),
     "account": Rule({"GET": MINE, "POST": Door(422, lambda _: Form(old="wrong", new="New", again="New"), reach=Reach.CALLER)}),
     "settings": Rule(
         {"GET": MINE, "POST": needs(VIEWER, 200, lambda things: Form(workspace=str(things.workspace.pk), name="New", scope="read"))}

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from apps.alerts.models import Delivery
 from apps.core import clock
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.detections.models import (
@@ -70,6 +71,10 @@ def grow(world: World, count: int) -> None:
     last = DatasetVersion.objects.filter(dataset=things.version.dataset).count()
     copies(things.version, count, number=lambda n: last + n + 1, created_by_id=lambda n: users[n].pk)
     grow_models(things, count, users, versions)
+    channels = copies(things.channel, count, created_by_id=lambda n: users[n].pk)
+    alerts = copies(things.alert, count, key=text, acknowledged_by_id=lambda n: users[n].pk)
+    sent = Delivery.objects.filter(channel=things.channel)[0]
+    copies(sent, count, channel_id=lambda n: channels[n].pk, alert_id=lambda n: alerts[n].pk)
     copies(things.batch, count, created_by_id=lambda n: users[n].pk, dataset_version_id=lambda n: versions[n].pk)
     log = PredictionLog.objects.filter(model=things.model)[0]
     copies(log, count, user_id=lambda n: users[n].pk)
@@ -145,6 +150,7 @@ def addresses(world: World) -> dict[str, str]:
             "monitoring",
             "retraining",
             "privacy",
+            "alerts",
         }
     }
     return {**found, **lists, **more, **changelists}

@@ -12,7 +12,7 @@ from tests.access.rules import Form, address_of, doors, sent_to
 from tests.access.world import World
 
 FORGED, FORGED_NUMBER, FORGED_DAY = "zq-forged", 987_654_321, dt.datetime(1999, 1, 1, tzinfo=dt.UTC)
-OF_US = {"workspaces", "datasets", "registry", "training", "predictions", "auth", "core"}
+OF_US = {"workspaces", "datasets", "registry", "training", "predictions", "auth", "core", "alerts"}
 MORE = ["owner", "accuracy", "sha256", "members", "permissions", "roles", "champion", "challenger", "is_admin", "version_id"]
 PRIVILEGED = {
     "id", "owner", "user", "user_id", "created_by", "created_by_id", "set_by", "status", "metrics", "baseline", "evaluation",

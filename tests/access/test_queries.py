@@ -14,7 +14,17 @@ from tests.access.described import PARAMETERS, shape
 from tests.access.routes import Route
 from tests.access.rules import address_of, doors, reads, rule_of
 
-LISTS = ["my-key-list", "workspace-list", "dataset-list", "campaign-list", "batch-list", "model-list", "detection-list"]
+LISTS = [
+    "my-key-list",
+    "workspace-list",
+    "dataset-list",
+    "campaign-list",
+    "batch-list",
+    "model-list",
+    "detection-list",
+    "alert-list",
+    "channel-list",
+]
 ODD = [
     "",
     "abc",
@@ -43,6 +53,7 @@ OF_PAGES = [
     "status",
     "order",
     "hidden",
+    "acknowledged",
 ]
 DIGGING = [
     "user__password__startswith={digest}", "workspace__memberships__user__password__startswith={digest}",

@@ -12,13 +12,18 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core import serializers
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from apps.alerts import sending
+from apps.alerts.actions import raise_alert
+from apps.alerts.models import Channel
 from apps.workspaces.models import ApiKey
 from mlplatform.celery import app
 from tests.access.rules import address_of, called, sent_to
 from tests.access.world import MARK, World
+from tests.alerts.conftest import receiver  # noqa: F401  (a fixture)
 from tests.factories import make_user
 
 PASSWORD, WRONG = "correct horse", "zq-wrong-password"
@@ -51,9 +56,9 @@ def everything(world: World) -> dict[str, Any]:
     return {"keys": [token, made[0]["key"], f"{token}x", world.revoked, *of_page], "sessions": sessions, "told": made[1]}
 
 
-def rows_as_text() -> str:
-    """Return every row of every table but the sessions' own."""
-    kept = [model for model in apps.get_models() if model is not Session]
+def rows_as_text(*without: type[Model]) -> str:
+    """Return every row of every table but the sessions' own, and those of these."""
+    kept = [model for model in apps.get_models() if model not in {Session, *without}]
     return "\n".join(serializers.serialize("json", model._default_manager.all()) for model in kept)
 
 
@@ -112,3 +117,40 @@ def test_a_message_to_a_worker_holds_an_id_and_nothing_else(world, messages, dja
         args, named, _embedded = message["body"]
         assert all(UUID(str(value)) for value in [*args, *named.values()])
         assert not [secret for secret in (MARK, "mlp_", PASSWORD, "redis://") if secret in str(message)]
+
+
+def test_where_alerts_are_sent_is_told_to_nobody(
+    world,
+    messages,
+    receiver,
+    caplog,
+    capfd,
+    django_capture_on_commit_callbacks,  # noqa: F811
+):
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO, "django.db.backends")
+    owner, as_json = Client(headers={"authorization": f"Bearer {world.keys['owner']}"}), {"content_type": "application/json"}
+    secret = "whsec_enEtc2lnbmluZy1zZWNyZXQtb2YtYWNtZQ=="
+    asked = {"workspace": str(world.acme.workspace.pk), "kind": "webhook", "name": "Hook", "least_severity": "info"}
+    path = "zq-url-secret"
+    places = [receiver.url(), f"http://127.0.0.1/{path}", f"https://u:{path}@example.org/", f"https://hooks.invalid/{path}"]
+    receiver.statuses = [500, 200, 200]
+    with django_capture_on_commit_callbacks(execute=True):
+        made = [
+            owner.post(reverse("channel-list"), {**asked, "secret": secret, "address": place}, **as_json) for place in places
+        ]
+        detail = reverse("channel-detail", args=[made[0].json()["id"]])
+        tested = owner.post(f"{detail}test/")
+        raise_alert(workspace_id=world.acme.workspace.pk, kind="drift", key="k", title="The data drift.")
+    for _ in range(2):
+        sending.dispatch()
+    told = [*made, tested, owner.get(detail), owner.patch(detail, {"address": receiver.url()}, **as_json)]
+
+    assert [answer.status_code for answer in told] == [201, 422, 422, 201, 202, 200, 200]
+    assert {message["task"] for message in messages} >= {"alerts.deliver"}
+    assert all(UUID(str(value)) for message in messages for value in message["body"][0])
+    assert len(receiver.posts) >= 2
+    answers = "".join(answer.content.decode() for answer in told)
+    everywhere = "".join([caplog.text, *capfd.readouterr(), str(messages), rows_as_text(Channel), answers])
+    assert [hidden for hidden in (path, secret, "zq-answered") if hidden in everywhere] == []
+    assert path in rows_as_text()

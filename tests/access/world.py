@@ -9,6 +9,8 @@ from unittest import mock
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.alerts.actions import create_channel, raise_alert
+from apps.alerts.models import Alert, Channel
 from apps.core.permissions import Role, Scope
 from apps.datasets import lifecycle as checks
 from apps.datasets.actions import register_upload
@@ -77,6 +79,8 @@ class Things:
     prediction: str
     key: ApiKey
     member: Membership
+    alert: Alert
+    channel: Channel
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     )
     export, erasure = _handed_out_and_erased(workspace)
     labels = take_file(model=model, upload=as_file(b"prediction,label\n", f"{mark}.csv".replace("/", "")), actor=SYSTEM)
+    alert, channel = _alerted(workspace, model, mark)
     return Things(
         workspace=workspace,
         version=version,
@@ -158,10 +163,22 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
         erasure=erasure,
         sample=sample,
         labels=labels,
+        alert=alert,
+        channel=channel,
         prediction=f"{done.id.hex}-0",
         key=key,
         member=member,
     )
+
+
+def _alerted(workspace: Workspace, model: RegisteredModel, mark: str) -> tuple[Alert, Channel]:
+    fields = {"name": f"{mark} channel", "address": "https://hooks.invalid/zq-url", "least_severity": "info"}
+    channel = create_channel(workspace=workspace, kind="webhook", fields=fields, actor=SYSTEM).channel
+    alert = raise_alert(
+        workspace_id=workspace.pk, kind="training_failed", key=f"training_failed:{model.pk}", sentence=f"{mark} words",
+        title=f"The training of {mark} model failed.", model_id=model.pk, model_name=model.name, details={"note": mark},
+    )  # fmt: skip
+    return alert, channel
 
 
 def without_target(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.alerts.actions import create_channel, raise_alert
 from apps.core import clock
 from apps.datasets import lifecycle as datasets
 from apps.datasets.actions import register_upload
@@ -80,6 +81,9 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
         row_count=1, rows=[{"x": 1}], predictions=["a"], details=[{}],
     )  # fmt: skip
     now = clock.now()
+    fields = {"name": "Ops", "address": "https://example.org/hook", "least_severity": "info"}
+    channel = create_channel(workspace=cast.acme, kind="webhook", fields=fields, actor=SYSTEM).channel
+    alert = raise_alert(workspace_id=cast.acme.pk, kind="drift", key="k", title="The data drift.")
     drift = DriftReport.objects.create(model=model, version=version, since=now, until=now)
     gate = GateReport.objects.create(model=model, champion=version, challenger=version)
     found = Detection.objects.create(
@@ -94,6 +98,7 @@ def rows(cast: Cast, settings, tmp_path: Path) -> dict[str, str]:
     )
     labels = LabelFile.objects.create(model=model, original_name="labels.csv", path="")
     return {
+        "alerts": str(alert.pk), "channels": str(channel.pk),
         "requests": str(erasure.pk), "file": str(labels.pk),
         "drift": str(drift.pk), "gate_reports": str(gate.pk),
         "detections": str(found.pk), "suppression_rules": str(hides.pk),

@@ -40,6 +40,8 @@ class Known:
             ("/members/", self._members()),
             ("/keys/", self._keys()),
             ("/workspaces/", [acme.workspace.pk]),
+            ("/alerts/", [acme.alert.pk, rival.alert.pk]),
+            ("/channels/", [acme.channel.pk, rival.channel.pk]),
             ("DELETE /api/v1/datasets/", self._datasets()),
             ("/datasets/", [acme.version.dataset_id]),
             ("DELETE /api/v1/models/", [model.pk for model in models]),

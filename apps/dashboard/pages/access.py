@@ -18,6 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from apps.alerts.selectors import with_open_alerts
 from apps.core.errors import Forbidden, NotFound, PlatformError
 from apps.core.permissions import Act
 from apps.workspaces.access import Access
@@ -35,7 +36,7 @@ class Visit:
         self.request = request
         self.user = cast("User", request.user)
         self.access: Access = access_of(self.user)
-        self.workspaces = list(Workspace.objects.filter(pk__in=self.access.workspace_ids))
+        self.workspaces = list(with_open_alerts(Workspace.objects.filter(pk__in=self.access.workspace_ids)))
         self.workspace = self._chosen()
 
     def _chosen(self) -> Workspace | None:

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
+from apps.alerts.actions import end_alerts, raise_alert
+from apps.alerts.models import Kind
 from apps.algorithms.predictors.rows import Columns, columns_of_rows
 from apps.algorithms.reference import REFERENCE, Reference, answers_as_columns
 from apps.algorithms.schema import TableSchema, Task
@@ -24,6 +28,7 @@ from apps.registry.models import ModelVersion
 logger = logging.getLogger(__name__)
 MOST_ROWS = 1_000_000
 _ROWS_AT_ONCE = 5_000
+_NAMED, _MOST_NAMED = 5, 50
 _WORST_FIRST = (State.ALARM, State.DRIFTING, State.STEADY)
 
 Counts = tuple[ColumnCounts, ...]
@@ -35,14 +40,10 @@ def check(report_id: UUID, token: UUID) -> None:
     try:
         verdict = _judged(report, token)
         state = next((s for s in _WORST_FIRST if any(one.state == s for one in (*verdict.columns, *verdict.answers))), "")
-        checks.complete(
-            report_id,
-            token,
-            rows=verdict.rows,
-            share=verdict.share,
-            state=state or DriftReport.State.UNKNOWN,
-            verdict=verdict.as_json(),
-        )
+        facts = {"rows": verdict.rows, "share": verdict.share, "state": state or DriftReport.State.UNKNOWN}
+        with transaction.atomic():
+            if checks.complete(report_id, token, verdict=verdict.as_json(), **facts):
+                _alert(report, verdict, state)
     except LeaseLost:
         logger.warning("Drift check %s went on elsewhere", report_id)
     except ArtifactDamaged as error:
@@ -51,6 +52,29 @@ def check(report_id: UUID, token: UUID) -> None:
         text = f"The check stopped with {type(error).__name__}; the worker's log has the details."
         checks.fail(report_id, token, reason=text)
         raise
+
+
+def _alert(report: DriftReport, verdict: Verdict, state: str) -> None:
+    """Tell of an alarm, or that it is over."""
+    model = report.model
+    key = f"drift:{model.pk}"
+    if state != State.ALARM:
+        if state:  # without rows enough nobody knows
+            end_alerts(keys=[key], workspace_id=model.workspace_id)
+        return
+    alarmed = [one.column for one in (*verdict.columns, *verdict.answers) if one.state == State.ALARM]
+    named = ", ".join(alarmed[:_NAMED])
+    raise_alert(
+        workspace_id=model.workspace_id,
+        kind=Kind.DRIFT,
+        key=key,
+        title=f"The data of {model.name} drift.",
+        sentence=f"In alarm: {named}. {verdict.rows} rows of version {report.version.number} were looked at.",
+        details={"report": str(report.pk), "columns": alarmed[:_MOST_NAMED], "share": verdict.share},
+        model_id=model.pk,
+        model_name=model.name,
+        is_lasting=True,
+    )
 
 
 def reference_of_version(version: ModelVersion) -> Reference:
