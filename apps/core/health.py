@@ -114,7 +114,7 @@ def unserved_queues() -> list[str] | None:
     """Return the queues that no worker serves; None where the broker does not say."""
     try:
         return _without_worker(_queues_by_worker())
-    except (OperationalError, OSError):
+    except BROKER_AWAY:
         return None
 
 

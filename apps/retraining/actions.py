@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from apps.alerts.actions import raise_alert
+from apps.alerts.models import Kind, Severity
 from apps.core import clock
 from apps.core.broker import tell
 from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
@@ -42,6 +44,7 @@ from apps.workspaces.actions import record_audit
 
 logger = logging.getLogger(__name__)
 Outcome = GateReport.Outcome
+_PASSED = (Outcome.PROMOTED, Outcome.WAITING, Outcome.ADVISED)
 
 
 @transaction.atomic
@@ -203,6 +206,8 @@ def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapp
         record_audit(
             actor=SYSTEM, workspace_id=report.model.workspace_id, verb="gate.verdict", target=report, details=details
         )
+        if report.decision_id is not None:
+            _tell_of_verdict(report, outcome, verdict.reasons[0])
     return outcome
 
 
@@ -262,6 +267,7 @@ def _rolled_back(report: GateReport, fall: Fall) -> None:
         promoted = GateReport.objects.filter(pk=report.pk, outcome=Outcome.PROMOTED)
         if promoted.update(outcome=Outcome.ROLLED_BACK):
             rollback_model(model=report.model, actor=SYSTEM, reason=fall.sentence, leaving=report.challenger)
+            _tell_of_rollback(report, fall.sentence)
 
 
 def weigh_traffic() -> list[TrafficSplit]:
@@ -289,6 +295,57 @@ def _weighed(split: TrafficSplit) -> bool:
         refuse_damaged(split.challenger)
     with transaction.atomic():
         ended = end_split(split=split, actor=SYSTEM, standing=standing.as_json())
+        if ended and standing.winner is not None:
+            _tell_of_traffic(split, standing.sentence, is_live=wins)
         if ended and wins:
             promote_checked(version=split.challenger, actor=SYSTEM, reason=standing.sentence, over=split.champion)
     return ended
+
+
+def _tell_of_verdict(report: GateReport, outcome: str, reason: str) -> None:
+    """Tell what became of a challenger that a policy had trained."""
+    number = report.challenger.number
+    titles = {
+        Outcome.PROMOTED: f"Version {number} of {report.model.name} passed the gate and is live.",
+        Outcome.WAITING: f"Version {number} of {report.model.name} passed the gate and waits for approval.",
+        Outcome.ADVISED: f"Version {number} of {report.model.name} passed the gate: promote it by hand.",
+        Outcome.OVERTAKEN: f"Version {number} of {report.model.name} was overtaken by another promotion.",
+        Outcome.KEPT: f"Version {number} of {report.model.name} was refused by the gate.",
+    }
+    kind = Kind.GATE_PROMOTED if outcome in _PASSED else Kind.GATE_REFUSED
+    severity = Severity.WARNING if outcome in (Outcome.WAITING, Outcome.ADVISED) else None  # somebody is waited for
+    title = titles[Outcome(outcome)]
+    _tell(report.model, kind, f"gate:{report.challenger_id}", title, reason, str(report.pk), severity)
+
+
+def _tell_of_rollback(report: GateReport, reason: str) -> None:
+    """Tell that a promotion was taken back."""
+    title = f"Version {report.challenger.number} of {report.model.name} was rolled back."
+    _tell(report.model, Kind.ROLLED_BACK, f"rollback:{report.challenger_id}", title, reason, str(report.pk))
+
+
+def _tell_of_traffic(split: TrafficSplit, reason: str, *, is_live: bool) -> None:
+    """Tell that a comparison on live requests has a winner."""
+    name, number = split.model.name, split.challenger.number
+    title = (
+        f"Version {number} of {name} won on live requests and is live."
+        if is_live
+        else f"The comparison of {name} on live requests is over."
+    )
+    _tell(
+        split.model,
+        Kind.GATE_PROMOTED if is_live else Kind.GATE_REFUSED,
+        f"traffic:{split.pk}",
+        title,
+        reason,
+        str(split.pk),
+    )
+
+
+def _tell(
+    model: RegisteredModel, kind: str, key: str, title: str, sentence: str, source: str, severity: str | None = None
+) -> None:
+    raise_alert(
+        workspace_id=model.workspace_id, kind=kind, key=key, title=title, sentence=sentence, details={"source": source},
+        model_id=model.pk, model_name=model.name, severity=severity,
+    )  # fmt: skip
