@@ -158,7 +158,6 @@ SPECTACULAR_SETTINGS = {
         "BatchStatus": "apps.predictions.models.BatchPrediction.Status",
         "DatasetStatus": "apps.datasets.models.DatasetVersion.Status",
         "KindEnum": "apps.datasets.models.Kind",
-        "LabelFileStatus": "apps.feedback.models.LabelFile.Status",
         "SubjectRequestKind": "apps.privacy.models.SubjectRequest.Kind",
     },
     "COMPONENT_SPLIT_REQUEST": True,
