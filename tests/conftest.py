@@ -20,6 +20,8 @@ from apps.predictions.recorder import recorder
 from apps.workspaces import audit_lock
 from tests.cast import Cast, make_cast
 
+_SPREAD = 0.7  # of the files: those that take longest are begun while there is still much to do beside them
+
 
 @pytest.fixture
 def cast(db: None) -> Cast:
@@ -64,3 +66,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.Djan
     """Let tests empty their tables; `test_audit_lock` brings the lock back for itself."""
     with django_db_blocker.unblock():
         audit_lock.remove(connection)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files that wait for processes evenly among the first of the others: no runner is left with them at the end."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    slow = [file for file, held in files.items() if any(item.get_closest_marker("slow") for item in held)]
+    quick = [file for file in files if file not in slow]
+    place = {file: at for at, file in enumerate(quick)}
+    place |= {file: _SPREAD * at * len(quick) / max(1, len(slow)) for at, file in enumerate(slow)}
+    items[:] = [item for file in sorted(files, key=lambda file: (place[file], file)) for item in files[file]]
