@@ -137,10 +137,12 @@ def _table(model: RegisteredModel, version: ModelVersion) -> TrainingTable:
 
 
 def _frozen(model: RegisteredModel, table: TrainingTable, version: ModelVersion) -> npt.NDArray[np.bool_]:
-    """Return which rows a version did not learn from: none, unless they are as many as its training noted."""
+    """Return which rows a version did not learn from: none, unless they are as many as its training noted, less what was erased."""
     split = version.evaluation.get("split", {})
     frozen = frozen_rows(table, task=Task(model.task), share=split.get("frozen_share", 0.0), salt=model.pk.hex)
-    return frozen if frozen.sum() == split.get("frozen_rows", 0) else np.zeros(table.rows, dtype=bool)
+    gone = split.get("frozen_rows", 0) - int(frozen.sum())
+    erased = sum(version.dataset_version.erasures.values_list("rows", flat=True))
+    return frozen if 0 <= gone <= erased else np.zeros(table.rows, dtype=bool)
 
 
 def _predictor(version: ModelVersion) -> TablePredictor:

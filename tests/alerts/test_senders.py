@@ -97,6 +97,7 @@ def test_a_signature_is_that_of_the_standard_s_own_example():
         ("whsec_" + base64.b64encode(b"x" * 23).decode(), False), ("whsec_" + base64.b64encode(b"x" * 65).decode(), False),
         ("whsec_n\u00f6", False), ("whsec_", False), ("whsec_****", False),
     ],
+    ids=["given", "made", "without its prefix", "too short", "too long", "not ASCII", "empty", "masked"],
 )  # fmt: skip
 def test_what_a_secret_is(text, good):
     assert is_secret(text) == good
