@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: run test fast check format lint types imports migrations schema messages docs lock postgres chaos audit fuzz mutants coverage bench
+.PHONY: run test fast check format lint types imports migrations schema messages docs lock postgres chaos loop audit fuzz mutants coverage bench
 
 run:         ## start the platform
 	python3 quickstart.py
@@ -37,6 +37,8 @@ postgres:    ## everything, on a private PostgreSQL
 	$(PYTHON) -m tests.postgres
 chaos:       ## kill every part, again and again, while people work; then audit
 	$(PYTHON) -m tests.chaos --seed 1 --kills 200 --campaigns 500
+loop:        ## train, serve, drift, retrain, judge, promote, roll back: told as a story
+	$(PYTHON) -m tests.journeys.loop
 audit:       ## known faults of the locked packages (asks pypi.org)
 	$(BIN)/uv tool run pip-audit@2.10.1 --no-deps --disable-pip --requirement requirements/worker.lock
 fuzz:        ## 20,000 made-up requests at the API as it is described

@@ -122,10 +122,10 @@ def test_a_message_to_a_worker_holds_an_id_and_nothing_else(world, messages, dja
 def test_where_alerts_are_sent_is_told_to_nobody(
     world,
     messages,
-    receiver,
+    receiver,  # noqa: F811
     caplog,
     capfd,
-    django_capture_on_commit_callbacks,  # noqa: F811
+    django_capture_on_commit_callbacks,
 ):
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "django.db.backends")

@@ -113,8 +113,9 @@ def _added(counts: Counts, values: Columns) -> Counts:
 def _chunks(report: DriftReport) -> Iterator[tuple[Columns, Columns]]:
     """Yield the rows of the window and their answers as columns, some thousand at once, up to `MOST_ROWS`, the newest."""
     schema, task = TableSchema.from_json(report.version.schema), Task(report.model.task)
-    window = PredictionLog.objects.filter(version=report.version, at__gte=report.since, at__lt=report.until)
-    newest = window.order_by("-at").values_list("rows", "predictions", "details")
+    # By when they were written: what is written after a window's end is in the next one, however early it was answered.
+    window = PredictionLog.objects.filter(version=report.version, logged_at__gte=report.since, logged_at__lt=report.until)
+    newest = window.order_by("-logged_at").values_list("rows", "predictions", "details")
     rows: list[dict[str, Any]] = []
     values: list[Any] = []
     details: list[dict[str, Any]] = []
