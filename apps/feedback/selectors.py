@@ -121,7 +121,7 @@ def labelled_rows(version: ModelVersion, *, since: datetime, most: int) -> list[
     return [
         LabelledRow(entries[entry][place], predicted, label)
         for (entry, place), (predicted, label) in pairs
-        if entry in entries
+        if entry in entries and entries[entry][place] is not None  # not erased
     ]
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from apps.datasets.models import Dataset, DatasetVersion, Erasure
+from apps.detections.engine import collecting
+from apps.detections.models import Detection
 from apps.feedback.models import Feedback
 from apps.predictions import actions as predictions
 from apps.predictions.models import BatchPrediction, PredictionLog
@@ -44,6 +46,8 @@ def leave_more(traces, cast, api):
     for said, key in ((verdict, "a"), (about, "b")):
         answer = api(cast.annotator).post(f"{address}/feedback/", said, format="json", headers={"Idempotency-Key": key})
         assert answer.status_code == 201, answer.json()
+    rule = api(cast.trainer).put(f"{address}/detection_rule/", {"is_on": True, "labels": ["yes", "no"]}, format="json")
+    assert rule.status_code == 200, rule.json()
     body = {"data": asked(rows_of_people()[:10])}
     api(cast.viewer).post(f"{address}/predict/", body, format="json", headers={"Idempotency-Key": "c"})
     dataset = f"/api/v1/datasets/{traces.version.dataset_id}/versions/"
@@ -62,12 +66,14 @@ def test_after_an_erasure_nothing_of_a_person_is_left(traces, cast, api, caplog,
     caplog.set_level(logging.DEBUG)
     leave_more(traces, cast, api)
     prediction_log.flush()
+    collecting.collect()
     before = found_in(PERSON, NOTE)
     assert {"datasets_datasetversion"} <= set(before[PERSON])
     assert any(place.startswith("uploads/") for place in before[PERSON])
     assert any(place.startswith("tables/") for place in before[NOTE])
     assert any(place.startswith("predictions/") for place in before[NOTE])
     assert any(place.startswith("private/exports/") for place in before[PERSON])
+    assert Detection.objects.count() == 10
 
     counted, erased = erase(api, cast, traces.workspace)
 
@@ -79,6 +85,7 @@ def test_after_an_erasure_nothing_of_a_person_is_left(traces, cast, api, caplog,
     assert told["erased"]["dataset_rows"] == counted.counts["dataset_rows"] == 8  # of two versions
     assert told["erased"]["batch_rows"] == counted.counts["batch_rows"] == 4
     assert told["erased"]["predictions"] == counted.counts["predictions"] == 1 + 4 + 1
+    assert told["erased"]["detections"] == counted.counts["detections"] == 1
     assert told["erased"]["feedback"] == counted.counts["feedback"] == 2
     assert (told["erased"]["exports"], told["erased"]["refused_uploads"], told["remaining"]) == (1, 1, 0)
     assert told["erased"]["answers"] > 0

@@ -29,6 +29,7 @@ _PLACES = {
     "batch_rows": gettext_lazy("rows of batch results"),
     "batches": gettext_lazy("batch results"),
     "predictions": gettext_lazy("Predictions"),
+    "detections": gettext_lazy("Detections"),
     "feedback": gettext_lazy("Verdicts and labels"),
     "samples": gettext_lazy("Samples"),
     "exports": gettext_lazy("exports"),

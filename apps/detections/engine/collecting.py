@@ -118,7 +118,8 @@ def _found(reading: _Reading, ids: list[UUID]) -> Iterator[Detection]:
             alerts[pk] = fresh
     for entry in log.filter(pk__in=alerts).only("version_id", "at", "rows").iterator(chunk_size=50):
         for alert in alerts[entry.pk]:
-            yield _detection(reading, entry, alert)
+            if entry.rows[alert.place] is not None:  # erased meanwhile
+                yield _detection(reading, entry, alert)
 
 
 def _detection(reading: _Reading, entry: PredictionLog, alert: Alert) -> Detection:

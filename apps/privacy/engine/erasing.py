@@ -20,6 +20,7 @@ from apps.core.models import Instance
 from apps.datasets.engine.erasing import destroy_file, destroy_unread, erase_rows, of_subject
 from apps.datasets.models import Erasure
 from apps.datasets.supervision import sweep_files
+from apps.detections.models import Detection
 from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.predictions.engine import write_result_without
 from apps.predictions.erasing import take_out
@@ -37,7 +38,7 @@ from apps.workspaces.actions import forget_answers, record_audit
 _ROUNDS = 3
 _AT_ONCE = 500
 _REMAINS_SECONDS = 3_600  # a file that no row names and that is older than this belongs to no upload under way
-_ERASABLE = ("dataset_rows", "batch_rows", "predictions", "feedback", "samples", "exports", "refused_uploads")
+_ERASABLE = ("dataset_rows", "batch_rows", "predictions", "detections", "feedback", "samples", "exports", "refused_uploads")
 _NOT_REACHED = (
     "Backups made before this time still hold the rows: after restoring one, erase again.",
     "Models that learned from the rows cannot unlearn them: they are marked, and are to be trained again.",
@@ -59,6 +60,7 @@ class Erasing:
             self._datasets()
             self._batches()
             self._log()
+            self._detections()
             self._said()
             self._exports()
             self._note(counts={"answers": forget_answers(self.request.workspace_id)})
@@ -133,6 +135,13 @@ class Erasing:
                 judged = of_prediction(entry.pk, places)
                 self._remove(Feedback.objects.filter(judged), FeedbackSample.objects.filter(judged))
                 note(self.request.pk, self.token, counts={"predictions": take_out(entry.pk, places)})
+
+    def _detections(self) -> None:
+        found = [one.pk for one in self.search.detections()]
+        for at in range(0, len(found), _AT_ONCE):
+            with transaction.atomic():
+                gone = Detection.objects.filter(pk__in=found[at : at + _AT_ONCE]).delete()[1].get(Detection._meta.label, 0)
+                note(self.request.pk, self.token, counts={"detections": gone})
 
     def _said(self) -> None:
         unread = LabelFile.objects.filter(model__workspace_id=self.request.workspace_id)

@@ -61,7 +61,7 @@ class _Archive:
 
     def __init__(self, search: Search, folder: Path) -> None:
         self.search, self.folder = search, folder
-        self.counts = dict.fromkeys(("dataset_rows", "batch_rows", "predictions", "feedback", "samples"), 0)
+        self.counts = dict.fromkeys(("dataset_rows", "batch_rows", "predictions", "detections", "feedback", "samples"), 0)
         self.said: set[UUID] = set()  # verdicts and samples of the subject's predictions, whoever gave them
         self.agreed: set[UUID] = set()
 
@@ -78,6 +78,7 @@ class _Archive:
                     name = f"batch_predictions/{batch.pk}.csv"
                     self.counts["batch_rows"] += self._table(into, name, table_path(batch), column)
             self._json(into, "predictions.json", self._predictions())
+            self._json(into, "detections.json", self._detections())
             self._json(into, "feedback.json", self._feedback())
             self._samples(into)
             into.writestr("about.json", json.dumps(self._about(request), indent=1))
@@ -112,6 +113,19 @@ class _Archive:
                     "prediction": entry.predictions[place],
                     "details": entry.details[place] if entry.details else {},
                 }
+
+    def _detections(self) -> Iterator[dict[str, Any]]:
+        for one in self.search.detections():
+            self.counts["detections"] += 1
+            yield {
+                "id": str(one.pk),
+                "model": str(one.model_id),
+                "at": one.occurred_at.isoformat(),
+                "row": one.row,
+                "score": one.score,
+                "status": one.status,
+                "note": one.note,
+            }
 
     def _feedback(self) -> Iterator[dict[str, Any]]:
         self.said.update(feedback_of(self.search.workspace_id, self.search.pseudonyms).values_list("pk", flat=True))

@@ -10,9 +10,10 @@ from django.db.models import Q
 from apps.datasets.engine.erasing import count_rows
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import table_file
+from apps.detections.models import Detection
 from apps.feedback.models import Feedback, FeedbackSample
 from apps.predictions.engine import table_path
-from apps.predictions.erasing import entries_of_subject
+from apps.predictions.erasing import entries_of_subject, places_of_subject
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.privacy.models import SubjectRequest
 from apps.privacy.selectors import (
@@ -25,6 +26,8 @@ from apps.privacy.selectors import (
     versions_with_subjects,
 )
 from apps.workspaces.subjects import matcher
+
+_AT_ONCE = 500
 
 
 class Busy(Exception):
@@ -71,6 +74,16 @@ class Search:
         for model_id, columns in subject_columns(self.workspace_id).items():
             yield from entries_of_subject(model_id, columns, self.matches, self.hold)
 
+    def detections(self) -> Iterator[Detection]:
+        """Yield the detections whose row names the subject, also those whose prediction has left the log."""
+        for model_id, columns in subject_columns(self.workspace_id).items():
+            found = Detection.objects.filter(model_id=model_id).order_by("pk")
+            for at, one in enumerate(found.iterator(chunk_size=_AT_ONCE)):
+                if at % _AT_ONCE == 0:
+                    self.hold()
+                if places_of_subject([one.row], columns, self.matches):
+                    yield one
+
     def rows_in(self, version: DatasetVersion) -> int:
         """Count the subject's rows in a version."""
         return count_rows(table_file(version), version.dataset.subject_column, self.matches, self.hold)
@@ -104,6 +117,7 @@ def count(search: Search) -> dict[str, int]:
         judged = of_prediction(entry.pk, places)
         found["feedback"] += Feedback.objects.filter(judged).exclude(subject__in=search.pseudonyms).count()
         found["samples"] += FeedbackSample.objects.filter(judged).exclude(subject__in=search.pseudonyms).count()
+    found["detections"] = sum(1 for _ in search.detections())
     found["exports"] = exports_of(search.workspace_id, search.pseudonyms).count()
     found["refused_uploads"] = len(search.refused())
     found["unsearched_datasets"] = unsearched_datasets(search.workspace_id).count()
