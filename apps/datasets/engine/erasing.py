@@ -121,7 +121,7 @@ def _replaced(
 def _facts(version: DatasetVersion, copied: Copied, beside: Path, erased: int) -> dict[str, Any]:
     """Put the new table in its place, and return what its row says; it stands for the upload too, whose bytes held those rows."""
     profile = profile_table(beside, copied)
-    series = series_in(beside, profile.columns, copied.rows, kind=version.dataset.kind)
+    series = series_in(beside, profile.columns, copied.rows, kind=version.dataset.kind or "").series
     root, digest, size = Path(settings.DATASETS_DIR), sha256_of(beside), beside.stat().st_size
     place = root / "tables" / digest[:2] / f"{digest}.parquet"
     publish_file(beside, place)
