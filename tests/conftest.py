@@ -2,10 +2,8 @@
 
 import os
 
-os.environ |= {
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "100",
-}  # tests run side by side: threads that spin keep others waiting
+# Tests run side by side: threads that spin, or wait for one another, make a boosting of one second take a minute.
+os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "100", "OPENBLAS_NUM_THREADS": "1"}
 
 from collections.abc import Callable, Iterator
 

@@ -238,7 +238,7 @@ def test_what_may_be_chance_is_called_so(language, words, cast, two_versions, br
 
     page = Page(browser(cast.viewer, language).get(url("compare", two_versions.pk)))
 
-    assert [element.text for element in page.all("span", class_="verdict")] == [words]
+    assert [element.text for element in page.all("span", class_="verdict small soft")] == [words]
 
 
 def test_the_comparison_shows_what_each_took_for_what_and_can_promote(cast, two_versions, browser):

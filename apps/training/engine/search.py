@@ -39,7 +39,7 @@ _KILL_SECONDS = 5  # after the end of its time
 _REST_SECONDS, _REST_SHARE, _REST_FITS = 3.0, 0.06, 1.2  # kept for the version: so much, of the budget, and of its fits
 _UNKNOWN_REST = 1 / 3  # kept while no fold has ended, and nobody knows what a version takes
 _MOST_REST = 0.5
-_MOST_SLOWED = 4.0
+_MOST_SLOWED = 2.0
 _LATE = 1.1  # of the time given: more is told
 _LEAST_FAILED = 3  # trials, and none done: then it is the data, not bad luck
 
@@ -115,7 +115,7 @@ class _Conductor:
         self.train_rows, self.all_rows = rows
         self.slowed = _slowed()  # before trials of its own run
         limits: dict[str, Any] = campaign.search or {}
-        self.seconds, self.most_trials = float(limits["seconds"]), limits["trials"]
+        self.seconds, self.most_trials, self.most_rows = float(limits["seconds"]), limits["trials"], int(limits["rows"])
         self.began = began - campaign.search_spent
         self.services = choice_of(campaign.model.algorithm, campaign.model.task).services
         self.study = Search(self.services, given=campaign.parameters, held=limits["held"], seed=campaign.seed)
@@ -299,8 +299,7 @@ class _Conductor:
 
     def _fewer_folds(self, trial: Trial) -> str:
         """Say why settings were compared on fewer folds than is usual; "" where they were not."""
-        assert self.campaign.search is not None
-        had, wanted = len(trial.scores), folds_wanted(min(self.train_rows, self.campaign.search["rows"]))
+        had, wanted = len(trial.scores), folds_wanted(min(self.train_rows, self.most_rows))
         model = self.campaign.model
         if had >= wanted or catalog.get(trial.algorithm).input_kind != "table":
             return ""
