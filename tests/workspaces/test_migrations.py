@@ -16,7 +16,7 @@ BEFORE = [("workspaces", "0002_audit_is_append_only")]
 def earlier(transactional_db: None) -> Iterator[object]:
     """Go back to the earlier release's tables, and forward at the end whatever happened."""
     executor = MigrationExecutor(connection)
-    newest = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "workspaces"]
+    newest = executor.loader.graph.leaf_nodes()  # of every app: tables of others rest on these
     executor.migrate(BEFORE)
     yield executor.loader.project_state(BEFORE).apps
     MigrationExecutor(connection).migrate(newest)
