@@ -59,10 +59,6 @@ def _their_suppression(mine: Things, theirs: Any) -> dict[str, Any]:
     return {"model_id": mine.model.pk, "pk": theirs.suppression.pk}
 
 
-def _review(theirs: Any) -> dict[str, Any]:
-    return {"ids": [str(theirs.detection.pk)], "status": "resolved"}
-
-
 MIXES = {
     "train on their data set": Mix("POST", "model-train", _my_model, _dataset, 422),
     "train on a version of their data set": Mix("POST", "model-train", _my_model, _version, 422),
@@ -71,7 +67,6 @@ MIXES = {
     "change their member": Mix("PATCH", "member-detail", _their_member, lambda _: {"role": "viewer"}),
     "remove their member": Mix("DELETE", "member-detail", _their_member),
     "revoke their key": Mix("DELETE", "key-detail", _their_key),
-    "review their detection": Mix("POST", "detection-review", lambda *_: {}, _review),
     "change their suppression rule": Mix("PATCH", "suppression-detail", _their_suppression, lambda _: {"reason": "New"}),
     "delete their suppression rule": Mix("DELETE", "suppression-detail", _their_suppression),
     "train on their data set from the page": Mix("POST", "dashboard:train", _my_model, lambda t: Form(_dataset(t)), 422),

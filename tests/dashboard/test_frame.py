@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2] / "apps" / "dashboard"
 
 def addresses(model) -> list[str]:
     campaign = model.campaigns.get()
-    names = ("home", "datasets", "models", "new_model", "campaigns", "settings", "account", "sign_in")
+    names = ("home", "datasets", "models", "new_model", "detections", "campaigns", "settings", "account", "sign_in")
     objects = [("model", model.pk), ("campaign", campaign.pk), ("dataset", campaign.dataset_version.dataset_id)]
     return [*(reverse(f"dashboard:{n}") for n in names), *(reverse(f"dashboard:{kind}", args=[pk]) for kind, pk in objects)]
 
