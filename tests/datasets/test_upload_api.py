@@ -109,7 +109,7 @@ def test_a_check_is_claimed_once_and_a_lost_lease_changes_nothing(cast):
     assert lifecycle.give_back(version.pk, token, reason="died")
     assert not lifecycle.renew(version.pk, token)
     assert not lifecycle.refuse(version.pk, token, problems=[], reading={})
-    assert not lifecycle.accept(version.pk, token, kind="table", rows=3)
+    assert not lifecycle.accept(version.pk, token, kind="table", rows=3, table_path="none.parquet")
     version.refresh_from_db()
     assert (version.status, version.rows) == ("checking", None)
 

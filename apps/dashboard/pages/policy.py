@@ -58,7 +58,9 @@ class PolicyForm(PageForm):
 
     def write(self, actor: Actor) -> bool:
         """Set the policy, or say what is wrong with it."""
-        gate = {one.name: self._given(f"{_GATE}{one.name}", one.kind) for one in OF_GATE}
+        gate = {
+            one.name: self._given(f"{_GATE}{one.name}", one.kind) for one in OF_GATE if f"{_GATE}{one.name}" in self.given
+        }
         asked = {one.name: self._given(one.name, one.kind) for one in OF_POLICY if one.name in self.given}
         try:
             set_policy(model=self.model, settings={**asked, "is_enabled": self.is_enabled, "gate": gate}, actor=actor)
