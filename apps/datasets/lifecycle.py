@@ -55,8 +55,10 @@ def accept(version_id: UUID, token: UUID, *, kind: str, is_asked: bool = False, 
 
     Its data set is of this kind from now on where that was asked for, or where it had none.
     """
-    hold_file(facts["table_path"])
     held = DatasetVersion.objects.filter(pk=version_id, token=token, status=_Status.CHECKING)
+    if not held.exists():
+        return False
+    hold_file(facts["table_path"])
     if not held.update(status=_Status.READY, checked_at=clock.now(), token=None, lease_until=None, **facts):
         return False
     datasets = Dataset.objects.filter(versions=version_id)

@@ -23,6 +23,7 @@ from django.urls import reverse
 from apps.algorithms.results import Answers
 from apps.core import clock
 from apps.core.instance import adopt
+from apps.core.leases import Leases
 from apps.datasets import lifecycle as datasets_lifecycle
 from apps.datasets.actions import register_upload
 from apps.datasets.engine import check
@@ -187,14 +188,14 @@ def test_a_run_that_lost_its_lease_moves_and_leaves_nothing(step, batch, places,
 
 def test_the_lease_is_renewed_with_every_portion_of_the_table_and_of_the_csv(batch, monkeypatch):
     held: list[int] = []
-    renew = lifecycle.renew
+    renew = Leases.renew
 
     def count(*args: Any) -> bool:
         held.append(1)
         return renew(*args)
 
     monkeypatch.setattr(engine, "_ROWS_AT_ONCE", 10)
-    monkeypatch.setattr(lifecycle, "renew", count)
+    monkeypatch.setattr(Leases, "renew", count)
     done = run(batch)
 
     assert (done.status, done.rows, len(held)) == ("completed", 30, 6)

@@ -107,8 +107,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     report.stage("reading data", 0.01)
     waited = (clock.now() - (campaign.started_at or clock.now())).total_seconds()  # for this process to be there
     service = first_service(campaign)
-    material = read(campaign, service)
-    data = material.data
+    data = (material := read(campaign, service)).data
     report.stage("splitting", 0.03)
     split = service.split(data, test_share=TEST_SHARE)
     found = None
@@ -137,8 +136,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
         service.fit_again(data, report)
     report.stage("saving", 0.94)
     folder = staging_folder(workspace_id=model.workspace_id, model_id=model.pk, campaign_id=campaign.pk, attempt=attempt)
-    _save(service, folder)
-    _save_reference(service.profile(data if learns_again else split.train, answers), folder)
+    _save(service, folder, service.profile(data if learns_again else split.train, answers))
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
     warnings = dict.fromkeys((*service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings))
@@ -173,14 +171,11 @@ def _subject(campaign: TrainingCampaign) -> dict[str, str]:
     return {"subject_column": name} if name in names and not is_read else {}
 
 
-def _save(service: BaseMLService, folder: Path) -> None:
+def _save(service: BaseMLService, folder: Path, reference: Reference | None) -> None:
     for part, write in (("native", service.save), ("predictor", service.predictor)):
         with storage_guard():
             (folder / part).mkdir(parents=True)
             write(folder / part)
-
-
-def _save_reference(reference: Reference | None, folder: Path) -> None:
     if reference is not None:
         with storage_guard():
             (folder / REFERENCE).write_text(json.dumps(reference.as_json(), ensure_ascii=False, allow_nan=False))
