@@ -13,7 +13,8 @@ from django.utils import translation
 from apps.algorithms import catalog
 from apps.dashboard.figures import cell, iso_of, moment, on_day
 from apps.dashboard.words import class_word, translated
-from apps.retraining import gate, triggers
+from apps.retraining import triggers
+from apps.retraining.gate import margins
 from tests.dashboard.reading import Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +66,7 @@ def test_what_the_catalogue_says_of_itself_has_its_french(french):
 def test_what_can_be_chosen_and_what_a_policy_asks_has_its_french(french):
     written = {entry.msgid for entry in french}
     settings = [p for service in catalog.entries() for p in service.hyperparameters]
-    settings += [*triggers.SETTINGS, *gate.SETTINGS]
+    settings += [*triggers.SETTINGS, *margins.SETTINGS]
     words = {choice for p in settings for choice in p.choices}
     countries = {word for word in words if re.fullmatch("[A-Z]{2}", word)}
 
