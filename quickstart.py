@@ -20,9 +20,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST, NEWEST = (3, 11), (3, 12)
-# Tests of one file share what it starts, a platform or a browser: they stay together. One file more than there are cores: some wait.
-AT_ONCE = str(min(4, 1 + (os.cpu_count() or 1)))
-SIDE_BY_SIDE = ("--numprocesses", AT_ONCE, "--dist", "loadfile", "--no-loadscope-reorder")
+# Tests of one file share what it starts, a platform or a browser: they stay together.
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 BEGAN = time.monotonic()
 
 

@@ -66,7 +66,7 @@ def train_again(running: RunningPlatform, headers: dict[str, str]) -> None:
     dataset = api.get("/datasets/").json()["results"][0]
     campaign = api.post(f"/models/{model['id']}/train/", json={"dataset": dataset["id"], "seed": 1}).json()
     is_over = lambda: api.get(f"/campaigns/{campaign['id']}/").json()["status"] == "completed"  # noqa: E731
-    wait_for(is_over, seconds=60, what="the second version")
+    wait_for(is_over, seconds=180, what="the second version")
 
 
 @pytest.fixture(scope="module")
