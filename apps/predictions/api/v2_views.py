@@ -101,7 +101,7 @@ class InferenceViewSet(ModelPredictionViewSet):
             rows, ahead = scoring.rows_of_tensors(request.data, schema), actions.Ahead()
         else:
             rows, ahead = None, actions.Ahead(scoring.horizon_of_tensors(request.data))
-        done = actions.predict(model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead)
+        done = actions.predict_with(loaded, model_id=model_id, rows=rows, actor=self.access.actor, ahead=ahead)
         outputs = scoring.tensors_of_answers(Answers(done.predictions, done.details), schema, task)
         given = request.data.get("id") if isinstance(request.data, dict) else None
         body = {"model_name": str(pk), "model_version": str(done.version), "outputs": outputs}
