@@ -106,13 +106,13 @@ def test_a_version_whose_files_are_gone_cannot_go_live_and_says_why(model, versi
 
 
 def test_one_whose_files_go_between_the_check_and_the_lock_does_not_go_live(model, versions, monkeypatch):
-    check = actions._refuse_damaged
+    check = actions.refuse_damaged
 
     def then_cleaned(version: ModelVersion) -> None:
         check(version)
         clean(model)
 
-    monkeypatch.setattr(actions, "_refuse_damaged", then_cleaned)
+    monkeypatch.setattr(actions, "refuse_damaged", then_cleaned)
     with pytest.raises(Conflict, match="cannot go live: The files of version 3 were removed"):
         actions.promote_version(version=versions[3], actor=SYSTEM)
 
