@@ -10,7 +10,6 @@ from apps.core.processes import identity
 from apps.training import lifecycle, trial_lifecycle
 from apps.training.engine import search as searching
 from apps.training.engine import training
-from apps.training.engine.reading import service_of
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.selectors import leaderboard_of
 from tests.training.searches.conftest import a_trial, train
@@ -85,17 +84,6 @@ class TestItsTime:
 
         (warning,) = campaign.version.evaluation["search"]["warnings"]
         assert warning.startswith("The training was given 60 seconds and took ")
-
-    @pytest.mark.parametrize(("load", "threads"), [(0.0, 2), (9.0, 1)])
-    def test_on_a_busy_machine_the_version_is_made_by_one_thread(self, searched, monkeypatch, settings, load, threads):
-        settings.TRAINING_THREADS, taken = 2, []
-        cores = searching.os.cpu_count()
-        monkeypatch.setattr(searching.os, "getloadavg", lambda: (load * cores, 0.0, 0.0))
-        monkeypatch.setattr(training, "service_of", lambda *args, threads: taken.append(threads) or service_of(*args))
-
-        train(searched(trials=1))
-
-        assert taken == [threads]
 
     def test_the_start_of_its_process_counts(self, searched, monkeypatch):
         campaign = searched(trials=1, seconds=60)
