@@ -69,7 +69,7 @@ def _margins(given: Any) -> Margins:
         return Margins()
     if not isinstance(given, dict):
         raise InvalidInput(
-            "Send the gate's margins as an object.", [Problem("/gate", "not_an_object", 'Such as {"gain": 0.02}.')]
+            "Send the gate's margins as an object.", [Problem("/gate", "not_an_object", 'Send {"gain": 0.02, …}.')]
         )
     try:
         return Margins.from_json(given)

@@ -8,7 +8,7 @@ _NOT_ZERO = "Only the code of a process that failed gets here, never 0."
 
 EQUIVALENT: dict[str, str] = {
     "apps/core/instance.py _own_id: return str(Instance.objects.get_or_create(only=«True -> (False)»)[0].pk)": _ONE_ROW,
-    "apps/registry/actions.py promote_version: if «present -> True» and present.version_id == version.pk:": (
+    "apps/registry/actions.py promote_checked: if «present -> True» and present.version_id == version.pk:": (
         "A model that has a version to promote has a champion: its first version became it."
     ),
     "apps/registry/files.py PreparedVersion: number: int = «0 -> (-1)»": _NUMBERED,

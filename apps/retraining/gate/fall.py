@@ -34,14 +34,19 @@ def judge_fall(present: Sequence[float], before: Sequence[float], *, are_shares:
     z = NormalDist().inv_cdf(1 - FALSE_ALARMS / 2 ** (look + 1))
     own, other = fmean(seen), fmean(before)
     if are_shares:
-        least = _least_loss(own, len(seen), other, len(before), z)
-        told = f"{100 * own:.3g}% of {len(seen)} labels are as it answered, {100 * other:.3g}% of {len(before)} before it"
-        worse = least > 0 and other - own > MARGIN
-    else:
-        spread = sqrt(variance(seen) / len(seen) + variance(before) / len(before))
-        told = f"Its mean error on {len(seen)} labels is {own:.4g}, and was {other:.4g} on {len(before)} before it"
-        worse = own - other > max(z * spread, MARGIN * other)
-    return Fall(worse, f"{told}: {'surely worse' if worse else 'not surely worse'}.")
+        worse = _least_loss(own, len(seen), other, len(before), z) > 0 and other - own > MARGIN
+        return Fall(
+            worse,
+            f"{100 * own:.3g}% of {len(seen)} labels are as it answered, {100 * other:.3g}% of {len(before)} before it: "
+            f"{'surely worse' if worse else 'not surely worse'}.",
+        )
+    spread = sqrt(variance(seen) / len(seen) + variance(before) / len(before))
+    worse = own - other > max(z * spread, MARGIN * other)
+    return Fall(
+        worse,
+        f"Its mean error on {len(seen)} labels is {own:.4g}, and was {other:.4g} on {len(before)} before it: "
+        f"{'surely worse' if worse else 'not surely worse'}.",
+    )
 
 
 def _least_loss(own: float, of_own: int, other: float, of_other: int, z: float) -> float:

@@ -48,7 +48,12 @@ def weigh(
     labels, too_long = min(len(challenger), len(champion)), days >= max_days
     if labels < LEAST_LABELS:
         text = f"{labels} labels have come for the arm with fewer; {LEAST_LABELS} are needed."
-        return Standing(labels, None, None, None, None, too_long, _ended(text, too_long, max_days))
+        if too_long:
+            text = (
+                f"{labels} labels have come for the arm with fewer; {LEAST_LABELS} are needed. "
+                f"It ends after {max_days:.4g} days without a winner."
+            )
+        return Standing(labels, None, None, None, None, too_long, text)
     look = (labels // LEAST_LABELS).bit_length() - 1
     seen = LEAST_LABELS << look
     own, other = ([float(value) if are_shares else -float(value) for value in arm[:seen]] for arm in (challenger, champion))
@@ -63,15 +68,15 @@ def weigh(
     winner = "challenger" if low > 0 else "champion" if high < 0 else None
     least, most = (f"{100 * bound:.3g} points" if are_shares else f"{bound:.4g}" for bound in (low, high))
     text = f"On {seen} labels each the challenger is ahead by {least} to {most}."
-    over = winner is not None or too_long
-    return Standing(seen, difference, low, high, winner, over, _ended(text, too_long and winner is None, max_days))
+    if too_long and winner is None:
+        text = (
+            f"On {seen} labels each the challenger is ahead by {least} to {most}. "
+            f"It ends after {max_days:.4g} days without a winner."
+        )
+    return Standing(seen, difference, low, high, winner, winner is not None or too_long, text)
 
 
 def _variance(values: Sequence[float], are_shares: bool) -> float:
     """Return the variance; of shares never less than half a label of doubt gives: all right is not surely all right."""
     least = 0.5 / len(values) * (1 - 0.5 / len(values)) if are_shares else 0.0
     return max(variance(values), least)
-
-
-def _ended(text: str, too_long: bool, max_days: float) -> str:
-    return f"{text} It ends after {max_days:.4g} days without a winner." if too_long else text
