@@ -148,7 +148,7 @@ class DetectionViewSet(ScopedViewSet):
         done = actions.review(detection=detection, actor=self.access.actor, **verdict)
         return Response(DetectionSerializer(done).data)
 
-    @extend_schema(request=ReviewOfManySerializer, responses=ReviewedSerializer)
+    @extend_schema(request=ReviewOfManySerializer, responses={200: ReviewedSerializer, 404: None})
     def review(self, request: Request) -> Response:
         """Give up to 1,000 detections of one workspace the same verdict, all or none."""
         given = ReviewOfManySerializer(data=request.data)
