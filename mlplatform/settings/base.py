@@ -229,7 +229,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # What goes out: mail, and posts to the addresses that owners of workspaces give.
 EMAIL_URL = env.str("EMAIL_URL", default="")  # smtp+tls://user:password@host:587; none: no mail is sent
-globals().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+globals().update(environ.Env.email_url_config(EMAIL_URL or "dummymail://"))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="mlplatform@localhost")
 OUTBOUND_ALLOW_HOSTS: list[str] = env.list("OUTBOUND_ALLOW_HOSTS", default=[])
