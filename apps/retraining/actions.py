@@ -77,12 +77,14 @@ def _margins(given: Any) -> Margins:
         raise InvalidInput(error.detail, [replace(one, pointer=f"/gate{one.pointer}") for one in error.problems]) from error
 
 
-def evaluate(*, model: RegisteredModel, force: bool = False, policy: Policy | None = None) -> Decision:
+def evaluate(
+    *, model: RegisteredModel, force: bool = False, is_weekly: bool = False, policy: Policy | None = None
+) -> Decision:
     """Decide as `retrain_if_due` would now, by the model's policy unless another is given; nothing is written, nothing begins."""
     policy = policy or policy_of(model)
     if policy is None:
         raise Conflict("The model has no retraining policy. PUT one to its retraining_policy/ route.")
-    return decide(policy, facts_of(model, policy), now=clock.now(), force=force)
+    return decide(policy, facts_of(model, policy), now=clock.now(), force=force, is_weekly=is_weekly)
 
 
 def retrain_if_due(
@@ -91,6 +93,7 @@ def retrain_if_due(
     origin: str,
     actor: Actor,
     force: bool = False,
+    is_weekly: bool = False,
     policy: Policy | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> RetrainingDecision:
@@ -101,7 +104,7 @@ def retrain_if_due(
     """
     with transaction.atomic():
         held: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
-        decision = evaluate(model=held, force=force, policy=policy)
+        decision = evaluate(model=held, force=force, is_weekly=is_weekly, policy=policy)
         campaign, error = _begun(held, parameters or {}, actor) if decision.retrain else (None, "")
         kept: RetrainingDecision = RetrainingDecision.objects.create(
             model=held,
@@ -134,12 +137,12 @@ def _begun(model: RegisteredModel, parameters: Mapping[str, Any], actor: Actor) 
     return campaign, ""
 
 
-def retrain_what_is_due() -> list[RetrainingDecision]:
+def retrain_what_is_due(*, is_weekly: bool = False) -> list[RetrainingDecision]:
     """Decide for every model that has a policy; one that fails keeps no other from its turn."""
-    decided = []
+    decided, origin = [], RetrainingDecision.Origin.SCHEDULE
     for model in models_with_policy():
         try:
-            decided.append(retrain_if_due(model=model, origin=RetrainingDecision.Origin.SCHEDULE, actor=SYSTEM))
+            decided.append(retrain_if_due(model=model, origin=origin, actor=SYSTEM, is_weekly=is_weekly))
         except PlatformError as error:
             logger.warning("Model %s is not decided on: %s", model.pk, error.detail)
     return decided

@@ -123,6 +123,23 @@ def test_age_alone_is_enough_where_it_is_the_only_condition(cast, api, watched, 
     assert due["campaign"] == str(TrainingCampaign.objects.get(status="pending").pk)
 
 
+def test_the_backup_of_sundays_trains_what_has_something_new_once(cast, api, watched, monkeypatch):  # noqa: F811
+    put(api, cast.trainer, watched)
+    later(monkeypatch, hours=1)
+    tasks.retrain_weekly()
+    complain(watched, Actor(cast.annotator.pk), 1, wrong=0)
+    later(monkeypatch, hours=1)
+
+    for task in (tasks.retrain_weekly, tasks.check_all):  # at one, then at two
+        task()
+
+    weekly, nothing_new, nightly = (one.decision for one in RetrainingDecision.objects.order_by("-retrain", "at"))
+    assert "It is the backup of Sundays, whatever the conditions say." in weekly["reasons"]
+    assert nothing_new["why_not"] == ["Nothing has come since it was trained."]
+    assert "A training of this model is under way." in nightly["why_not"]
+    assert TrainingCampaign.objects.filter(status="pending").count() == 1
+
+
 def test_a_model_that_was_never_trained_and_one_without_policy_are_left_alone(cast, api, watched):  # noqa: F811
     other = make_model(cast.acme, name="never trained")
     put(api, cast.trainer, other, **{**OFF, "age_days": 1})
