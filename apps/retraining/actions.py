@@ -51,7 +51,7 @@ _PASSED = (Outcome.PROMOTED, Outcome.WAITING, Outcome.ADVISED)
 def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Actor) -> Policy:
     """Give a model this policy, defaults filled in; raise `InvalidInput` that names each bad setting.
 
-    What the gate asks of a challenger stands under `gate`.
+    What the gate asks of a challenger stands under `gate`; whether the policy is on is written to the model's `auto_retrain`.
     """
     asked = dict(settings)
     margins = _margins(asked.pop("gate", None))
@@ -59,6 +59,8 @@ def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Ac
     RetrainingPolicy.objects.update_or_create(
         model=model, defaults={"policy": policy.as_json(), "margins": margins.as_json(), "updated_by_id": actor.user_id}
     )
+    model.auto_retrain = policy.is_enabled
+    model.save(update_fields=["auto_retrain"])
     details = {**policy.as_json(), "gate": margins.as_json()}
     record_audit(actor=actor, workspace_id=model.workspace_id, verb="policy.set", target=model, details=details)
     return policy

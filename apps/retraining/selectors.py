@@ -1,5 +1,6 @@
 """What is known of a model when it is decided whether to retrain it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,9 +32,22 @@ _COMPARED = {Task.CLASSIFICATION: "accuracy", Task.ANOMALY: None, Task.REGRESSIO
 
 
 def policy_of(model: RegisteredModel) -> Policy | None:
-    """Return a model's policy, None where it has none."""
+    """Return a model's policy, None where it has none and is not to retrain by itself.
+
+    Whether it is on stands in the model's `auto_retrain` alone. Without a policy of its own such a model has the default one, or
+    `retrain_every_days` as its one condition where that is set.
+    """
     stored = RetrainingPolicy.objects.filter(model=model).first()
-    return Policy.from_json(stored.policy) if stored else None
+    if stored is None and not model.auto_retrain:
+        return None
+    policy = Policy.from_json(stored.policy) if stored else _default_policy(model)
+    return replace(policy, is_enabled=model.auto_retrain)
+
+
+def _default_policy(model: RegisteredModel) -> Policy:
+    if model.retrain_every_days is None:
+        return Policy()
+    return Policy(feedback=None, negatives=None, satisfaction=None, age_days=model.retrain_every_days)
 
 
 def margins_of(model: RegisteredModel) -> Margins:
@@ -155,8 +169,8 @@ def _retrainings(model: RegisteredModel, now: datetime) -> tuple[datetime, ...]:
 
 def models_with_policy() -> list[RegisteredModel]:
     """Return the models that may be retrained by themselves."""
-    live = RegisteredModel.objects.filter(archived_at__isnull=True, retraining_policy__isnull=False)
-    return list(live.order_by("created_at"))
+    with_policy = Q(retraining_policy__isnull=False) | Q(auto_retrain=True)
+    return list(RegisteredModel.objects.filter(with_policy, archived_at__isnull=True).order_by("created_at"))
 
 
 def splits_to_weigh() -> list[TrafficSplit]:
