@@ -131,7 +131,12 @@ def _begun(model: RegisteredModel, parameters: Mapping[str, Any], actor: Actor) 
     try:
         with transaction.atomic():
             campaign = start_campaign(
-                model=model, dataset_version=data, parameters=dict(parameters), name="Retraining", actor=actor
+                model=model,
+                dataset_version=data,
+                parameters=dict(parameters),
+                name="Retraining",
+                feedback=True,
+                actor=actor,
             )
     except PlatformError as error:
         logger.warning("The retraining of model %s could not begin: %s", model.pk, error.detail)

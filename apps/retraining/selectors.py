@@ -12,6 +12,7 @@ from apps.core import clock
 from apps.core.leases import OPEN
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
+from apps.feedback.learning import count_to_learn
 from apps.feedback.models import Feedback
 from apps.feedback.selectors import is_right_or_wrong, labelled_rows, outcome, outcomes, realised
 from apps.monitoring.models import DriftReport
@@ -25,6 +26,7 @@ from apps.retraining.gate.margins import Margins
 from apps.retraining.gate.traffic import Standing, weigh
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy
+from apps.training.labelled import can_learn_from_labels, learned_labels_until
 from apps.training.models import TrainingCampaign
 
 _MOST_ANSWERED_AGAIN, _ANSWERED_AT_ONCE = 10_000, 1_000
@@ -128,11 +130,17 @@ def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
         **_drift(champion),
         **_fall(model, champion, since, now),
         trained_at=champion.created_at,
-        new_rows=max(0, (newest.rows or 0) - (champion.dataset_version.rows or 0)),
+        new_rows=_new_rows(model, champion, newest),
         data_changed_at=max(filter(None, (last_said, newest.created_at))),
         retrainings=_retrainings(model, now),
         **state,
     )
+
+
+def _new_rows(model: RegisteredModel, champion: ModelVersion, newest: DatasetVersion) -> int:
+    """Count the rows that came to the data set, and those that people labelled, since the champion read both."""
+    came = max(0, (newest.rows or 0) - (champion.dataset_version.rows or 0))
+    return came + (count_to_learn(model, since=learned_labels_until(champion)) if can_learn_from_labels(model) else 0)
 
 
 def _verdicts(model: RegisteredModel, since: datetime) -> dict[str, Any]:
