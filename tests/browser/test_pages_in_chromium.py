@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.browser.conftest import does_not_scroll_sideways, shoot, tables_cut_off
+from tests.journeys.running import wait_for
+from tests.journeys.visitor import Visitor
 
 PAGES = {
     "home": "/",
@@ -12,13 +14,18 @@ PAGES = {
     "models": "/models/",
     "new-model": "/models/new/",
     "campaigns": "/campaigns/",
+    "detections": "/detections/",
+    "alerts": "/alerts/",
+    "new-channel": "/alerts/channels/new/",
     "settings": "/settings/",
+    "system": "/settings/system/",
     "members": "/settings/members/",
     "archived": "/models/?archived",
     "nowhere": "/nowhere/",
 }
 OF_A_MODEL = {
     "train": "train/", "edit": "edit/", "batches": "batches/", "compare": "compare/", "version": "versions/2/", "card": "versions/2/card/",
+    "watch": "watch/", "policy": "policy/",
 }  # fmt: skip
 LOOKS = [("en", "light", 1280), ("fr", "dark", 1280), ("fr", "light", 390), ("en", "dark", 390)]
 
@@ -28,8 +35,32 @@ def first_link(page, start: str, name: str) -> str:
     return page.get_by_role("link", name=name).first.get_attribute("href")
 
 
+@pytest.fixture(scope="module")
+def lived_in(platform) -> None:
+    """Let the demo's classifier be asked, judged by people, checked for drift and held beside its challenger."""
+    visitor = Visitor(platform)
+    model = next(one for one in visitor.get("models/")["results"] if one["task"] == "classification")
+    schema = visitor.get(f"models/{model['id']}/versions/1/")["schema"]
+    table = visitor.get(f"datasets/{visitor.get('datasets/')['results'][0]['id']}/preview/")
+    held = {column["name"] for column in schema["columns"]}
+    rows = [{name: value for name, value in row.items() if name in held} for row in table["rows"]]
+    asked = visitor.post(f"models/{model['id']}/predict/", {"data": rows})
+    said = [
+        {"prediction": one, "correct": place % 4 > 0, "subject": f"s{place}"}
+        for place, one in enumerate(asked["prediction_ids"])
+    ]
+    visitor.post(f"models/{model['id']}/feedback/many/", {"verdicts": said})
+    visitor.call("PUT", f"models/{model['id']}/retraining_policy/", json={"age_days": 30, "drift": 0.2})
+    visitor.post(f"models/{model['id']}/judge_challenger/")
+    visitor.post(f"models/{model['id']}/traffic/", {"mode": "ab", "share": 0.2})
+    check = visitor.post(f"models/{model['id']}/detect_drift/")["id"]
+    done = lambda: visitor.get(f"models/{model['id']}/drift/{check}/")["status"] == "completed"  # noqa: E731
+    wait_for(done, seconds=60, what="the check for drift")
+    visitor.http.close()
+
+
 @pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
-def test_every_page_fits_and_is_quiet(visit, platform, language, scheme, width):
+def test_every_page_fits_and_is_quiet(visit, platform, lived_in, language, scheme, width):
     page = visit(language=language, scheme=scheme, width=width)
     objects = {
         "model": first_link(page, "/models/", "Late payers"),
