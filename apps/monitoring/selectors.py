@@ -6,8 +6,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.algorithms.schema import Task
+from apps.feedback.models import Feedback
 from apps.monitoring.models import DriftReport
 from apps.registry.models import ModelVersion, RegisteredModel
+
+_HELD = 5  # checks whose estimates are held against labels that come late
 
 
 def last_judged(version: ModelVersion, *, before: datetime | None = None) -> DriftReport | None:
@@ -17,6 +20,24 @@ def last_judged(version: ModelVersion, *, before: datetime | None = None) -> Dri
     if before is not None:
         judged = judged.filter(until__lte=before)
     return judged.order_by("-until").first()
+
+
+def last_completed(version: ModelVersion, *, but: UUID) -> DriftReport | None:
+    """Return a version's newest completed check besides one, whatever it found."""
+    done = DriftReport.objects.filter(version=version, status=DriftReport.Status.COMPLETED).exclude(pk=but)
+    return done.order_by("-until").first()
+
+
+def estimates_to_hold(version: ModelVersion) -> list[DriftReport]:
+    """Return the newest checks of a version whose estimates were not held against all labels that came since."""
+    said = (
+        Feedback.objects.filter(model_id=version.model_id).order_by("-given_at").values_list("given_at", flat=True).first()
+    )
+    if said is None:
+        return []
+    done = DriftReport.objects.filter(version=version, status=DriftReport.Status.COMPLETED).exclude(estimate={})
+    newest = done.select_related("version", "version__model").order_by("-until")[:_HELD]
+    return [report for report in newest if report.held_at is None or report.held_at <= said]
 
 
 def recent_checks(model: RegisteredModel, most: int) -> list[DriftReport]:
