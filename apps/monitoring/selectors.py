@@ -42,7 +42,7 @@ def estimates_to_hold(version: ModelVersion) -> list[DriftReport]:
 
 def recent_checks(model: RegisteredModel, most: int) -> list[DriftReport]:
     """Return a model's last checks, the newest first."""
-    return list(DriftReport.objects.filter(model=model).order_by("-until", "-created_at")[:most])
+    return list(DriftReport.objects.filter(model=model).defer("histograms").order_by("-until", "-created_at")[:most])
 
 
 def open_check(model: RegisteredModel) -> DriftReport | None:

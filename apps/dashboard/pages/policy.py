@@ -29,7 +29,8 @@ from apps.retraining.triggers import SETTINGS as OF_POLICY
 from apps.workspaces.access import Actor
 
 _CONDITIONS = (
-    "mode", "window_days", "feedback", "negatives", "satisfaction", "drift", "realised_fall", "age_days", "new_rows",
+    "mode", "window_days", "feedback", "negatives", "satisfaction", "drift", "realised_fall", "estimated_fall",
+    "age_days", "new_rows",
 )  # fmt: skip
 _HELD_BACK = ("least_verdicts", "most_per_subject", "cooldown_hours", "per_month")
 _AFTERWARDS = ("promotion", "watch_days")

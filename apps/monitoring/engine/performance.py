@@ -46,7 +46,7 @@ def _told(change: Change, before: int, known_at: list[datetime], *, are_shares: 
     else:
         moved = f"the mean error went from {shown(change.before)} to {shown(change.after)}"
     return {
-        "label": label,
+        "at_label": label,
         "at": at.isoformat(),
         "seen_label": seen_label,
         "seen_at": seen.isoformat(),
