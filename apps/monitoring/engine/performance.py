@@ -40,11 +40,12 @@ def performance_of(report: DriftReport) -> dict[str, Any]:
 def _told(change: Change, before: int, known_at: list[datetime], *, are_shares: bool) -> dict[str, Any]:
     at, seen = known_at[change.at], known_at[change.found_at]
     label, seen_label = before + change.at + 1, before + change.found_at + 1
-    when = f"Performance changed at label {label} on {at:%Y-%m-%d}"
     if are_shares:
-        moved = f"the share of errors went from {share(change.before)} to {share(change.after)}"
+        then, now = share(change.before), share(change.after)
+        sentence = f"Performance changed at label {label} on {at:%Y-%m-%d}: the share of errors went from {then} to {now}."
     else:
-        moved = f"the mean error went from {shown(change.before)} to {shown(change.after)}"
+        then, now = shown(change.before), shown(change.after)
+        sentence = f"Performance changed at label {label} on {at:%Y-%m-%d}: the mean error went from {then} to {now}."
     return {
         "at_label": label,
         "at": at.isoformat(),
@@ -53,7 +54,7 @@ def _told(change: Change, before: int, known_at: list[datetime], *, are_shares: 
         "before": change.before,
         "after": change.after,
         "is_worse": change.after > change.before,
-        "sentence": f"{when}: {moved}.",
+        "sentence": sentence,
     }
 
 

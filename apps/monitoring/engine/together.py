@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from apps.algorithms.predictors.rows import Columns
 from apps.algorithms.reference import ColumnReference, Doubles, Index, Reference, names_of, numbers_of
+from apps.algorithms.schema import ColumnKind
 from apps.algorithms.tables import read_column
 from apps.core.errors import NotFound
 from apps.datasets.models import DatasetVersion
@@ -29,15 +30,6 @@ logger = logging.getLogger(__name__)
 MOST_ROWS, MOST_COLUMNS = 4_000, 50  # of either side
 _LEAST_COLUMNS = 2  # one alone is tested by itself
 _MOST_GROUPS = 8  # row groups that are read, of 65,536 rows each
-_GONE = (
-    "All columns at once were not looked at: the table of {name!r}, version {number}, which the version learned from, "
-    "cannot be read any more."
-)
-_STOPPED = "All columns at once were not looked at: that stopped with {error}; the worker's log has the details."
-_CHANGED = (
-    "All columns at once were not looked at: the table of {name!r}, version {number}, no longer holds the columns that "
-    "the version learned from."
-)
 
 
 def columns_together(reference: Reference, importances: Mapping[str, float]) -> tuple[ColumnReference, ...]:
@@ -72,36 +64,49 @@ def looked_at_together(
         lacks = f"Not enough data: {len(window.rows)} rows of this window; {LEAST_ROWS} are needed."
         return Finding(DETECTOR, "", None, None, None, THRESHOLD, lacks), ""
     data = DatasetVersion.objects.select_related("dataset").get(pk=version.dataset_version_id)  # as it is by now
-    facts = {"name": data.dataset.name, "number": data.number}
     try:
         learned = _rows_of_training(data, columns)
         if learned is None:
-            return None, _CHANGED.format(**facts)
+            return None, (
+                f"All columns at once were not looked at: the table of {data.dataset.name!r}, version {data.number}, no longer "
+                "holds the columns that the version learned from."
+            )
         with threadpool_limits(limits=1):
             return separation(learned, window.rows, names).finding, ""
     except (OSError, NotFound, pa.ArrowException):
         logger.warning("The table of data set version %s cannot be read for a drift check", data.pk)
-        return None, _GONE.format(**facts)
+        return None, (
+            f"All columns at once were not looked at: the table of {data.dataset.name!r}, version {data.number}, which the "
+            "version learned from, cannot be read any more."
+        )
     except Exception as error:  # what else the check found is worth having without this
         logger.exception("All columns at once could not be looked at in a drift check of version %s", version.pk)
-        return None, _STOPPED.format(error=type(error).__name__)
+        return None, (
+            f"All columns at once were not looked at: that stopped with {type(error).__name__}; "
+            "the worker's log has the details."
+        )
 
 
 def _rows_of_training(data: DatasetVersion, columns: Sequence[ColumnReference]) -> Doubles | None:
     """Return a sample of a data set's rows; None where it does not hold these columns, or holds another kind of value."""
     kinds = {one["name"]: one["dtype"] for one in data.columns}
-    if any(kinds.get(column.name) != column.kind for column in columns):
+    if any(not _is_alike(kinds.get(column.name), column.kind) for column in columns):
         return None
-    sample, path = RowSample(MOST_ROWS), table_file(data)
-    with path.open("rb") as opened:  # it can be read to its end, though an erasure replace it
+    names = [column.name for column in columns]
+    sample = RowSample(MOST_ROWS)
+    with table_file(data).open("rb") as opened:  # it can be read to its end, though an erasure replace it
         file = pq.ParquetFile(opened)
         count = file.num_row_groups
-        for group in sorted(
-            {at * count // _MOST_GROUPS for at in range(_MOST_GROUPS)} if count > _MOST_GROUPS else range(count)
-        ):
-            part = file.read_row_group(group, columns=[column.name for column in columns], use_threads=False)
+        some = range(count) if count <= _MOST_GROUPS else [at * count // _MOST_GROUPS for at in range(_MOST_GROUPS)]
+        for group in some:
+            part = file.read_row_group(group, columns=names, use_threads=False)
             sample.offer(part.num_rows, partial(_taken, part, columns))
     return sample.rows
+
+
+def _is_alike(kind: str | None, learned: ColumnKind) -> bool:
+    """Say whether values are of the kind that was learned from; a category may be told from free text by its values alone."""
+    return kind == learned or {kind, learned} == {ColumnKind.CATEGORY, ColumnKind.TEXT}
 
 
 def _taken(part: Any, columns: Sequence[ColumnReference], places: Index) -> Doubles:
