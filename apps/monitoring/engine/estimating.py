@@ -23,7 +23,7 @@ from apps.monitoring.engine.sampling import RowSample
 from apps.monitoring.models import DriftReport
 from apps.registry.models import ModelVersion, RegisteredModel
 
-MOST_ROWS, _MOST_VALUES = 20_000, 200_000  # of a window; rows times classes
+MOST_ROWS, _MOST_VALUES = 20_000, 40_000  # of a window; rows times classes
 LEAST_APART = 0.02  # points by which an estimate may be off; of the log loss, units
 _MOST_LABELLED, _LATEST = 5_000, 200
 _LOOKED_BACK = timedelta(days=30)
@@ -81,8 +81,12 @@ def chances_sample(model: RegisteredModel, version: ModelVersion) -> RowSample |
     """Return an empty sample of a window's probabilities; None for a model that gives none."""
     if model.task != Task.CLASSIFICATION:
         return None
-    classes = len(version.schema["classes"])
-    return RowSample(max(LEAST_ROWS, min(MOST_ROWS, _MOST_VALUES // max(classes, 1))))
+    return RowSample(_most_rows(version))
+
+
+def _most_rows(version: ModelVersion) -> int:
+    """Return how many rows are looked at: drawing labels for them takes a second or two, however many classes there are."""
+    return max(LEAST_ROWS, min(MOST_ROWS, _MOST_VALUES // max(len(version.schema["classes"]), 1)))
 
 
 def chances_at(version: ModelVersion, details: Sequence[Mapping[str, Any]], places: Index) -> Doubles:
@@ -156,7 +160,7 @@ def _held(version: ModelVersion, answers: Sequence[LabelledAnswer]) -> dict[str,
     """Ask whether labels contradict what is expected of these very rows."""
     names = TableSchema.from_json(version.schema).class_names
     place = {name: at for at, name in enumerate(names)}
-    known = [one for one in answers if one.label_name in place]
+    known = [one for one in answers if one.label_name in place][: _most_rows(version)]
     chances = chances_at(version, [one.details for one in known], np.arange(len(known)))
     good = np.isfinite(chances).all(axis=1) if known else np.zeros(0, dtype=bool)
     labels = np.array([place[one.label_name] for one in known], dtype=np.int64)[good]
