@@ -1,6 +1,6 @@
 """Reads of drift checks."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -10,6 +10,7 @@ from apps.feedback.models import Feedback
 from apps.monitoring.models import DriftReport
 from apps.registry.models import ModelVersion, RegisteredModel
 
+_WRITTEN_LATE = timedelta(minutes=10)  # a label may be given before a look at them, and written after it
 _HELD = 5  # checks whose estimates are held against labels that come late
 
 
@@ -37,7 +38,7 @@ def estimates_to_hold(version: ModelVersion) -> list[DriftReport]:
         return []
     done = DriftReport.objects.filter(version=version, status=DriftReport.Status.COMPLETED).exclude(estimate={})
     newest = done.select_related("version", "version__model").order_by("-until")[:_HELD]
-    return [report for report in newest if report.held_at is None or report.held_at <= said]
+    return [report for report in newest if report.held_at is None or report.held_at <= said + _WRITTEN_LATE]
 
 
 def recent_checks(model: RegisteredModel, most: int) -> list[DriftReport]:

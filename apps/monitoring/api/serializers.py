@@ -30,7 +30,7 @@ class ContradictionSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
-class HeldSerializer(serializers.Serializer[Any]):
+class HeldAgainstLabelsSerializer(serializers.Serializer[Any]):
     """What labels said of an estimate."""
 
     labels = serializers.IntegerField()
@@ -44,11 +44,11 @@ class EstimateSerializer(serializers.Serializer[Any]):
     rows = serializers.IntegerField()
     sampled = serializers.IntegerField(help_text="The rows that were looked at.")
     measures = EstimatedMeasureSerializer(many=True)
-    held = HeldSerializer(allow_null=True, help_text="Null while too few labels are known.")
+    held = HeldAgainstLabelsSerializer(allow_null=True, help_text="Null while too few labels are known.")
     is_void = serializers.BooleanField(help_text="Labels contradict it: it is no longer to be trusted.")
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class PerformanceChangeSerializer(serializers.Serializer[Any]):
     """A change of the realised performance: the first label that shows it, and the one at which it was seen."""
 
     at_label = serializers.IntegerField()
@@ -61,15 +61,15 @@ class ChangeSerializer(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
-class PerformanceSerializer(serializers.Serializer[Any]):
+class RealisedChangesSerializer(serializers.Serializer[Any]):
     """The labels of the live version since it went live, as they became known."""
 
     labels = serializers.IntegerField()
     measure = serializers.ChoiceField(choices=["error_rate", "mae"])
-    changes = ChangeSerializer(many=True)
+    changes = PerformanceChangeSerializer(many=True)
 
 
-class BinSerializer(serializers.Serializer[Any]):
+class HistogramBinSerializer(serializers.Serializer[Any]):
     """Shares of all rows, then and now: of a range, a level, all others, or of missing values."""
 
     sort = serializers.ChoiceField(choices=["range", "level", "other", "known", "missing"])
@@ -80,13 +80,13 @@ class BinSerializer(serializers.Serializer[Any]):
     now = serializers.FloatField()
 
 
-class HistogramSerializer(serializers.Serializer[Any]):
+class DriftHistogramSerializer(serializers.Serializer[Any]):
     """A column that drifts."""
 
     column = serializers.CharField()
     part = serializers.ChoiceField(choices=["columns", "answers"])
     kind = serializers.CharField()
-    bins = BinSerializer(many=True)
+    bins = HistogramBinSerializer(many=True)
 
 
 class DriftReportSerializer(serializers.ModelSerializer[DriftReport]):
@@ -98,7 +98,7 @@ class DriftReportSerializer(serializers.ModelSerializer[DriftReport]):
     )
     estimate = serializers.SerializerMethodField()
     performance = serializers.SerializerMethodField()
-    histograms = HistogramSerializer(many=True, read_only=True, help_text="Of what drifts.")
+    histograms = DriftHistogramSerializer(many=True, read_only=True, help_text="Of what drifts.")
     notes = serializers.ListField(
         child=serializers.CharField(), read_only=True, help_text="What could not be looked at, and why."
     )
@@ -108,7 +108,7 @@ class DriftReportSerializer(serializers.ModelSerializer[DriftReport]):
         """Return the estimate, null where there is none."""
         return report.estimate or None
 
-    @extend_schema_field(PerformanceSerializer(allow_null=True))
+    @extend_schema_field(RealisedChangesSerializer(allow_null=True))
     def get_performance(self, report: DriftReport) -> dict[str, Any] | None:
         """Return what labels tell, null without any."""
         return report.performance or None

@@ -101,8 +101,8 @@ def _bounds(kind: ColumnKind, first: float, last: float, least: float, largest: 
     if kind in {ColumnKind.INTEGER, ColumnKind.TEXT} and largest - least < _RANGES:
         return np.arange(np.floor(least), np.floor(largest) + 2, dtype=np.float64) - 0.5
     low, high = (first, last) if last > first else (least, largest)
-    step = (high / _RANGES) - (low / _RANGES)  # no sum of large numbers overflows
-    return np.asarray(low + step * np.arange(_RANGES + 1), dtype=np.float64)
+    way = np.arange(_RANGES + 1) / _RANGES
+    return np.asarray(low * (1 - way) + high * way, dtype=np.float64)  # no sum of large numbers overflows
 
 
 def _between(places: Doubles, side: Doubles, ends: Doubles) -> Doubles:
