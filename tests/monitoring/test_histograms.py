@@ -62,3 +62,9 @@ def test_levels_are_named_where_some_rows_have_them_and_missing_values_are_told(
 
     told = {one.get("level", one["sort"]): (one["then"], one["now"]) for one in bins}
     assert told == {"Lyon": (0.6, 0.5), "Brest": (0.36, 0.0), "other": (0.01, 0.5), "missing": (0.03, 0.0)}
+
+
+def test_a_column_that_held_one_value_shows_it_and_the_others():
+    bins = bins_of(compared(np.full(50, 5.0), np.array([5.0] * 10 + [6.0] * 30)))
+
+    assert [(one.get("level", one["sort"]), one["then"], one["now"]) for one in bins] == [("5", 1, 0.25), ("other", 0, 0.75)]

@@ -8,7 +8,7 @@ import numpy as np
 from apps.algorithms.schema import ColumnKind
 from apps.monitoring.detectors.chances import Doubles
 from apps.monitoring.detectors.counts import ColumnCounts
-from apps.monitoring.detectors.finding import TIMES
+from apps.monitoring.detectors.finding import TIMES, shown
 from apps.monitoring.detectors.verdict import ColumnVerdict, Verdict
 
 MOST_COLUMNS, MOST_BINS = 20, 30
@@ -82,6 +82,10 @@ def _ranges(counts: ColumnCounts) -> list[Bin]:
     of = counts.reference
     if of.least is None or of.largest is None or not len(of.edges):
         return [_bin("known", of.known, counts.known)]
+    if of.least == of.largest:
+        same = int(counts.bins[int(np.searchsorted(of.bounds, of.least, side="right"))])
+        others = [_bin("other", 0, counts.known - same)] if same < counts.known else []
+        return [_bin("level", of.known, same, level=shown(of.least, of.kind)), *others]
     bounds = _bounds(of.kind, float(of.edges[0]), float(of.edges[-1]), of.least, of.largest)
     places = np.array([of.least, *of.edges, of.largest])
     ends = np.concatenate([[-np.inf], bounds[1:-1], [np.inf]])
