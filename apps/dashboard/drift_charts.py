@@ -9,52 +9,51 @@ from django.utils.safestring import SafeString
 from apps.dashboard.figures import percent
 
 _WIDTH, _HEIGHT = 340, 150
-_LEFT, _TOP, _RIGHT, _BOTTOM = 36, 8, 6, 22
+_LEFT, _TOP, _RIGHT, _BOTTOM = 46, 8, 6, 22
 _APART = 16  # between ranges and what is no range
 _LINE, _NAMES, _SHARES = 26, 112, 44  # of a level: its height, and the room for its name and its shares
 _LONGEST_NAME = 18
-_MARKS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One bin: what is in it, the shares of rows then and now, and what stands below it (`mark`, at its left end or middle)."""
+    """One bin: what is in it, and the shares of rows then and now."""
 
     words: str
     then: float
     now: float
-    mark: str = ""
     is_range: bool = True
 
 
-def ranges(pairs: Sequence[Pair], *, title: str, told: str, marks_at_ends: bool) -> SafeString:
-    """Draw ranges side by side, two bars each; what is no range stands apart at the right."""
+def ranges(pairs: Sequence[Pair], marks: Sequence[tuple[float, str]], *, title: str, told: str) -> SafeString:
+    """Draw ranges side by side, two bars each; what is no range stands apart at the right.
+
+    `marks` are written below: each with its place, counted in ranges from the left end of the first.
+    """
     most = max((max(one.then, one.now) for one in pairs), default=0.0) or 1.0
     gaps = sum(not one.is_range for one in pairs) * _APART
     step = (_WIDTH - _LEFT - _RIGHT - gaps) / max(1, len(pairs))
     height, bottom = _HEIGHT - _TOP - _BOTTOM, _HEIGHT - _BOTTOM
-    x, groups, marks = float(_LEFT), [], []
-    inner = [place for place, one in enumerate(pairs) if one.is_range and one.mark]
-    shown = set(inner[:: max(1, round(len(inner) / _MARKS))])
-    for place, one in enumerate(pairs):
+    x, groups = float(_LEFT), []
+    below = [(f"{_LEFT + place * step:.1f}", bottom + 14, text) for place, text in marks]
+    for one in pairs:
         x += 0 if one.is_range else _APART
         bars = [
             (name, f"{x + at * step * 0.42 + step * 0.08:.1f}", f"{bottom - size:.1f}", f"{step * 0.42:.1f}", f"{size:.1f}")
             for at, (name, size) in enumerate((("then", one.then / most * height), ("now", one.now / most * height)))
         ]
         groups.append((one.words, percent(one.then), percent(one.now), _bars(bars)))
-        if place in shown or not one.is_range:
-            at_end = marks_at_ends and one.is_range
-            marks.append((f"{x if at_end else min(x + step / 2, _WIDTH - 22):.1f}", bottom + 14, one.mark))
+        if not one.is_range:
+            below.append((f"{min(x + step / 2, _WIDTH - 22):.1f}", bottom + 14, one.words))
         x += step
     drawn = format_html_join("", "<g><title>{}: {} → {}</title>{}</g>", groups)
-    below = format_html_join("", '<text x="{}" y="{}" text-anchor="middle">{}</text>', marks)
+    written = format_html_join("", '<text x="{}" y="{}" text-anchor="middle">{}</text>', below)
     return format_html(
         '<svg class="chart plot pairs" viewBox="0 0 {} {}" role="img"><title>{}</title><desc>{}</desc>'
         '<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
         '<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>{}{}</svg>',
         _WIDTH, _HEIGHT, title, told, _LEFT, _TOP, _WIDTH - _RIGHT, _TOP, _LEFT - 4, _TOP + 4, percent(most),
-        _LEFT, bottom, _WIDTH - _RIGHT, bottom, drawn, below,
+        _LEFT, bottom, _WIDTH - _RIGHT, bottom, drawn, written,
     )  # fmt: skip
 
 

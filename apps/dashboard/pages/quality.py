@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from apps.algorithms.reference import ANSWER, CHANCE
 from apps.dashboard import drift_charts
 from apps.dashboard.drift_charts import Pair
-from apps.dashboard.figures import figure, percent, span
+from apps.dashboard.figures import figure, percent, span, tick_labels, ticks
 from apps.dashboard.words import METRICS, class_word, translated
 from apps.monitoring.models import DriftReport
 
@@ -18,6 +18,7 @@ ANSWERS = {
 }
 _SHOWN_CHANGES = 3
 _IN_95 = 1.959964
+_MARKS, _WIDEST = 6, 1e300
 _WHOLE = {"integer", "text"}
 
 
@@ -35,9 +36,13 @@ def estimated(report: DriftReport) -> dict[str, Any]:
         }
         for one in report.estimate["measures"]
     ]
-    contradicted = [one for one in held["told"] if one["is_contradicted"]] if held else []
-    said = [translated(one["sentence"]) for one in contradicted]
-    return {**report.estimate, "measures": measures, "said": said, "until": report.until}
+    contradicted = (one["sentence"] for one in (held["told"] if held else []) if one["is_contradicted"])
+    return {
+        **report.estimate,
+        "measures": measures,
+        "said": translated(next(contradicted, "")),
+        "until": report.until,
+    }
 
 
 def _highest(measure: str, value: float) -> float:
@@ -60,30 +65,45 @@ def _name(one: dict[str, Any]) -> str:
 
 
 def _drawn(one: dict[str, Any]) -> Any:
-    pairs = [_pair(one["kind"], place, part) for place, part in enumerate(one["bins"])]
+    pairs = [_pair(one["kind"], part) for part in one["bins"]]
     title = _("%(column)s: shares of the rows, in training and now") % {"column": _name(one)}
     told = "; ".join(f"{pair.words}: {percent(pair.then)} → {percent(pair.now)}" for pair in pairs)
-    if any(part["sort"] == "range" for part in one["bins"]):
-        return drift_charts.ranges(pairs, title=title, told=told, marks_at_ends=not _is_whole(one["kind"], one["bins"]))
-    return drift_charts.levels(pairs, title=title, told=told)
+    ends = [part["high"] for part in one["bins"] if part.get("high") is not None]
+    if not ends:
+        return drift_charts.levels(pairs, title=title, told=told)
+    marks = _whole_marks(ends) if _is_whole(one["kind"], ends) else _marks(ends)
+    return drift_charts.ranges(pairs, marks, title=title, told=told)
 
 
-def _is_whole(kind: str, bins: list[dict[str, Any]]) -> bool:
+def _is_whole(kind: str, ends: list[float]) -> bool:
     """Say whether each range holds one whole number."""
-    ends = [part["high"] for part in bins if part.get("high") is not None]
     return kind in _WHOLE and all(end % 1 == 0.5 for end in ends)
 
 
-def _pair(kind: str, place: int, part: dict[str, Any]) -> Pair:
+def _marks(ends: list[float]) -> list[tuple[float, str]]:
+    """Return round numbers and their places; the first range ends at the first of `ends`, and all are equally wide."""
+    first, width = ends[0], (ends[-1] / len(ends) - ends[0] / len(ends)) * len(ends) / max(len(ends) - 1, 1)
+    if not (0 < width < _WIDEST):
+        return [(1.0, figure(first))]
+    places = ticks(first, ends[-1], about=3)
+    return [((value - first) / width + 1, label) for value, label in zip(places, tick_labels(places), strict=True)]
+
+
+def _whole_marks(ends: list[float]) -> list[tuple[float, str]]:
+    numbers = [end - 0.5 for end in ends] + [ends[-1] + 0.5]
+    every = -(-len(numbers) // _MARKS)
+    return [(place + 0.5, figure(numbers[place])) for place in range(0, len(numbers), every)]
+
+
+def _pair(kind: str, part: dict[str, Any]) -> Pair:
     shares = {"then": part["then"], "now": part["now"]}
     if part["sort"] == "range":
         low, high = part["low"], part["high"]
-        if _is_whole(kind, [part]):
-            return Pair(_whole_words(low, high), mark=figure((high - 0.5) if high is not None else low + 0.5), **shares)
-        return Pair(_words(low, high), mark=figure(low) if place and low is not None else "", **shares)
+        is_whole = _is_whole(kind, [end for end in (low, high) if end is not None])
+        return Pair(_whole_words(low, high) if is_whole else _words(low, high), **shares)
     sorts = {"other": _("others"), "known": _("with a value"), "missing": _("missing")}
     words = class_word(part["level"]) if part["sort"] == "level" else sorts[part["sort"]]
-    return Pair(words, mark=words, is_range=False, **shares)
+    return Pair(words, is_range=False, **shares)
 
 
 def _words(low: float | None, high: float | None) -> str:
