@@ -10,6 +10,7 @@ from apps.dashboard.figures import percent
 
 _WIDTH, _HEIGHT = 340, 150
 _LEFT, _TOP, _RIGHT, _BOTTOM = 46, 8, 6, 22
+_WORDS = 72  # width of "manquantes", and a little
 _APART = 16  # between ranges and what is no range
 _LINE, _NAMES, _SHARES = 26, 112, 44  # of a level: its height, and the room for its name and its shares
 _LONGEST_NAME = 18
@@ -35,7 +36,9 @@ def ranges(pairs: Sequence[Pair], marks: Sequence[tuple[float, str]], *, title: 
     step = (_WIDTH - _LEFT - _RIGHT - gaps) / max(1, len(pairs))
     height, bottom = _HEIGHT - _TOP - _BOTTOM, _HEIGHT - _BOTTOM
     x, groups = float(_LEFT), []
-    below = [(f"{_LEFT + place * step:.1f}", bottom + 14, text) for place, text in marks]
+    below = [(f"{_LEFT + place * step:.1f}", bottom + 14, "middle", text) for place, text in marks]
+    if gaps:  # what is written at the right needs the room
+        below = [one for one in below if float(one[0]) < _WIDTH - _RIGHT - _WORDS]
     for one in pairs:
         x += 0 if one.is_range else _APART
         bars = [
@@ -44,10 +47,10 @@ def ranges(pairs: Sequence[Pair], marks: Sequence[tuple[float, str]], *, title: 
         ]
         groups.append((one.words, percent(one.then), percent(one.now), _bars(bars)))
         if not one.is_range:
-            below.append((f"{min(x + step / 2, _WIDTH - 22):.1f}", bottom + 14, one.words))
+            below.append((f"{x + step:.1f}", bottom + 14, "end", one.words))
         x += step
     drawn = format_html_join("", "<g><title>{}: {} → {}</title>{}</g>", groups)
-    written = format_html_join("", '<text x="{}" y="{}" text-anchor="middle">{}</text>', below)
+    written = format_html_join("", '<text x="{}" y="{}" text-anchor="{}">{}</text>', below)
     return format_html(
         '<svg class="chart plot pairs" viewBox="0 0 {} {}" role="img"><title>{}</title><desc>{}</desc>'
         '<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
