@@ -17,6 +17,7 @@ class Kind(models.TextChoices):
     TRAINING_FAILED = "training_failed", _("A training failed")
     TRAINING_COMPLETED = "training_completed", _("A training is completed")
     DRIFT = "drift", _("Data drift")
+    PERFORMANCE = "performance", _("Performance fell")
     GATE_PROMOTED = "gate_promoted", _("A challenger went live")
     GATE_REFUSED = "gate_refused", _("A challenger was refused")
     ROLLED_BACK = "rolled_back", _("A model was rolled back")
@@ -36,6 +37,7 @@ SEVERITY_OF: dict[str, Severity] = {
     Kind.TRAINING_FAILED: Severity.WARNING,
     Kind.TRAINING_COMPLETED: Severity.INFO,
     Kind.DRIFT: Severity.WARNING,
+    Kind.PERFORMANCE: Severity.WARNING,
     Kind.GATE_PROMOTED: Severity.INFO,
     Kind.GATE_REFUSED: Severity.WARNING,
     Kind.ROLLED_BACK: Severity.CRITICAL,

@@ -9,6 +9,7 @@ OF_ALERTS = (
     gettext_noop("Version %(number)s of it was filed."),
     gettext_noop("The data of %(name)s drift."),
     gettext_noop("In alarm: %(columns)s. %(rows)s rows of version %(number)s were looked at."),
+    gettext_noop("The performance of %(name)s fell."),
     gettext_noop("The disk of the platform is nearly full."),
     gettext_noop(
         "%(free)s MiB are free, fewer than the %(least)s MiB asked for. Free some space: without it "

@@ -66,7 +66,23 @@ OF_DRIFT = (
     gettext_noop(
         "Labels give %(measured)s where %(expected)s was expected (standard error %(spread)s): chance explains that."
     ),
+    gettext_noop(
+        "Labels give %(measured)s where %(expected)s was expected (standard error %(spread)s): that is too little to matter."
+    ),
     gettext_noop("log loss %(score)s"),
+    gettext_noop("Performance changed at label %(label)s on %(day)s: the share of errors went from %(before)s to %(now)s."),
+    gettext_noop("Performance changed at label %(label)s on %(day)s: the mean error went from %(before)s to %(now)s."),
+    gettext_noop("Not enough data: %(rows)s rows of this window; %(least)s are needed."),
+    gettext_noop(
+        "All columns at once were not looked at: the table of %(name)s, version %(number)s, which the version "
+        "learned from, cannot be read any more."
+    ),
+    gettext_noop(
+        "All columns at once were not looked at: the table of %(name)s, version %(number)s, no longer holds the "
+        "columns that the version learned from."
+    ),
+    gettext_noop("All columns at once were not looked at: that stopped with %(error)s; the worker's log has the details."),
+    gettext_noop("Look at what these columns have to do with one another: their source may join or compute them otherwise."),
     # the verdict on a column
     gettext_noop("No change that is more than chance and large enough to matter."),
     gettext_noop("Drifted since %(since)s; this window has not enough data to tell whether it still does."),
@@ -101,5 +117,7 @@ OF_DRIFT = (
     gettext_noop("%(detail)s They carry %(share)s of the model's importance."),
     gettext_noop("The model's answers drifted."),
     gettext_noop("%(detail)s The model's answers drifted."),
+    gettext_noop("The columns no longer go together as they did."),
+    gettext_noop("%(detail)s The columns no longer go together as they did."),
     gettext_noop("Nothing drifted."),
 )

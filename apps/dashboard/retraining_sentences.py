@@ -81,6 +81,7 @@ OF_RETRAINING = (
     gettext_noop("Performance on %(rows)s labelled rows fell by %(fall)s: at least %(asked)s."),
     gettext_noop("Performance on %(rows)s labelled rows fell by %(fall)s: less than %(asked)s."),
     gettext_noop("Its performance has not been estimated."),
+    gettext_noop("Labels contradict the newest estimate of its performance, so it counts for nothing: go by the labels."),
     gettext_noop("Estimated performance fell by %(fall)s: at least %(asked)s."),
     gettext_noop("Estimated performance fell by %(fall)s: less than %(asked)s."),
     # by age and data

@@ -8,6 +8,7 @@ from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from apps.algorithms.results import Explanation, Quantity
+from apps.dashboard.figures import day
 from apps.dashboard.sentences import SENTENCES
 
 METRICS = {
@@ -265,6 +266,8 @@ def adds_up_to(explained: Explanation) -> str:
 def _value(name: str, value: str) -> str:
     if name == "status":
         return str(STATUSES.get(value, value)).lower()
+    if name == "day":
+        return day(value)
     if name == "metric":
         return str(METRICS.get(value, value))
     if amount := _AMOUNT.fullmatch(value):

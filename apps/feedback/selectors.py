@@ -1,5 +1,6 @@
 """Reads of feedback: what was said, how content people are, and how right the answers were."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from apps.feedback.models import Feedback, FeedbackSample, SupersededLabel
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
+_ENTRIES_AT_ONCE = 200
 MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
 
 
@@ -135,6 +137,71 @@ def labelled_rows(version: ModelVersion, *, since: datetime, most: int) -> list[
         for (entry, place), (predicted, label) in pairs
         if entry in entries and entries[entry][place] is not None  # not erased
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledAnswer:
+    """What was said of a row besides the answer (`details`), when that was written, and what was true, by name."""
+
+    logged_at: datetime
+    details: dict[str, Any]
+    label_name: str
+
+
+def labelled_answers(version: ModelVersion, *, since: datetime, until: datetime, most: int) -> list[LabelledAnswer]:
+    """Return the latest answers of some time that have a label, the latest first, `most` of them at most."""
+    given = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since, predicted_at__lte=until)
+    latest = given.order_by("-predicted_at", "-known_at", "-given_at", "id")
+    labels: dict[tuple[UUID, int], Any] = {}
+    said: Counter[str] = Counter()
+    for entry, place, label, subject in latest.values_list("entry_id", "place", "label", "subject")[: 2 * most]:
+        said[subject] += 1
+        if not subject or said[subject] <= MOST_OF_A_GIVER:
+            labels.setdefault((entry, place), label)
+    wanted = list(labels)[:most]
+    details: dict[tuple[UUID, int], tuple[datetime, dict[str, Any]]] = {}
+    for at in range(0, len(wanted), _ENTRIES_AT_ONCE):
+        part: dict[UUID, list[int]] = {}
+        for entry, place in wanted[at : at + _ENTRIES_AT_ONCE]:
+            part.setdefault(entry, []).append(place)
+        for entry, logged, told in PredictionLog.objects.filter(pk__in=part).values_list("pk", "logged_at", "details"):
+            details |= {(entry, place): (logged, told[place]) for place in part[entry] if place < len(told)}
+    return [LabelledAnswer(*details[one], name_of_label(labels[one])) for one in wanted if one in details]
+
+
+def name_of_label(label: Any) -> str:
+    """Return a class as answers name it: true and false in JSON's own words."""
+    return json.dumps(label) if isinstance(label, bool) else str(label)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStream:
+    """A version's outcomes, 1 or 0, or the absolute errors, as their labels became known; `before` more came earlier."""
+
+    before: int
+    outcomes: list[float]
+    known_at: list[datetime]
+
+
+def label_stream(version: ModelVersion, *, since: datetime, most: int) -> LabelStream:
+    """Return the latest outcomes of what a version answered since a time, the one whose label became known first standing first.
+
+    Where labels became known together, the one that was answered first stands first. Of one subject no more than
+    `MOST_OF_A_GIVER` labels count.
+    """
+    given = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since)
+    count = given.count()
+    latest = given.order_by("-known_at", "-predicted_at", "-place", "-id")[:most]
+    fields = ("entry_id", "place", "predicted", "label", "subject", "known_at")
+    binary, said = is_right_or_wrong(version.model), Counter[str]()
+    found: dict[tuple[UUID, int], tuple[float, datetime]] = {}
+    for entry, place, predicted, label, subject, known in reversed(list(latest.values_list(*fields))):
+        said[subject] += 1
+        if subject and said[subject] > MOST_OF_A_GIVER:
+            continue
+        first = found.get((entry, place), (0.0, known))[1]  # said again, it keeps its turn
+        found[entry, place] = (outcome(predicted, label, is_right_or_wrong=binary), first)
+    return LabelStream(max(0, count - most), [one for one, _ in found.values()], [known for _, known in found.values()])
 
 
 def is_right_or_wrong(model: RegisteredModel) -> bool:

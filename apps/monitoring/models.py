@@ -31,6 +31,11 @@ class DriftReport(LeasedRow):
     rows = models.BigIntegerField(null=True)
     share = models.FloatField(null=True, help_text="Share of the model's importance that drifts, 0 to 1.")
     verdict = models.JSONField(default=dict)  # monitoring.detectors.verdict.Verdict.as_json
+    histograms = models.JSONField(default=list)  # monitoring.detectors.histograms.histograms_of
+    estimate = models.JSONField(default=dict)  # monitoring.engine.estimating.estimate_of; empty where there is none
+    held_at = models.DateTimeField(null=True, help_text="When the estimate was last held against labels.")
+    performance = models.JSONField(default=dict)  # monitoring.engine.performance.performance_of; empty without labels
+    notes = models.JSONField(default=list, help_text="What could not be looked at, and why.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 
     workspace_path: ClassVar[str] = "model__workspace"

@@ -1,13 +1,17 @@
 """Reads of drift checks."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from apps.algorithms.schema import Task
+from apps.feedback.models import Feedback
 from apps.monitoring.models import DriftReport
 from apps.registry.models import ModelVersion, RegisteredModel
+
+_WRITTEN_LATE = timedelta(minutes=10)  # a label may be given before a look at them, and written after it
+_HELD = 5  # checks whose estimates are held against labels that come late
 
 
 def last_judged(version: ModelVersion, *, before: datetime | None = None) -> DriftReport | None:
@@ -19,9 +23,27 @@ def last_judged(version: ModelVersion, *, before: datetime | None = None) -> Dri
     return judged.order_by("-until").first()
 
 
+def last_completed(version: ModelVersion, *, but: UUID) -> DriftReport | None:
+    """Return a version's newest completed check besides one, whatever it found."""
+    done = DriftReport.objects.filter(version=version, status=DriftReport.Status.COMPLETED).exclude(pk=but)
+    return done.order_by("-until").first()
+
+
+def estimates_to_hold(version: ModelVersion) -> list[DriftReport]:
+    """Return the newest checks of a version whose estimates were not held against all labels that came since."""
+    said = (
+        Feedback.objects.filter(model_id=version.model_id).order_by("-given_at").values_list("given_at", flat=True).first()
+    )
+    if said is None:
+        return []
+    done = DriftReport.objects.filter(version=version, status=DriftReport.Status.COMPLETED).exclude(estimate={})
+    newest = done.select_related("version", "version__model").order_by("-until")[:_HELD]
+    return [report for report in newest if report.held_at is None or report.held_at <= said + _WRITTEN_LATE]
+
+
 def recent_checks(model: RegisteredModel, most: int) -> list[DriftReport]:
     """Return a model's last checks, the newest first."""
-    return list(DriftReport.objects.filter(model=model).order_by("-until", "-created_at")[:most])
+    return list(DriftReport.objects.filter(model=model).defer("histograms").order_by("-until", "-created_at")[:most])
 
 
 def open_check(model: RegisteredModel) -> DriftReport | None:

@@ -28,6 +28,18 @@ def check_all(**_extra: object) -> None:
     actions.start_checks()
 
 
+@shared_task(name="monitoring.hold_estimates", time_limit=3_600)
+def hold_estimates(**_extra: object) -> None:
+    """Hold the estimates of live versions against the labels that came since."""
+    from apps.monitoring.engine import checking
+    from apps.monitoring.selectors import checkable_models
+    from apps.registry.selectors import champion_of
+
+    for model in checkable_models():
+        if (version := champion_of(model)) is not None:
+            checking.hold_estimates_of(version)
+
+
 @shared_task(name="monitoring.dispatch_checks")
 def dispatch_checks(**_extra: object) -> None:
     """Take back what died and send again what the broker lost."""

@@ -128,6 +128,7 @@ def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
     return Facts(
         **_verdicts(model, since),
         **_drift(champion),
+        **_estimated(champion),
         **_fall(model, champion, since, now),
         trained_at=champion.created_at,
         new_rows=_new_rows(model, champion, newest),
@@ -157,6 +158,19 @@ def _drift(champion: ModelVersion) -> dict[str, Any]:
     if report is None:
         return {}
     return {"drift_alarm": report.state == DriftReport.State.ALARM, "drift_share": report.share}
+
+
+def _estimated(champion: ModelVersion) -> dict[str, Any]:
+    """Return how far the newest estimate of the accuracy falls short of what was measured, in points; none where it is void."""
+    report = last_judged(champion)
+    if report is None or not report.estimate:
+        return {}
+    if report.estimate["is_void"]:
+        return {"is_estimate_void": True}
+    told = next((one for one in report.estimate["measures"] if one["measure"] == "accuracy"), None)
+    if told is None or told["measured"] is None:
+        return {}
+    return {"estimated_fall": told["measured"] - told["value"]}
 
 
 def _fall(model: RegisteredModel, champion: ModelVersion, since: datetime, now: datetime) -> dict[str, Any]:

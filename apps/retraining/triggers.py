@@ -98,7 +98,8 @@ class Facts:
 
     `positives` and `negatives` are the verdicts within the policy's window. `subjects` tells them (positives, negatives) by who
     gave them, then counts instead, and holds every verdict: one without a subject stands under the user or key that sent it.
-    `realised_rows` are the labelled rows behind `realised_fall`. `data_changed_at` is when rows or verdicts last came.
+    `realised_rows` are the labelled rows behind `realised_fall`. Where labels contradict the newest estimate (`is_estimate_void`)
+    `estimated_fall` is None: it neither begins a retraining nor is it taken for calm. `data_changed_at` is when rows or verdicts last came.
     `retrainings` are when those by policy or by force began, failed ones too.
     """
 
@@ -110,6 +111,7 @@ class Facts:
     realised_fall: float | None = None
     realised_rows: int | None = None
     estimated_fall: float | None = None
+    is_estimate_void: bool = False
     trained_at: datetime | None = None
     new_rows: int | None = None
     data_changed_at: datetime | None = None
@@ -256,6 +258,9 @@ def _of_verdicts(policy: Policy, verdicts: _Verdicts) -> tuple[Condition, ...]:
     )  # fmt: skip
 
 
+_VOID = "Labels contradict the newest estimate of its performance, so it counts for nothing: go by the labels."
+
+
 def _of_quality(policy: Policy, facts: Facts) -> tuple[Condition, ...]:
     rows, least, alarm = facts.realised_rows or 0, policy.least_verdicts, facts.drift_alarm
     few = f"{rows} of {least} labelled rows that are needed to speak of performance."
@@ -275,7 +280,7 @@ def _of_quality(policy: Policy, facts: Facts) -> tuple[Condition, ...]:
         ),
         _judged(
             policy, "estimated_fall", facts.estimated_fall, "share",
-            "Its performance has not been estimated.", lambda value, asked, met: (
+            _VOID if facts.is_estimate_void else "Its performance has not been estimated.", lambda value, asked, met: (
                 f"Estimated performance fell by {_percent(value)}: {'at least' if met else 'less than'} {_percent(asked)}."
             ),
         ),

@@ -91,5 +91,6 @@ PERIODIC_TASKS = {
     "privacy: remove what is past its time": {"task": "privacy.apply_retention", "crontab": "27 4 * * *"},
     "privacy: send again what the broker lost": {"task": "privacy.dispatch_requests", "every_seconds": 15},
     "monitoring: drift of every model": {"task": "monitoring.check_all", "crontab": "0 3 * * *"},
+    "monitoring: estimates beside labels": {"task": "monitoring.hold_estimates", "every_seconds": 600},
     "monitoring: send again what the broker lost": {"task": "monitoring.dispatch_checks", "every_seconds": 15},
 }

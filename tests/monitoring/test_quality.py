@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from apps.monitoring.engine.quality import contradicts, expected_quality, measured_quality
+from apps.monitoring.engine.quality import Estimate, contradicts, expected_quality, measured_quality
 
 
 def calibrated(rows: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,3 +79,23 @@ def test_probabilities_that_are_none_are_passed_over():
     assert "roc_auc" not in sure
     assert contradicts(sure["accuracy"], {"accuracy": 0.98}).is_contradicted
     assert contradicts(sure["accuracy"], {}) is None
+
+
+def test_what_is_sure_and_too_little_to_matter_contradicts_nothing():
+    sure = Estimate("accuracy", 0.9, 0.001, 100_000)
+
+    small, large = (contradicts(sure, {"accuracy": value}, least=0.02) for value in (0.91, 0.87))
+
+    assert (small.is_contradicted, small.p_value < 0.01) == (False, True)
+    assert small.sentence.endswith("that is too little to matter.")
+    assert large.is_contradicted
+
+
+def test_answers_that_are_not_the_most_probable_class_are_judged_as_they_were_given():
+    chances, labels = calibrated(2_000, 2, 5)
+    always = np.ones(len(labels), dtype=np.int64)
+
+    expected, measured = expected_quality(chances, always), measured_quality(chances, labels, always)
+
+    assert expected["accuracy"].value == pytest.approx(chances[:, 1].mean())
+    assert measured["accuracy"] == pytest.approx((labels == 1).mean())

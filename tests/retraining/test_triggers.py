@@ -375,3 +375,14 @@ def test_every_bad_field_is_named_also_of_a_policy_made_in_code():
         Policy(mode="or", feedback=0, drift=2.0)
 
     assert [problem.pointer for problem in raised.value.problems] == ["/mode", "/feedback", "/drift"]
+
+
+def test_an_estimate_that_labels_contradict_neither_trains_nor_passes_for_calm():
+    policy = replace(WEEKLY, age_days=None, estimated_fall=0.01)
+
+    found = decide(policy, Facts(is_estimate_void=True), now=NOW)
+
+    told = next(one for one in found.conditions if one.name == "estimated_fall")
+    assert (found.retrain, told.value, told.met) == (False, None, None)
+    assert "Labels contradict" in told.sentence
+    assert told.sentence in found.why_not

@@ -12,19 +12,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from apps.algorithms.reference import ANSWER, CHANCE
 from apps.core import clock
 from apps.core.errors import PlatformError
 from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import checked
 from apps.dashboard.pages.models import find_model
+from apps.dashboard.pages.quality import ANSWERS, changes_of, estimated, histograms
 from apps.dashboard.words import translated
 from apps.feedback.actions import Verdict, give_feedback
 from apps.feedback.api.serializers import VerdictSerializer
 from apps.feedback.models import Feedback
 from apps.feedback.selectors import realised, satisfaction
 from apps.monitoring.actions import start_check
+from apps.monitoring.detectors.verdict import TOGETHER
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import recent_checks
 from apps.predictions.actions import SPLIT_TASKS
@@ -42,10 +43,6 @@ _STATES = {
     "steady": gettext_lazy("steady"),
     "drifting": gettext_lazy("drifts"),
     "alarm": gettext_lazy("alarm"),
-}
-_ANSWERS = {
-    ANSWER: gettext_lazy("what it answered"),
-    CHANCE: gettext_lazy("probability of what it answered"),
 }
 _SHOWN_CHECKS, _SHOWN_COLUMNS, _SHOWN_DECISIONS, _SHOWN_JUDGEMENTS = 12, 30, 8, 5
 _SHOWN_SPLITS = 3
@@ -92,22 +89,35 @@ def _drift(model: RegisteredModel) -> dict[str, Any]:
     found: dict[str, Any] = {"checks": done, "newest": checks[-1] if checks else None, "rows": [], "moving": []}
     if not done:
         return found
-    newest = done[-1].verdict
+    last, newest = done[-1], done[-1].verdict
+    found |= {
+        "estimated": estimated(last),
+        "changes": changes_of(last),
+        "histograms": histograms(last),
+        "notes": [translated(note) for note in last.notes],
+    }
     columns = sorted(newest["columns"], key=lambda one: -one["weight"])[:_SHOWN_COLUMNS]
     shown = [(one["column"], one["column"], "columns") for one in columns]
-    shown += [(one["column"], _ANSWERS[one["column"]], "answers") for one in newest["answers"]]
+    shown += [(one["column"], ANSWERS[one["column"]], "answers") for one in newest["answers"]]
+    shown += [(TOGETHER, _("all columns at once"), "together")] if newest.get("together") else []
     for name, label, part in shown:
-        states = [_state_of(check.verdict[part], name) for check in done]
+        states = [_state_of(_told_of(check, part), name) for check in done]
         cells = [{"state": state, "word": _STATES[state]} for state in states]
         found["rows"].append({"name": label, "cells": cells})
     moving = [(one["column"], one) for one in newest["columns"]]
-    moving += [(_ANSWERS[one["column"]], one) for one in newest["answers"]]
+    moving += [(ANSWERS[one["column"]], one) for one in newest["answers"]]
+    moving += [(_("all columns at once"), newest["together"])] if newest.get("together") else []
     found["moving"] = [
         {**one, "name": name, "word": _STATES[one["state"]], "said": " ".join(map(translated, one["said"]))}
         for name, one in moving
         if one["state"] in {"drifting", "alarm"}
     ]
     return found
+
+
+def _told_of(check: DriftReport, part: str) -> list[dict[str, Any]]:
+    told = check.verdict.get(part) or []
+    return told if isinstance(told, list) else [told]
 
 
 def _state_of(verdicts: list[dict[str, Any]], name: str) -> str:

@@ -27,11 +27,13 @@ from apps.monitoring.detectors.psi import population_stability
 
 Detector = Callable[[ColumnCounts], Finding]
 
+TOGETHER = "columns together"
 OF_VALUES = ("kolmogorov_smirnov", "chi_square")  # their effect is judged by the stability index
 WHAT_TO_DO = {
     "missingness": "Look at the source that fills this column.",
     "new_categories": "Check whether these are typing faults; if not, train on rows that have them.",
     "out_of_range": "Check the unit and the source; if the values are right, train on rows that have them.",
+    "domain_classifier": "Look at what these columns have to do with one another: their source may join or compute them otherwise.",
     "values": "Compare recent answers with what came true, and train on newer rows if the model does worse.",
     "answers": "The model answers otherwise than it did: look at the columns that drifted, and ask for labels of recent rows.",
 }
@@ -81,7 +83,8 @@ class ColumnVerdict:
 class Verdict:
     """A check of one `window`: inputs and answers apart, and the `share` of the model's importance that drifts, 0 to 1.
 
-    `level` is what all p-values together were held to; those of the columns are corrected.
+    `level` is what all p-values together were held to; those of the columns are corrected. `together` are all columns at
+    once, None where they were not looked at.
     """
 
     window: str
@@ -91,11 +94,17 @@ class Verdict:
     answers: tuple[ColumnVerdict, ...]
     share: float
     sentence: str
+    together: ColumnVerdict | None = None
+
+    @property
+    def every(self) -> tuple[ColumnVerdict, ...]:
+        """The columns, the answers, and all columns at once."""
+        return (*self.columns, *self.answers, *([self.together] if self.together else []))
 
     @property
     def new_alarms(self) -> tuple[ColumnVerdict, ...]:
-        """Columns and answers that alarm now and did not in the window before: what people are told of."""
-        return tuple(one for one in (*self.columns, *self.answers) if one.is_new)
+        """What alarms now and did not in the window before: what people are told of."""
+        return tuple(one for one in self.every if one.is_new)
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict as plain JSON."""
@@ -105,7 +114,8 @@ class Verdict:
     def from_json(cls, stored: Mapping[str, Any]) -> "Verdict":
         """Rebuild a verdict from `as_json`."""
         parts = {part: tuple(map(ColumnVerdict.from_json, stored[part])) for part in ("columns", "answers")}
-        return cls(**{**stored, **parts})
+        together = ColumnVerdict.from_json(told) if (told := stored.get("together")) else None
+        return cls(**{**stored, **parts, "together": together})
 
 
 def judge(
@@ -116,10 +126,15 @@ def judge(
     previous: Verdict | None = None,
     importances: Mapping[str, float] | None = None,
     budget: FalseAlarmBudget | None = None,
+    together: Finding | None = None,
 ) -> Verdict:
-    """Judge one window, `previous` being the verdict on the window before; columns without an importance have none."""
+    """Judge one window, `previous` being the verdict on the window before; columns without an importance have none.
+
+    What was found of all columns at once (`together`) is one more test of the same budget, and persists as a column does.
+    """
     level = (budget or FalseAlarmBudget()).level
     found = [_findings(column) for column in (*columns, *answers)]
+    found += [(together,)] if together else []
     corrected = iter(adjusted(np.array([one.p_value for own in found for one in own if one.p_value is not None])).tolist())
     chances = [{one.detector: next(corrected) for one in own if one.p_value is not None} for own in found]
     weights = [*_weights(columns, importances), *(0.0 for _ in answers)]
@@ -136,12 +151,29 @@ def judge(
             weight=weights[at],
             is_answer=at >= len(columns),
         )
-        for at, (counts, own, of) in enumerate(zip((*columns, *answers), found, chances, strict=True))
+        for at, (counts, own, of) in enumerate(zip((*columns, *answers), found, chances, strict=False))
     ]
+    whole = _whole(found[-1], chances[-1], level, previous, window) if together else None
     inputs, told = tuple(judged[: len(columns)]), tuple(judged[len(columns) :])
     drifted = min(1.0, sum((one.weight for one in inputs if one.has_drifted), start=0.0))
     rows = max((column.rows for column in (*columns, *answers)), default=0)
-    return Verdict(window, rows, level, inputs, told, drifted, _summed(inputs, told, drifted))
+    return Verdict(window, rows, level, inputs, told, drifted, _summed(inputs, told, whole, drifted), whole)
+
+
+def _whole(
+    found: tuple[Finding, ...], chances: Mapping[str, float], level: float, previous: Verdict | None, window: str
+) -> ColumnVerdict:
+    """Judge all columns at once."""
+    return _judged(
+        TOGETHER,
+        found,
+        {detector for detector, chance in chances.items() if chance <= level},
+        least=min(chances.values(), default=None),
+        before=previous.together if previous else None,
+        window=window,
+        weight=0.0,
+        is_answer=False,
+    )
 
 
 def _findings(column: ColumnCounts) -> tuple[Finding, ...]:
@@ -221,7 +253,9 @@ def _advice(causes: tuple[str, ...], *, is_answer: bool) -> str:
     return WHAT_TO_DO[named[0] if named else "values"]
 
 
-def _summed(inputs: Iterable[ColumnVerdict], answers: Iterable[ColumnVerdict], drifted: float) -> str:
+def _summed(
+    inputs: Iterable[ColumnVerdict], answers: Iterable[ColumnVerdict], whole: ColumnVerdict | None, drifted: float
+) -> str:
     alarmed, moving = ([one.column for one in inputs if one.state == state] for state in (State.ALARM, State.DRIFTING))
     parts = []
     if alarmed:
@@ -232,6 +266,8 @@ def _summed(inputs: Iterable[ColumnVerdict], answers: Iterable[ColumnVerdict], d
         parts.append(f"They carry {drifted:.0%} of the model's importance.".replace("%", " %"))
     if any(one.has_drifted for one in answers):
         parts.append("The model's answers drifted.")
+    if whole is not None and whole.has_drifted and not (alarmed or moving):
+        parts.append("The columns no longer go together as they did.")
     return " ".join(parts) or "Nothing drifted."
 
 

@@ -3,6 +3,8 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +18,16 @@ from apps.algorithms.schema import TableSchema, Task
 from apps.core.artifacts import ArtifactDamaged
 from apps.core.leases import LeaseLost
 from apps.monitoring.detectors.counts import ColumnCounts
+from apps.monitoring.detectors.histograms import histograms_of
 from apps.monitoring.detectors.verdict import State, Verdict, judge
+from apps.monitoring.engine.estimating import chances_at, chances_sample, estimate_of, hold_against_labels
+from apps.monitoring.engine.performance import alert_of_performance, performance_of
+from apps.monitoring.engine.sampling import RowSample
+from apps.monitoring.engine.together import MOST_ROWS as MOST_TOGETHER
+from apps.monitoring.engine.together import columns_together, looked_at_together, matrix_of
 from apps.monitoring.lifecycle import checks
 from apps.monitoring.models import DriftReport
-from apps.monitoring.selectors import last_judged
+from apps.monitoring.selectors import estimates_to_hold, last_judged
 from apps.predictions.erasing import kept
 from apps.predictions.models import PredictionLog
 from apps.registry.files import whole_file
@@ -34,16 +42,34 @@ _WORST_FIRST = (State.ALARM, State.DRIFTING, State.STEADY)
 Counts = tuple[ColumnCounts, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one check found."""
+
+    verdict: Verdict
+    histograms: list[dict[str, Any]]
+    estimate: dict[str, Any]
+    notes: list[str]
+
+    @property
+    def state(self) -> str:
+        """The worst of its columns and answers; empty where nothing is known of any."""
+        return next((state for state in _WORST_FIRST if any(one.state == state for one in self.verdict.every)), "")
+
+
 def check(report_id: UUID, token: UUID) -> None:
     """Run a claimed check to its end."""
     report = DriftReport.objects.select_related("model", "version").get(pk=report_id)
     try:
-        verdict = _judged(report, token)
-        state = next((s for s in _WORST_FIRST if any(one.state == s for one in (*verdict.columns, *verdict.answers))), "")
+        found = _found(report, token)
+        performance = performance_of(report)
+        verdict, state = found.verdict, found.state
         facts = {"rows": verdict.rows, "share": verdict.share, "state": state or DriftReport.State.UNKNOWN}
+        told = {"histograms": found.histograms, "estimate": found.estimate, "performance": performance, "notes": found.notes}
         with transaction.atomic():
-            if checks.complete(report_id, token, verdict=verdict.as_json(), **facts):
+            if checks.complete(report_id, token, verdict=verdict.as_json(), **facts, **told):
                 _alert(report, verdict, state)
+                alert_of_performance(report, performance)
     except LeaseLost:
         logger.warning("Drift check %s went on elsewhere", report_id)
     except ArtifactDamaged as error:
@@ -52,6 +78,8 @@ def check(report_id: UUID, token: UUID) -> None:
         text = f"The check stopped with {type(error).__name__}; the worker's log has the details."
         checks.fail(report_id, token, reason=text)
         raise
+    else:
+        hold_estimates_of(report.version)
 
 
 def _alert(report: DriftReport, verdict: Verdict, state: str) -> None:
@@ -62,7 +90,7 @@ def _alert(report: DriftReport, verdict: Verdict, state: str) -> None:
         if state:  # without rows enough nobody knows
             end_alerts(keys=[key], workspace_id=model.workspace_id)
         return
-    alarmed = [one.column for one in (*verdict.columns, *verdict.answers) if one.state == State.ALARM]
+    alarmed = [one.column for one in verdict.every if one.state == State.ALARM]
     named = ", ".join(alarmed[:_NAMED])
     raise_alert(
         workspace_id=model.workspace_id,
@@ -87,32 +115,58 @@ def reference_of_version(version: ModelVersion) -> Reference:
     return Reference.from_json(json.loads(whole_file(version, REFERENCE).read_text()))
 
 
-def _judged(report: DriftReport, token: UUID) -> Verdict:
+def _found(report: DriftReport, token: UUID) -> Found:
     version = report.version
     reference = reference_of_version(version)
+    importances = {one["name"]: one["importance"] for one in version.importance.get("features", [])}
     columns: Counts = tuple(map(ColumnCounts.none_of, reference.columns))
     answers: Counts = tuple(map(ColumnCounts.none_of, reference.answers))
-    for values, answered in _chunks(report):
+    together, window = columns_together(reference, importances), RowSample(MOST_TOGETHER)
+    chances = chances_sample(report.model, version)
+    for part in _parts(report):
         checks.hold(report.pk, token)
-        columns, answers = _added(columns, values), _added(answers, answered)
+        columns, answers = _added(columns, part.values), _added(answers, part.answers)
+        if together:
+            window.offer(part.rows, partial(matrix_of, together, part.values))
+        if chances is not None:
+            chances.offer(part.rows, partial(chances_at, version, part.details))
+    checks.hold(report.pk, token)
+    whole, note = looked_at_together(version, together, window)
+    checks.hold(report.pk, token)
     before = last_judged(version, before=report.since)
-    importances = {one["name"]: one["importance"] for one in version.importance.get("features", [])}
-    return judge(
+    verdict = judge(
         columns,
         window=f"{report.until:%Y-%m-%d %H:%M} UTC",
         answers=answers,
         previous=Verdict.from_json(before.verdict) if before else None,
         importances=importances,
+        together=whole,
     )
+    estimate = estimate_of(version, chances) if chances is not None else {}
+    return Found(verdict, histograms_of(verdict, columns, answers), estimate, [note] if note else [])
 
 
 def _added(counts: Counts, values: Columns) -> Counts:
     return tuple(own.add(values[own.reference.name]) for own in counts)
 
 
-def _chunks(report: DriftReport) -> Iterator[tuple[Columns, Columns]]:
-    """Yield the rows of the window and their answers as columns, some thousand at once, up to `MOST_ROWS`, the newest."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows of a window and what was answered, as columns, and what was said besides (`details`)."""
+
+    rows: int
+    values: Columns
+    answers: Columns
+    details: list[dict[str, Any]]
+
+
+def _parts(report: DriftReport) -> Iterator[_Part]:
+    """Yield the rows of the window and their answers, some thousand at once, up to `MOST_ROWS`, the newest."""
     schema, task = TableSchema.from_json(report.version.schema), Task(report.model.task)
+
+    def part() -> _Part:
+        return _Part(len(rows), columns_of_rows(schema, rows), answers_as_columns(task, values, details)[1], details)
+
     # By when they were written: what is written after a window's end is in the next one, however early it was answered.
     window = PredictionLog.objects.filter(version=report.version, logged_at__gte=report.since, logged_at__lt=report.until)
     newest = window.order_by("-logged_at").values_list("rows", "predictions", "details")
@@ -126,10 +180,21 @@ def _chunks(report: DriftReport) -> Iterator[tuple[Columns, Columns]]:
         values += predictions
         details += told
         if len(rows) >= _ROWS_AT_ONCE:
-            yield columns_of_rows(schema, rows), answers_as_columns(task, values, details)[1]
+            yield part()
             read += len(rows)
             rows, values, details = [], [], []
             if read >= MOST_ROWS:
                 return
     if rows:
-        yield columns_of_rows(schema, rows), answers_as_columns(task, values, details)[1]
+        yield part()
+
+
+def hold_estimates_of(version: ModelVersion) -> int:
+    """Hold the newest estimates of a version against the labels that came since they last were; return how many there were.
+
+    Said twice it is the same: each look is at all labels that are known by then.
+    """
+    due = estimates_to_hold(version)
+    for report in due:
+        hold_against_labels(report)
+    return len(due)

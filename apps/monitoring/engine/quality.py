@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import norm, rankdata
 
 from apps.algorithms.reference import Doubles, Index
@@ -48,24 +49,27 @@ class Contradiction:
     sentence: str
 
 
-def expected_quality(chances: Doubles, *, seed: int = 0) -> dict[str, Estimate]:
+def expected_quality(chances: Doubles, answers: Index | None = None, *, seed: int = 0) -> dict[str, Estimate]:
     """Estimate accuracy, ROC AUC (of one class against the others, averaged) and log loss of calibrated probabilities.
 
     `chances` (rows x classes) are those of the model; rows that hold anything else are passed over, and nothing is told of
-    fewer than 30. The spreads are those of labels drawn with these probabilities; a fault of calibration is not in them.
+    fewer than 30. `answers` are the classes that it answered, where these are not the most probable ones. The spreads are
+    those of labels drawn with these probabilities; a fault of calibration is not in them.
     """
-    known = _usable(chances)
+    known, good = _usable(chances)
     if len(known) < LEAST_ROWS:
         return {}
+    told = known.argmax(axis=1) if answers is None else answers[good]
     expected = {
-        "accuracy": float(known.max(axis=1).mean()),
+        "accuracy": float(known[np.arange(len(known)), told].mean()),
         "roc_auc": _expected_area(known),
         "log_loss": float(-(known * np.log(known.clip(_LEAST_CHANCE))).sum(axis=1).mean()),
     }
     chance = np.random.default_rng(seed)
-    some = known[chance.permutation(len(known))[:_MOST_DRAWN]]
+    picked = chance.permutation(len(known))[:_MOST_DRAWN]
+    some, of_some = known[picked], told[picked]
     sums = some.cumsum(axis=1)[:, :-1]
-    drawn = [measured_quality(some, (chance.random((len(some), 1)) > sums).sum(axis=1)) for _ in range(_DRAWS)]
+    drawn = [measured_quality(some, (chance.random((len(some), 1)) > sums).sum(axis=1), of_some) for _ in range(_DRAWS)]
     found = {}
     for name, value in expected.items():
         values = [one[name] for one in drawn if name in one]
@@ -75,11 +79,11 @@ def expected_quality(chances: Doubles, *, seed: int = 0) -> dict[str, Estimate]:
     return found
 
 
-def measured_quality(chances: Doubles, labels: Index) -> dict[str, float]:
+def measured_quality(chances: Doubles, labels: Index, answers: Index | None = None) -> dict[str, float]:
     """Measure the same on rows whose labels are known (the places of their classes); of one class there is no ROC AUC."""
     of_label = chances[np.arange(len(labels)), labels]
     measured = {
-        "accuracy": float((chances.argmax(axis=1) == labels).mean()),
+        "accuracy": float(((chances.argmax(axis=1) if answers is None else answers) == labels).mean()),
         "log_loss": float(-np.log(of_label.clip(_LEAST_CHANCE)).mean()),
     }
     areas = []
@@ -94,31 +98,36 @@ def measured_quality(chances: Doubles, labels: Index) -> dict[str, float]:
     return measured
 
 
-def contradicts(estimate: Estimate, labelled: Mapping[str, float], *, level: float = LEVEL) -> Contradiction | None:
+def contradicts(
+    estimate: Estimate, labelled: Mapping[str, float], *, level: float = LEVEL, least: float = 0.0
+) -> Contradiction | None:
     """Tell whether what was `measured_quality` on the estimate's own rows lies beyond what chance explains at `level`.
 
     None where the measure is not known. Where probabilities are calibrated it is said to be contradicted once in a hundred times.
+    What is apart by less than `least` contradicts nothing, however sure it is.
     """
     if estimate.measure not in labelled or not math.isfinite(labelled[estimate.measure]):
         return None
     value = labelled[estimate.measure]
     apart = value - estimate.value
     p_value = float(2 * norm.sf(abs(apart) / estimate.spread)) if estimate.spread else float(abs(apart) < 1e-9)
-    is_contradicted = p_value <= level
+    is_contradicted = p_value <= level and abs(apart) >= least
     name = NAMES[estimate.measure]
     told = f"Labels give {name} {value:.3f} where {estimate.value:.3f} was expected (standard error {estimate.spread:.3f})"
-    end = "the estimate is no longer to be trusted." if is_contradicted else "chance explains that."
+    small = "chance explains that." if p_value > level else "that is too little to matter."
+    end = "the estimate is no longer to be trusted." if is_contradicted else small
     return Contradiction(estimate.measure, estimate.value, value, apart, p_value, is_contradicted, f"{told}: {end}")
 
 
-def _usable(chances: Doubles) -> Doubles:
+def _usable(chances: Doubles) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+    """Return the rows that hold probabilities, and which ones these are."""
     given = np.asarray(chances, dtype=np.float64)
     if given.ndim != 2 or given.shape[1] < 2:
-        return np.zeros((0, 2))
+        return np.zeros((0, 2)), np.zeros(len(given), dtype=bool)
     with np.errstate(invalid="ignore"):
         good = np.isfinite(given).all(axis=1) & (given >= 0).all(axis=1) & (np.abs(given.sum(axis=1) - 1) < 1e-3)
     kept = given[good]
-    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+    return np.asarray(kept / kept.sum(axis=1, keepdims=True)), good
 
 
 def _expected_area(chances: Doubles) -> float | None:
