@@ -137,6 +137,16 @@ class DriftReportSerializer(serializers.ModelSerializer[DriftReport]):
         read_only_fields = fields
 
 
+class ListedDriftReportSerializer(DriftReportSerializer):
+    """A check in a list: without its histograms, which the check itself shows."""
+
+    histograms = None  # type: ignore[assignment]
+
+    class Meta(DriftReportSerializer.Meta):
+        fields = [name for name in DriftReportSerializer.Meta.fields if name != "histograms"]
+        read_only_fields = fields
+
+
 class DriftReportsSerializer(serializers.Serializer[Any]):
     """The checks that were asked for."""
 

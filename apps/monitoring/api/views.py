@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
 from apps.monitoring import actions
-from apps.monitoring.api.serializers import DriftReportSerializer, DriftReportsSerializer
+from apps.monitoring.api.serializers import DriftReportSerializer, DriftReportsSerializer, ListedDriftReportSerializer
 from apps.monitoring.models import DriftReport
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import is_live_model
@@ -71,12 +71,13 @@ class DriftViewSet(ScopedViewSet):
             return DriftReport.objects.none()
         return super().get_queryset().filter(model_id=self.kwargs["model_id"], model__archived_at__isnull=True)
 
+    @extend_schema(responses=ListedDriftReportSerializer(many=True))
     def list(self, request: Request, model_id: UUID) -> Response:
-        """List a model's checks, newest first."""
+        """List a model's checks, newest first; each one's histograms are shown by itself."""
         if not is_live_model(model_id, self.access.workspace_ids):
             raise NotFound
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset().defer("histograms")))
+        return self.get_paginated_response(ListedDriftReportSerializer(page, many=True).data)
 
     def retrieve(self, request: Request, model_id: UUID, pk: UUID) -> Response:
         """Show one check."""
