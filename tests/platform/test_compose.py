@@ -35,7 +35,9 @@ def test_it_is_a_compose_file():
 
 def test_no_secret_has_a_default():
     text = (ROOT / "docker-compose.yml").read_text()
-    named = {name: (kind, rest) for name, kind, rest in _VARIABLE.findall(text) if re.search("KEY$|PASSWORD|AUTH|TOKEN", name)}
+    named = {
+        name: (kind, rest) for name, kind, rest in _VARIABLE.findall(text) if re.search("KEY$|PASSWORD|AUTH|TOKEN", name)
+    }
     needed = {name for name, (kind, _rest) in named.items() if kind == "?"}
 
     assert needed == {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"}
