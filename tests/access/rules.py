@@ -185,6 +185,10 @@ def _review(things: Things) -> dict[str, Any]:
     return {"ids": [str(things.detection.pk)], "status": "confirmed"}
 
 
+def _suppression_form(things: Things) -> Form:
+    return Form(workspace=str(things.workspace.pk), model=str(things.model.pk), most_score="0.1", reason="New")
+
+
 def _new_model(things: Things) -> dict[str, Any]:
     asked = {"name": "New", "description": "", "algorithm": "random_forest", "task": "classification", "target": "late"}
     return {"workspace": str(things.workspace.pk), **asked}
@@ -374,6 +378,8 @@ _PAGES = {
     "review_detections": Rule(
         {"POST": needs(ANNOTATOR, 302, lambda things: Form(_review(things), workspace=str(things.workspace.pk)))}
     ),
+    "suppressions": Rule({"GET": MINE, "POST": needs(TRAINER, 302, _suppression_form)}),
+    "delete_rule": Rule({"POST": needs(TRAINER, 302)}, lambda things: {"pk": things.suppression.pk}),
     "campaigns": Rule(MY_PAGE),
     "campaign": Rule(READ_PAGE, _campaign),
     "cancel_campaign": Rule({"POST": needs(TRAINER, 302)}, _campaign),
