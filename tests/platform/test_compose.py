@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from django.conf import settings
 
 from mlplatform.settings import queues
 from tests.journeys.running import ROOT, free_port, new_database, wait_for
@@ -42,6 +43,18 @@ def test_no_secret_has_a_default():
 
     assert needed == {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"}
     assert all(rest == "" for name, (_kind, rest) in named.items() if name not in needed), "what is optional is empty"
+
+
+def test_what_stands_in_the_example_reaches_the_containers_with_the_defaults_of_the_platform():
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    named = {name: rest for name, _kind, rest in _VARIABLE.findall((ROOT / "docker-compose.yml").read_text())}
+    kept = {name for name in example if name.endswith("_DAYS")}
+
+    assert example.keys() - {"METRICS_TOKEN", "GRAFANA_PASSWORD"} <= named.keys()
+    assert kept >= {"RETENTION_PREDICTION_DAYS", "RETENTION_FEEDBACK_DAYS", "RETENTION_SAMPLE_DAYS"}
+    assert kept <= SERVICES["worker"]["environment"].keys()
+    for name in kept:
+        assert int(example[name]) == int(named[name]) == getattr(settings, name)
 
 
 def test_only_this_machine_reaches_a_port_and_the_stores_none():
