@@ -110,12 +110,9 @@ class SuppressionForm(PageForm):
     def _condition(self, place: int) -> dict[str, Any]:
         column, how, typed = self.typed[place]
         value = self._value(column, typed)
-        given: dict[str, Any] = {
-            "least": {"between": [value, None]},
-            "most": {"between": [None, value]},
-            "empty": {"equals": None},
-        }.get(how, {"equals": value})
-        return {"column": column, **given}
+        if how in {"least", "most"}:
+            return {"column": column, "between": [value, None] if how == "least" else [None, value]}
+        return {"column": column, "equals": None if how == "empty" else value}
 
     def _value(self, column: str, typed: str) -> Any:
         kind = self.kinds.get(column)
