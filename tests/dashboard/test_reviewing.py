@@ -57,7 +57,7 @@ def test_the_page_of_the_model_loads_the_list_and_leads_to_it(cast, browser, ans
 
     assert place.get("hx-trigger") == "load"
     assert address(answered) in page.links
-    assert len(predictions_on(part)) == 10
+    assert len(predictions_on(part)) == 4
     assert part.all("h1") == []
 
 

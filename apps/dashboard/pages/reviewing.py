@@ -20,24 +20,27 @@ from apps.feedback.suggestions import Suggestion, suggestions
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import champion_of
 
-_SUGGESTED, _SHOWN_COLUMNS, _MOST_VALUES = 10, 4, 60
+_SUGGESTED, _SUGGESTED_AMONG_OTHERS = 10, 4
+_SHOWN_COLUMNS, _MOST_VALUES = 4, 60
 
 
 @page
 def to_review(visit: Visit, pk: UUID) -> HttpResponseBase:
-    """Suggest what to review next; a POST takes a verdict on one of them. A page asks for the list alone by htmx."""
+    """Suggest what to review next; a POST takes a verdict on one of them. A page asks for a few, without the frame, by htmx."""
     model = find_model(visit, pk)
     if visit.request.method == "POST":
         return _take(visit, model)
+    is_part = "HX-Request" in visit.request.headers
     try:
-        found = suggestions(model, count=_SUGGESTED)
+        found = suggestions(model, count=_SUGGESTED_AMONG_OTHERS if is_part else _SUGGESTED)
     except PlatformError as error:
         messages.info(visit.request, error.detail)
         return redirect("dashboard:model", pk=pk)
     weights = _weights(model)
     rows = [_row(one, weights) for one in found.chosen]
-    template = "_to_review.html" if "HX-Request" in visit.request.headers else "to_review.html"
-    return visit.render(template, model=model, rows=rows, looked_at=found.looked_at)
+    return visit.render(
+        "_to_review.html" if is_part else "to_review.html", model=model, rows=rows, looked_at=found.looked_at
+    )
 
 
 def _weights(model: RegisteredModel) -> dict[str, float]:
