@@ -115,6 +115,7 @@ OF_THE_POLICY = (
     gettext_noop("0: any alarm"),
     gettext_noop("Realised performance fell by"),
     gettext_noop("Estimated performance fell by"),
+    gettext_noop("Retrain on Sundays if anything has come"),
     gettext_noop("Days since it was trained"),
     gettext_noop("New rows at least"),
     gettext_noop("Verdicts needed to speak of quality"),

@@ -58,6 +58,7 @@ OF_RETRAINING = (
     # the triggers: whether to retrain, by verdicts
     gettext_noop("No condition is on: it is retrained by hand alone."),
     gettext_noop("It was asked for, whatever the conditions say."),
+    gettext_noop("It is the backup of Sundays, whatever the conditions say."),
     gettext_noop("It is not known who gave the verdicts: all of them count."),
     gettext_noop("Of %(given)s verdicts %(count)s count, no more than %(most)s of each of %(subjects)s subjects."),
     gettext_noop("This condition is off."),

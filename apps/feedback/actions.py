@@ -127,7 +127,7 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
         fresh = [row for row in portion if _key(row) not in known]
         Feedback.objects.bulk_create(fresh, batch_size=_AT_ONCE)
         created += len(fresh)
-        again = [(row, known[_key(row)]) for row in portion if _key(row) in known]
+        again = [(row, before) for row in portion if (before := known.get(_key(row))) and not _says_the_same(row, before)]
         SupersededLabel.objects.bulk_create(_history(again))
         newer = [(row, before) for row, before in again if row.known_at >= before.known_at]
         for row, before in newer:
@@ -141,6 +141,10 @@ def _key(row: Feedback) -> tuple[Any, int, str]:
     return row.entry_id, row.place, row.giver
 
 
+def _says_the_same(row: Feedback, before: Feedback) -> bool:
+    return (row.correct, row.label, row.known_at) == (before.correct, before.label, before.known_at)
+
+
 def _said_before(rows: Sequence[Feedback]) -> dict[tuple[Any, int, str], Feedback]:
     wanted = {_key(row) for row in rows}
     said = Feedback.objects.filter(entry_id__in={row.entry_id for row in rows}, giver__in={row.giver for row in rows})
@@ -148,11 +152,9 @@ def _said_before(rows: Sequence[Feedback]) -> dict[tuple[Any, int, str], Feedbac
 
 
 def _history(again: Sequence[tuple[Feedback, Feedback]]) -> list[SupersededLabel]:
-    """Return for each pair the one that is superseded; what is said again to the letter has no history."""
+    """Return for each pair the one that is superseded."""
     told = []
     for row, before in again:
-        if (row.correct, row.label, row.known_at) == (before.correct, before.label, before.known_at):
-            continue
         older = before if row.known_at >= before.known_at else row
         facts = {name: getattr(older, name) for name in ("correct", "label", "source", "given_at", "known_at")}
         told.append(SupersededLabel(feedback=before, **facts))

@@ -8,3 +8,10 @@ class FeedbackConfig(AppConfig):
 
     name = "apps.feedback"
     label = "feedback"
+
+    def ready(self) -> None:
+        """Have models learn from what people labelled."""
+        from apps.feedback.learning import rows_to_learn
+        from apps.training.labelled import learn_from
+
+        learn_from(rows_to_learn)

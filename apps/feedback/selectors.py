@@ -88,17 +88,29 @@ def realised(model: RegisteredModel, *, since: datetime, known_by: datetime) -> 
 
 
 def outcomes(version: ModelVersion, *, since: datetime, until: datetime | None = None) -> list[float]:
-    """Return of a version's labelled answers, in the order in which their labels became known, 1 or 0, or the absolute error.
+    """Return of a version's judged answers, in the order in which that became known, 1 or 0, or the absolute error.
 
-    Those count that were given since a time, and before another if there is one. Of one subject no more than
-    `MOST_OF_A_GIVER` labels count, the first: nobody takes a model out of service alone.
+    Of classes a verdict without a label counts as well. Those answers count that were given since a time, and before another if
+    there is one. Of one subject no more than `MOST_OF_A_GIVER` count, the first: nobody takes a model out of service alone.
     """
     given = Feedback.objects.filter(version=version, predicted_at__gte=since)
     if until is not None:
         given = given.filter(predicted_at__lt=until)
+    if is_right_or_wrong(version.model):
+        return _right_or_wrong(given)
     pairs = _labelled(given, most_of_a_subject=MOST_OF_A_GIVER).get(version.number, {}).values()
-    binary = is_right_or_wrong(version.model)
-    return [outcome(predicted, label, is_right_or_wrong=binary) for predicted, label in pairs]
+    return [outcome(predicted, label, is_right_or_wrong=False) for predicted, label in pairs]
+
+
+def _right_or_wrong(given: QuerySet[Feedback]) -> list[float]:
+    found: dict[tuple[UUID, int], float] = {}
+    said: Counter[str] = Counter()
+    judged = given.filter(correct__isnull=False).order_by("known_at", "given_at", "id")
+    for entry, place, subject, correct in judged.values_list("entry_id", "place", "subject", "correct").iterator():
+        said[subject] += 1
+        if not subject or said[subject] <= MOST_OF_A_GIVER:
+            found[entry, place] = 1.0 if correct else 0.0
+    return list(found.values())
 
 
 def outcome(predicted: Any, label: Any, *, is_right_or_wrong: bool) -> float:

@@ -20,7 +20,7 @@ from apps.core.broker import tell
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled, TooLarge
 from apps.core.instance import may_sweep
 from apps.datasets.models import DatasetVersion
-from apps.predictions.cache import Loaded, open_split, predictors, unit_of
+from apps.predictions.cache import Loaded, champions, open_split, predictors, unit_of
 from apps.predictions.metrics import count_prediction
 from apps.predictions.models import BatchPrediction, PredictionLog, TrafficSplit
 from apps.predictions.recorder import recorder
@@ -248,6 +248,7 @@ def start_split(*, model: RegisteredModel, actor: Actor, **asked: Any) -> Traffi
     split: TrafficSplit = TrafficSplit.objects.create(
         model=locked, champion=champion, challenger=challenger, began_at=clock.now(), created_by_id=actor.user_id, **asked
     )
+    champions.forget_with_commit(locked.pk)
     details = {"mode": split.mode, "share": split.share, "champion": champion.number, "challenger": challenger.number}
     record_audit(actor=actor, workspace_id=locked.workspace_id, verb="traffic.start", target=split, details=details)
     return split
@@ -259,6 +260,7 @@ def end_split(*, split: TrafficSplit, actor: Actor, standing: Mapping[str, Any] 
     facts = {"ended_at": clock.now(), **({"standing": dict(standing)} if standing is not None else {})}
     if not TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(**facts):
         return False
+    champions.forget_with_commit(split.model_id)
     details = {"why": (standing or {}).get("sentence", "")}
     record_audit(actor=actor, workspace_id=split.model.workspace_id, verb="traffic.end", target=split, details=details)
     return True

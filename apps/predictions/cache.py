@@ -9,6 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
+from django.db import transaction
 
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.results import Forecaster, Predictor
@@ -165,7 +166,10 @@ def unit_of(rows: object, subject: object) -> bytes:
 
 
 class RecentChampions:
-    """The champions of models asked a moment ago: a promotion is seen everywhere within `REMEMBER_SECONDS`."""
+    """The champions of models asked a moment ago.
+
+    Who promotes and then asks the same process is answered by the new champion; other processes follow within `REMEMBER_SECONDS`.
+    """
 
     def __init__(self) -> None:
         self._known: dict[UUID, Champion] = {}
@@ -187,6 +191,10 @@ class RecentChampions:
             workspace_id, version_id = found
             until, split = time.monotonic() + REMEMBER_SECONDS, open_split(model_id, version_id)
             self._known[model_id] = Champion(workspace_id, version_id, until, split)
+
+    def forget_with_commit(self, model_id: UUID) -> None:
+        """Read the champion anew once what changes now is committed."""
+        transaction.on_commit(lambda: self._known.pop(model_id, None))
 
 
 champions = RecentChampions()

@@ -97,6 +97,24 @@ class ModelVersion(models.Model):
         return f"{self.model} v{self.number}"
 
 
+class ErasedLabel(models.Model):
+    """A label of a model's answer that was erased, without saying whose or of what: who learned from it is still told."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="erased_labels")
+    request_id = models.UUIDField(db_index=True)
+    given_at = models.DateTimeField()
+    at = models.DateTimeField()
+
+    workspace_path: ClassVar[str] = "model__workspace"
+    objects = ScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.at:%Y-%m-%d %H:%M}"
+
+
 class Alias(models.Model):
     """A name that points at one version during one span of time; an open span (`until` empty) is the present.
 

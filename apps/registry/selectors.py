@@ -14,7 +14,7 @@ from apps.algorithms.schema import Task
 from apps.core import clock
 from apps.core.artifacts import safe_join
 from apps.datasets.models import DatasetVersion
-from apps.registry.models import Alias, ModelVersion, RegisteredModel
+from apps.registry.models import Alias, ErasedLabel, ModelVersion, RegisteredModel
 
 NO_BETTER = "The champion is no better than the trivial baseline."
 
@@ -142,7 +142,7 @@ def learned_and_erased(version: ModelVersion) -> LearnedAndErased | None:
     """Return what a version learned from and that was erased since; None for nothing.
 
     Its manifest names the content that it read: what was erased of that content, or of what it became, is told, also to a
-    version that was filed after the erasure.
+    version that was filed after the erasure. Of labelled answers it notes when it read them, and which were known to it.
     """
     learned = version.manifest.get("data", {}).get("content_hash")
     rows, since, at = 0, False, None
@@ -150,7 +150,17 @@ def learned_and_erased(version: ModelVersion) -> LearnedAndErased | None:
         since = since or erasure.content_before == learned
         if since:
             rows, at = rows + erasure.rows, erasure.at
+    for label in _learned_labels_erased(version):
+        rows, at = rows + 1, max(at or label.at, label.at)
     return LearnedAndErased(rows, at) if at is not None else None
+
+
+def _learned_labels_erased(version: ModelVersion) -> list[ErasedLabel]:
+    split = version.evaluation.get("split", {})
+    if not split.get("feedback_rows"):
+        return []
+    until, read = (datetime.fromisoformat(split[name]) for name in ("feedback_until", "feedback_read_at"))
+    return [one for one in version.model.erased_labels.all() if one.given_at <= until and one.at > read]
 
 
 def reasons_to_retrain(model: RegisteredModel) -> list[str]:

@@ -51,7 +51,7 @@ _PASSED = (Outcome.PROMOTED, Outcome.WAITING, Outcome.ADVISED)
 def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Actor) -> Policy:
     """Give a model this policy, defaults filled in; raise `InvalidInput` that names each bad setting.
 
-    What the gate asks of a challenger stands under `gate`.
+    What the gate asks of a challenger stands under `gate`; whether the policy is on is written to the model's `auto_retrain`.
     """
     asked = dict(settings)
     margins = _margins(asked.pop("gate", None))
@@ -59,6 +59,8 @@ def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Ac
     RetrainingPolicy.objects.update_or_create(
         model=model, defaults={"policy": policy.as_json(), "margins": margins.as_json(), "updated_by_id": actor.user_id}
     )
+    model.auto_retrain = policy.is_enabled
+    model.save(update_fields=["auto_retrain"])
     details = {**policy.as_json(), "gate": margins.as_json()}
     record_audit(actor=actor, workspace_id=model.workspace_id, verb="policy.set", target=model, details=details)
     return policy
@@ -77,12 +79,14 @@ def _margins(given: Any) -> Margins:
         raise InvalidInput(error.detail, [replace(one, pointer=f"/gate{one.pointer}") for one in error.problems]) from error
 
 
-def evaluate(*, model: RegisteredModel, force: bool = False, policy: Policy | None = None) -> Decision:
+def evaluate(
+    *, model: RegisteredModel, force: bool = False, is_weekly: bool = False, policy: Policy | None = None
+) -> Decision:
     """Decide as `retrain_if_due` would now, by the model's policy unless another is given; nothing is written, nothing begins."""
     policy = policy or policy_of(model)
     if policy is None:
         raise Conflict("The model has no retraining policy. PUT one to its retraining_policy/ route.")
-    return decide(policy, facts_of(model, policy), now=clock.now(), force=force)
+    return decide(policy, facts_of(model, policy), now=clock.now(), force=force, is_weekly=is_weekly)
 
 
 def retrain_if_due(
@@ -91,6 +95,7 @@ def retrain_if_due(
     origin: str,
     actor: Actor,
     force: bool = False,
+    is_weekly: bool = False,
     policy: Policy | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> RetrainingDecision:
@@ -101,7 +106,7 @@ def retrain_if_due(
     """
     with transaction.atomic():
         held: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
-        decision = evaluate(model=held, force=force, policy=policy)
+        decision = evaluate(model=held, force=force, is_weekly=is_weekly, policy=policy)
         campaign, error = _begun(held, parameters or {}, actor) if decision.retrain else (None, "")
         kept: RetrainingDecision = RetrainingDecision.objects.create(
             model=held,
@@ -126,7 +131,12 @@ def _begun(model: RegisteredModel, parameters: Mapping[str, Any], actor: Actor) 
     try:
         with transaction.atomic():
             campaign = start_campaign(
-                model=model, dataset_version=data, parameters=dict(parameters), name="Retraining", actor=actor
+                model=model,
+                dataset_version=data,
+                parameters=dict(parameters),
+                name="Retraining",
+                feedback=True,
+                actor=actor,
             )
     except PlatformError as error:
         logger.warning("The retraining of model %s could not begin: %s", model.pk, error.detail)
@@ -134,12 +144,12 @@ def _begun(model: RegisteredModel, parameters: Mapping[str, Any], actor: Actor) 
     return campaign, ""
 
 
-def retrain_what_is_due() -> list[RetrainingDecision]:
+def retrain_what_is_due(*, is_weekly: bool = False) -> list[RetrainingDecision]:
     """Decide for every model that has a policy; one that fails keeps no other from its turn."""
-    decided = []
+    decided, origin = [], RetrainingDecision.Origin.SCHEDULE
     for model in models_with_policy():
         try:
-            decided.append(retrain_if_due(model=model, origin=RetrainingDecision.Origin.SCHEDULE, actor=SYSTEM))
+            decided.append(retrain_if_due(model=model, origin=origin, actor=SYSTEM, is_weekly=is_weekly))
         except PlatformError as error:
             logger.warning("Model %s is not decided on: %s", model.pk, error.detail)
     return decided

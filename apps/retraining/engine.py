@@ -35,7 +35,8 @@ from apps.retraining.gate.verdict import Verdict, refusal, refuse_few
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport
 from apps.retraining.selectors import margins_of
-from apps.training.engine.reading import read_table
+from apps.training.engine.reading import read_with_feedback
+from apps.training.labelled import learned_labels_until
 
 logger = logging.getLogger(__name__)
 MOST_ROWS = 50_000  # of which both are asked; more make nothing surer that matters
@@ -115,10 +116,9 @@ def _judged(report: GateReport, hold: Callable[[], None]) -> tuple[Verdict, dict
 
 def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVersion) -> Holdout:
     """Return the frozen rows of the challenger's data set, without those that the champion has learned from."""
-    table = _table(model, challenger)
-    frozen = _frozen(model, table, challenger)
-    seen_table = _table(model, champion)
-    learned = ~_frozen(model, seen_table, champion)
+    table, frozen = _table(model, challenger)
+    seen_table, unseen = _table(model, champion)
+    learned = ~unseen
     common = sorted({one.name for one in table.features} & {one.name for one in seen_table.features})
     seen = np.isin(keys_of(table, columns=common), keys_of(seen_table, columns=common)[learned])
     if table.groups is not None and seen_table.groups is not None:
@@ -130,19 +130,24 @@ def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVe
     return Holdout(kept, int((frozen & seen).sum()), digest.hexdigest())
 
 
-def _table(model: RegisteredModel, version: ModelVersion) -> TrainingTable:
+def _table(model: RegisteredModel, version: ModelVersion) -> tuple[TrainingTable, npt.NDArray[np.bool_]]:
+    """Return the rows of a version's training, and which of them it did not learn from.
+
+    None are said to be so unless they are as many as its training noted, less what was erased of the data set or of the log since.
+    """
     service: type[BaseMLService] = catalog.get(version.algorithm)
-    table: TrainingTable = read_table(model, version.dataset_version, service(task=Task(model.task)))
-    return table
-
-
-def _frozen(model: RegisteredModel, table: TrainingTable, version: ModelVersion) -> npt.NDArray[np.bool_]:
-    """Return which rows a version did not learn from: none, unless they are as many as its training noted, less what was erased."""
     split = version.evaluation.get("split", {})
+    until = learned_labels_until(version)
+    table, labelled = read_with_feedback(
+        model,
+        version.dataset_version,
+        service(task=Task(model.task)),
+        until=until,
+    )
     frozen = frozen_rows(table, task=Task(model.task), share=split.get("frozen_share", 0.0), salt=model.pk.hex)
     gone = split.get("frozen_rows", 0) - int(frozen.sum())
-    erased = sum(version.dataset_version.erasures.values_list("rows", flat=True))
-    return frozen if 0 <= gone <= erased else np.zeros(table.rows, dtype=bool)
+    erased = sum(version.dataset_version.erasures.values_list("rows", flat=True)) + split.get("feedback_rows", 0) - labelled
+    return table, frozen if 0 <= gone <= erased else np.zeros(table.rows, dtype=bool)
 
 
 def _predictor(version: ModelVersion) -> TablePredictor:

@@ -1,5 +1,6 @@
 """What is known of a model when it is decided whether to retrain it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from apps.core import clock
 from apps.core.leases import OPEN
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
+from apps.feedback.learning import count_to_learn
 from apps.feedback.models import Feedback
 from apps.feedback.selectors import is_right_or_wrong, labelled_rows, outcome, outcomes, realised
 from apps.monitoring.models import DriftReport
@@ -24,6 +26,7 @@ from apps.retraining.gate.margins import Margins
 from apps.retraining.gate.traffic import Standing, weigh
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy
+from apps.training.labelled import can_learn_from_labels, learned_labels_until
 from apps.training.models import TrainingCampaign
 
 _MOST_ANSWERED_AGAIN, _ANSWERED_AT_ONCE = 10_000, 1_000
@@ -31,9 +34,22 @@ _COMPARED = {Task.CLASSIFICATION: "accuracy", Task.ANOMALY: None, Task.REGRESSIO
 
 
 def policy_of(model: RegisteredModel) -> Policy | None:
-    """Return a model's policy, None where it has none."""
+    """Return a model's policy, None where it has none and is not to retrain by itself.
+
+    Whether it is on stands in the model's `auto_retrain` alone. Without a policy of its own such a model has the default one, or
+    `retrain_every_days` as its one condition where that is set.
+    """
     stored = RetrainingPolicy.objects.filter(model=model).first()
-    return Policy.from_json(stored.policy) if stored else None
+    if stored is None and not model.auto_retrain:
+        return None
+    policy = Policy.from_json(stored.policy) if stored else _default_policy(model)
+    return replace(policy, is_enabled=model.auto_retrain)
+
+
+def _default_policy(model: RegisteredModel) -> Policy:
+    if model.retrain_every_days is None:
+        return Policy()
+    return Policy(feedback=None, negatives=None, satisfaction=None, age_days=model.retrain_every_days)
 
 
 def margins_of(model: RegisteredModel) -> Margins:
@@ -114,11 +130,17 @@ def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
         **_drift(champion),
         **_fall(model, champion, since, now),
         trained_at=champion.created_at,
-        new_rows=max(0, (newest.rows or 0) - (champion.dataset_version.rows or 0)),
+        new_rows=_new_rows(model, champion, newest),
         data_changed_at=max(filter(None, (last_said, newest.created_at))),
         retrainings=_retrainings(model, now),
         **state,
     )
+
+
+def _new_rows(model: RegisteredModel, champion: ModelVersion, newest: DatasetVersion) -> int:
+    """Count the rows that came to the data set, and those that people labelled, since the champion read both."""
+    came = max(0, (newest.rows or 0) - (champion.dataset_version.rows or 0))
+    return came + (count_to_learn(model, since=learned_labels_until(champion)) if can_learn_from_labels(model) else 0)
 
 
 def _verdicts(model: RegisteredModel, since: datetime) -> dict[str, Any]:
@@ -155,8 +177,8 @@ def _retrainings(model: RegisteredModel, now: datetime) -> tuple[datetime, ...]:
 
 def models_with_policy() -> list[RegisteredModel]:
     """Return the models that may be retrained by themselves."""
-    live = RegisteredModel.objects.filter(archived_at__isnull=True, retraining_policy__isnull=False)
-    return list(live.order_by("created_at"))
+    with_policy = Q(retraining_policy__isnull=False) | Q(auto_retrain=True)
+    return list(RegisteredModel.objects.filter(with_policy, archived_at__isnull=True).order_by("created_at"))
 
 
 def splits_to_weigh() -> list[TrafficSplit]:

@@ -17,6 +17,14 @@ def check_all(**_extra: object) -> None:
     actions.retrain_what_is_due()
 
 
+@shared_task(name="retraining.retrain_weekly")
+def retrain_weekly(**_extra: object) -> None:
+    """Retrain every model that has a policy and something new to learn from, whatever its conditions say."""
+    from apps.retraining import actions
+
+    actions.retrain_what_is_due(is_weekly=True)
+
+
 @shared_task(name="retraining.run_judgement", time_limit=3_600)
 def run_judgement(report_id: str, **_extra: object) -> None:
     """Judge one challenger; a second message for it does nothing."""

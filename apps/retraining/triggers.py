@@ -38,6 +38,7 @@ SETTINGS = (
     Hyperparameter(
         "most_per_subject", "integer", MOST_OF_A_SUBJECT, "Verdicts that count of one", low=1, high=999_999, nullable=True
     ),
+    Hyperparameter("weekly", "boolean", True, "Retrain on Sundays if anything has come"),
     Hyperparameter("cooldown_hours", "number", 20, "Hours between two retrainings", low=0, high=8784),
     Hyperparameter("per_month", "integer", 10, "Retrainings within 30 days", low=1, high=1000, nullable=True),
     Hyperparameter("promotion", "choice", "automatic", "A version that passes the gate", choices=PROMOTIONS),
@@ -58,7 +59,8 @@ class Policy:
     """When a model is retrained by itself; a condition is off where its threshold is None.
 
     `satisfaction` and the falls are shares; `drift` is the share of the model's importance that drifts, 0 for any alarm. A fall
-    is in points of a measure where more is better, else a share of its error. `cooldown_hours` is under a day by default,
+    is in points of a measure where more is better, else a share of its error. `weekly` is the backup: the run on Sundays retrains
+    whatever the conditions say, unless nothing has come since. `cooldown_hours` is under a day by default,
     since a daily check that came a second early would be put off by a day. `promotion` is one of `PROMOTIONS`; `watch_days` is
     for how long a promotion by the gate is taken back when labels show a surely worse version, None for never.
     """
@@ -76,6 +78,7 @@ class Policy:
     new_rows: int | None = None
     least_verdicts: int = 30
     most_per_subject: int | None = MOST_OF_A_SUBJECT
+    weekly: bool = True
     cooldown_hours: float = 20
     per_month: int | None = 10
     promotion: str = "automatic"
@@ -160,11 +163,12 @@ class Decision:
         return {name: list(told) if isinstance(told, tuple) else told for name, told in asdict(self).items()}
 
 
-def decide(policy: Policy, facts: Facts, *, now: datetime, force: bool = False) -> Decision:
+def decide(policy: Policy, facts: Facts, *, now: datetime, force: bool = False, is_weekly: bool = False) -> Decision:
     """Decide whether a model is to be retrained now.
 
     `force` goes past conditions, cooldown, data that did not change and a policy that is switched off; never past a running
-    training or the budget, so that a schedule that always forces does not train for ever.
+    training or the budget, so that a schedule that always forces does not train for ever. `is_weekly` is the run on Sundays:
+    where the policy wants it, it goes past the conditions alone.
     """
     now = _utc(now)
     verdicts = _counted(policy, facts)
@@ -174,7 +178,8 @@ def decide(policy: Policy, facts: Facts, *, now: datetime, force: bool = False) 
     )
     on = [one for one in conditions if one.threshold is not None]
     met = [one for one in on if one.met]
-    wanted = force or (bool(met) and (policy.mode == "any" or len(met) == len(on)))
+    is_backup = is_weekly and policy.weekly
+    wanted = force or is_backup or (bool(met) and (policy.mode == "any" or len(met) == len(on)))
     against = [one.sentence for one in guards if one.blocks]
     if not wanted:
         against += [one.sentence for one in on if not one.met] or ["No condition is on: it is retrained by hand alone."]
@@ -184,7 +189,7 @@ def decide(policy: Policy, facts: Facts, *, now: datetime, force: bool = False) 
         forced=force,
         conditions=conditions,
         guards=guards,
-        reasons=(*(["It was asked for, whatever the conditions say."] if force else []), *(one.sentence for one in met)),
+        reasons=(*([_ASKED] if force else []), *([_BACKUP] if is_backup else []), *(one.sentence for one in met)),
         why_not=tuple(against),
         notes=tuple(verdicts.notes),
     )
@@ -296,6 +301,8 @@ def _of_data(policy: Policy, facts: Facts, now: datetime) -> tuple[Condition, ..
     )  # fmt: skip
 
 
+_ASKED = "It was asked for, whatever the conditions say."
+_BACKUP = "It is the backup of Sundays, whatever the conditions say."
 _FORCED = {"enabled", "unchanged", "cooldown"}
 
 

@@ -5,7 +5,7 @@ import difflib
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from apps.core.processes import is_gone
 from apps.datasets.models import DatasetVersion
 from apps.registry.models import RegisteredModel
 from apps.training import lifecycle
+from apps.training.labelled import can_learn_from_labels
 from apps.training.models import TrainingCampaign, Trial
 from apps.training.staging import remove_staging
 from apps.workspaces.access import Actor
@@ -48,9 +49,12 @@ def start_campaign(
     name: str = "",
     seed: int = 0,
     search: Mapping[str, Any] | None = None,
+    feedback: bool = False,
     actor: Actor,
 ) -> TrainingCampaign:
     """Queue a training; parameters given here override the model's.
+
+    `feedback`: the rows that people have labelled so far are learned from too, where the task has such labels.
 
     `search` holds `seconds`, `trials` (None: as many as fit) and `continues` (the id of a campaign of this model, or None): the
     campaign looks for better settings, and leaves those that are given here as they are. An automatic choice always searches.
@@ -74,6 +78,7 @@ def start_campaign(
             parameters=chosen,
             search=wanted,
             seed=seed,
+            feedback_until=_feedback_until(model, wanted, asked=feedback),
             stage="queued",
             sent_at=clock.now(),
             created_by_id=actor.user_id,
@@ -120,6 +125,14 @@ def _search_of(given: Mapping[str, Any], model: RegisteredModel, *, held: Mappin
         "held": dict(held),
         "of": _compared_on(model),
     }
+
+
+def _feedback_until(model: RegisteredModel, search: dict[str, Any] | None, *, asked: bool) -> datetime | None:
+    """Return up to when labels count; a search that goes on is about the same rows as before."""
+    if search and search["continues"]:
+        before: datetime | None = model.campaigns.values_list("feedback_until", flat=True).get(pk=search["continues"])
+        return before
+    return clock.now() if asked and can_learn_from_labels(model) else None
 
 
 def _compared_on(model: RegisteredModel) -> dict[str, Any]:

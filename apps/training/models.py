@@ -42,6 +42,7 @@ class TrainingCampaign(models.Model):
     search = models.JSONField(null=True, help_text="What a search for better settings may use; none for a plain training.")
     search_spent = models.FloatField(default=0.0, help_text="Seconds that its runs have used so far.")
     seed = models.BigIntegerField(default=0)
+    feedback_until = models.DateTimeField(null=True, help_text="Rows that people had labelled by then are learned from too.")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     progress = models.FloatField(default=0.0)
     stage = models.CharField(max_length=80, blank=True)

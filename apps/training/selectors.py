@@ -133,6 +133,7 @@ def campaign_as_json(campaign: TrainingCampaign, *, with_history: bool = True) -
         "parameters": campaign.parameters,
         "search": _search_as_json(campaign),
         "seed": campaign.seed,
+        "feedback_until": campaign.feedback_until,
         "status": campaign.status,
         "progress": round(campaign.progress, 4),
         "stage": campaign.stage,

@@ -84,6 +84,7 @@ PERIODIC_TASKS = {
     "alerts: look at disk, workers and beat": {"task": "alerts.watch_machine", "every_seconds": 60},
     "alerts: sweep old alerts and messages": {"task": "alerts.sweep", "crontab": "57 3 * * *"},
     "retraining: what is due": {"task": "retraining.check_all", "crontab": "0 2 * * *"},
+    "retraining: backup of Sundays": {"task": "retraining.retrain_weekly", "crontab": "0 1 * * 0"},
     "retraining: ask the gate": {"task": "retraining.dispatch_judgements", "every_seconds": 15},
     "retraining: weigh challengers on live requests": {"task": "retraining.weigh_traffic", "crontab": "*/10 * * * *"},
     "retraining: roll back what fell": {"task": "retraining.watch_promotions", "crontab": "23 * * * *"},

@@ -181,8 +181,10 @@ def test_reads_ask_no_more_of_the_database_for_a_hundred_rows_than_for_ten(world
     grow(world, MANY - FEW)
     after = {name: asked(owner, address) for name, address in places.items()}
 
+    again = {name: asked(owner, places[name]) for name in places if len(after[name][0]) > len(before[name])}
+    after |= again  # what is remembered for some seconds may have been forgotten in between
     more = {
-        name: (len(before[name]), len(queries)) for name, (queries, _) in after.items() if len(queries) > len(before[name])
+        name: (len(before[name]), len(queries)) for name, (queries, _) in again.items() if len(queries) > len(before[name])
     }
     assert not more, "\n".join([str(more), *after[next(iter(more))][0]])
     rows = {name: answer.json()["count"] for name, (_, answer) in after.items() if "?page_size" in places[name]}

@@ -139,24 +139,31 @@ def _retrain_and_judge(loop: Loop, bright: Rows, truth: list[str]) -> None:
     assert answer.status_code in (201, 202), answer.text
     wait_for(lambda: visitor.get(f"datasets/{dataset}/")["status"] == "ready", seconds=90, what="the newer digits")
     dry = visitor.post(loop.path("retraining_policy/evaluate/"))
+    report = _decide_and_promote(loop, dry["reasons"])
+    gain = next(check for check in report["verdict"]["checks"] if check["name"] == "gain")
+    loop.say(
+        f"The gate, on {report['holdout']['rows']} rows that neither has learned from: {gain['sentence']} Version 2 is live."
+    )
+
+
+def _decide_and_promote(loop: Loop, reasons: list[str]) -> dict[str, Any]:
+    """Let the night decide as the dry run did, train what it wants, and let the gate promote it; return the gate's report."""
+    visitor = loop.visitor
     loop.clock("retraining.check_all")
     found = wait_for(
         lambda: [one for one in visitor.get(loop.path("retraining_decisions/"))["results"] if one["retrain"]],
         seconds=60, what="the decision",
     )  # fmt: skip
-    assert found[0]["decision"]["reasons"] == dry["reasons"]
-    loop.say(f"Decided at night, as the dry run had said: {' '.join(dry['reasons'])}")
+    assert found[0]["decision"]["reasons"] == reasons
+    loop.say(f"Decided at night, as the dry run had said: {' '.join(reasons)}")
     visitor.completed(found[0]["campaign"])
-    report = wait_for(
+    report: dict[str, Any] = wait_for(
         lambda: [one for one in visitor.get(loop.path("gate_reports/"))["results"] if one["status"] in ("completed", "failed")],
         seconds=120, what="the gate",
     )[0]  # fmt: skip
     assert report["outcome"] == "promoted", json.dumps(report, indent=1)
     assert visitor.get(f"models/{loop.model}/")["champion"] == 2
-    gain = next(check for check in report["verdict"]["checks"] if check["name"] == "gain")
-    loop.say(
-        f"The gate, on {report['holdout']['rows']} rows that neither has learned from: {gain['sentence']} Version 2 is live."
-    )
+    return report
 
 
 def _degrade_and_go_back(loop: Loop) -> None:
@@ -175,12 +182,63 @@ def _degrade_and_go_back(loop: Loop) -> None:
     loop.say(f"Alerts told of: {', '.join(sorted(told))}.")
 
 
+def tell_of_users(visitor: Visitor, say: Callable[[str], None] = print) -> Loop:
+    """Go the same way with a model whose users only ever say whether an answer was right."""
+    loop = Loop(visitor, say_aloud=say)
+    bright, names = digits(last=1_100)
+    dataset = visitor.upload(as_csv(bright, _parities(names)), name="odd or even", file="parity.csv")
+    loop.model = visitor.model(
+        "Odd or even", target="digit", parameters={"n_estimators": 60, "max_depth": 14}, frozen_share=0.2
+    )
+    ended = visitor.completed(visitor.train(loop.model, dataset["id"]))
+    policy = {"satisfaction": 0.9, "cooldown_hours": 0, "gate": {"gain": 0.0, "slice_loss": 0.2, "calibration_loss": 0.2}}
+    visitor.call("PUT", loop.path("retraining_policy/"), json=policy)
+    loop.say(f"Odd or even, taught by its users: {ended['metrics']['accuracy']:.1%} right on rows it never saw.")
+    share = _judged_by_users(loop, first=1_100, last=1_500)
+    dry = visitor.post(loop.path("retraining_policy/evaluate/"))
+    loop.say(f"The lamp is dim; users find {share:.1%} of 400 answers right, and say no more. {' '.join(dry['reasons'])}")
+    _decide_and_promote(loop, dry["reasons"])
+    split = visitor.get(f"models/{loop.model}/versions/2/")["evaluation"]["split"]
+    assert split["feedback_rows"] == 400
+    loop.say(f"Version 2 has learned from {split['feedback_rows']} answers that users have judged, and is live.")
+    better = _judged_by_users(loop, first=1_500, last=1_600)
+    assert better > share
+    loop.say(f"Users now find {better:.1%} of 100 answers right.")
+    _judged_by_users(loop, first=1_100, last=1_400, upside_down=True)
+    loop.clock("retraining.watch_promotions")
+    wait_for(lambda: visitor.get(f"models/{loop.model}/")["champion"] == 1, seconds=60, what="the rollback")
+    loop.say(f"Sheets come in upside down, users say so: {visitor.get(loop.path('champion/'))['reason']}")
+    return loop
+
+
+def _parities(names: list[str]) -> list[str]:
+    return ["odd" if int(name[-1]) % 2 else "even" for name in names]
+
+
+def _judged_by_users(loop: Loop, *, first: int, last: int, upside_down: bool = False) -> float:
+    """Have users judge answers under the dim lamp, three each, one verdict in fifty by mistake; return the share that is right."""
+    dim, names = digits(light=_DIM, first=first, last=last)
+    if upside_down:
+        dim = [{name: row[f"p{63 - at}"] for at, name in enumerate(row)} for row in dim]
+    answers = _ask(loop, dim)
+    right = [one == other for one, other in zip(answers["predictions"], _parities(names), strict=True)]
+    slips = np.random.default_rng(first).random(len(right)) < 0.02
+    said = [
+        {"prediction": one, "correct": bool(good != slip), "subject": f"user-{first}-{place // 3}"}
+        for place, (one, good, slip) in enumerate(zip(answers["prediction_ids"], right, slips, strict=True))
+    ]
+    loop.visitor.post(loop.path("feedback/many/"), {"verdicts": said})
+    return float(np.mean(right))
+
+
 def main() -> None:
-    """Start a platform in an empty folder, tell the story, and stop it."""
+    """Start a platform in an empty folder, tell both stories, and stop it."""
     with tempfile.TemporaryDirectory() as folder:
         running = RunningPlatform(Path(folder))
         try:
-            tell(Visitor(running.start()))
+            visitor = Visitor(running.start())
+            tell(visitor)
+            tell_of_users(visitor)
         finally:
             running.end()
 

@@ -26,6 +26,7 @@ NIGHTS = {
 }
 # What is declared, and how often it runs from one midnight to the next on a night that lasts `hours`.
 SCHEDULES: dict[str, tuple[str, Any]] = {
+    "Sunday 01:00": ("0 1 * * 0", lambda hours: 1),
     "daily 02:00": ("0 2 * * *", lambda hours: 1),
     "daily 02:30": ("30 2 * * *", lambda hours: 1),
     "daily 03:00": ("0 3 * * *", lambda hours: 1),

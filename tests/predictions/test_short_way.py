@@ -20,10 +20,12 @@ from apps.predictions.cache import champions, predictors
 from apps.predictions.metrics import _ROWS as PREDICTED
 from apps.predictions.models import PredictionLog
 from apps.predictions.recorder import Recorder
+from apps.registry.actions import promote_version
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.actions import issue_key
 from apps.workspaces.recent_keys import recent_keys
+from tests.predictions.conftest import train_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOST = "testserver"
@@ -252,6 +254,18 @@ def test_nothing_is_answered_from_what_is_forgotten(client):
     assert from_memory(client.model.pk, {}, body) is None
     recent_keys.forget_all()
     assert from_memory(client.model.pk, headers, body) is None
+
+
+def test_who_promotes_and_then_asks_is_answered_by_the_new_champion(client):
+    know(client)
+    assert (client.post().body["version"], client.post().was_short) == (1, True)
+    second, _rows = train_version(client.model, seed=7)
+
+    promote_version(version=second, actor=SYSTEM)
+
+    answer = client.post()
+    assert (answer.body["version"], answer.was_short) == (2, False)
+    assert client.post().was_short
 
 
 def test_with_a_full_log_every_answer_is_still_given_and_logged(client, log):

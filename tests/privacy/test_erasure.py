@@ -9,12 +9,13 @@ import pytest
 from apps.datasets.models import Dataset, DatasetVersion, Erasure
 from apps.detections.engine import collecting
 from apps.detections.models import Detection
+from apps.feedback.actions import Verdict, give_many
 from apps.feedback.models import Feedback
 from apps.predictions import actions as predictions
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.privacy import certificate
 from apps.privacy.models import SubjectRequest
-from apps.registry.models import ModelVersion
+from apps.registry.models import ErasedLabel, ModelVersion
 from apps.registry.selectors import learned_and_erased
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.models import AuditEntry, IdempotencyRecord
@@ -144,6 +145,25 @@ def test_a_version_filed_after_the_erasure_that_had_read_the_rows_before_is_mark
 
     assert erased_id
     assert learned_and_erased(ModelVersion.objects.get(number=2)).rows == 4
+
+
+def test_a_version_that_learned_from_labels_of_the_person_is_marked(traces, cast, api):
+    others = traces.answered[1:9]
+    verdicts = [Verdict(traces.answered[0], label="no", subject=PERSON), *(Verdict(one, label="no") for one in others)]
+    give_many(model=traces.model, verdicts=verdicts, source="api", actor=SYSTEM)
+    taught = train(traces.model, traces.version, seed=5, feedback=True)
+    assert taught.status == "completed", taught.error
+    dataset_only = train(traces.model, traces.version, seed=6)
+
+    _, erased = erase(api, cast, traces.workspace)
+    later = train(traces.model, DatasetVersion.objects.get(pk=traces.version.pk), seed=7, feedback=True)
+
+    marked = {campaign.version.number: learned_and_erased(campaign.version) for campaign in (taught, dataset_only, later)}
+    of_labels = ErasedLabel.objects.count()
+    assert of_labels > 0
+    assert [marked[2].rows - marked[3].rows, marked[3].rows, marked[4]] == [of_labels, 4, None]
+    told = {one["version"]: one["trained_with_erased"] for one in json.loads(erased.certificate)["model_versions"]}
+    assert told == {1: 4, 2: 4 + of_labels, 3: 4}
 
 
 def test_the_certificate_is_signed_and_names_hashes_and_no_id(traces, cast, api):

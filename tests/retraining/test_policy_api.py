@@ -123,6 +123,48 @@ def test_age_alone_is_enough_where_it_is_the_only_condition(cast, api, watched, 
     assert due["campaign"] == str(TrainingCampaign.objects.get(status="pending").pk)
 
 
+def test_a_model_says_itself_whether_it_is_retrained_by_itself(cast, api, watched):  # noqa: F811
+    model = f"/api/v1/models/{watched.pk}/"
+    trainer = api(cast.trainer)
+
+    def change(**fields):
+        assert trainer.patch(model, fields, format="json").status_code == 200
+
+    assert trainer.get(address(watched)).status_code == 404
+    change(auto_retrain=True)
+    assert trainer.get(address(watched)).json()["feedback"] == 100
+    change(retrain_every_days=30)
+    by_age = trainer.get(address(watched)).json()
+    assert (by_age["is_enabled"], by_age["age_days"], by_age["feedback"]) == (True, 30, None)
+    assert [one.model for one in actions.retrain_what_is_due()] == [watched]
+    change(auto_retrain=False)
+    assert actions.retrain_what_is_due() == []
+
+    put(api, cast.trainer, watched, feedback=7)
+    assert trainer.get(model).json()["auto_retrain"] is True
+    change(auto_retrain=False)
+    told = trainer.post(address(watched, "evaluate/")).json()
+    assert (trainer.get(address(watched)).json()["is_enabled"], told["retrain"]) == (False, False)
+    assert "The policy is switched off." in told["why_not"]
+
+
+def test_the_backup_of_sundays_trains_what_has_something_new_once(cast, api, watched, monkeypatch):  # noqa: F811
+    put(api, cast.trainer, watched)
+    later(monkeypatch, hours=1)
+    tasks.retrain_weekly()
+    complain(watched, Actor(cast.annotator.pk), 1, wrong=0)
+    later(monkeypatch, hours=1)
+
+    for task in (tasks.retrain_weekly, tasks.check_all):  # at one, then at two
+        task()
+
+    weekly, nothing_new, nightly = (one.decision for one in RetrainingDecision.objects.order_by("-retrain", "at"))
+    assert "It is the backup of Sundays, whatever the conditions say." in weekly["reasons"]
+    assert nothing_new["why_not"] == ["Nothing has come since it was trained."]
+    assert "A training of this model is under way." in nightly["why_not"]
+    assert TrainingCampaign.objects.filter(status="pending").count() == 1
+
+
 def test_a_model_that_was_never_trained_and_one_without_policy_are_left_alone(cast, api, watched):  # noqa: F811
     other = make_model(cast.acme, name="never trained")
     put(api, cast.trainer, other, **{**OFF, "age_days": 1})

@@ -84,6 +84,31 @@ ALL_MET = replace(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("wants", [True, False])
+def test_the_backup_of_sundays_goes_past_the_conditions_where_the_policy_wants_it(wants):
+    few = Facts(positives=3, negatives=0, trained_at=NOW - DAY, data_changed_at=NOW - HOUR)
+
+    backup = decide(Policy(weekly=wants), few, now=NOW, is_weekly=True)
+    daily = decide(Policy(weekly=wants), few, now=NOW)
+
+    assert (backup.retrain, daily.retrain) == (wants, False)
+    assert ("It is the backup of Sundays, whatever the conditions say." in backup.reasons) is wants
+
+
+@pytest.mark.parametrize(("name", "changed"), [
+    ("unchanged", {"data_changed_at": NOW - 2 * DAY}), ("running", {"is_running": True}),
+    ("cooldown", {"retrainings": (NOW - HOUR,)}), ("archived", {"is_archived": True}),
+])  # fmt: skip
+def test_the_backup_of_sundays_heeds_every_guard(name, changed):
+    known = replace(replace(GOOD, trained_at=NOW - DAY, data_changed_at=NOW - HOUR), **changed)
+
+    decision = decide(Policy(), known, now=NOW, is_weekly=True)
+
+    assert not decision.retrain
+    assert by_name(decision.guards)[name].blocks
+    assert not decide(Policy(is_enabled=False), GOOD, now=NOW, is_weekly=True).retrain
+
+
 @pytest.mark.parametrize("mode", ["all", "any"])
 def test_when_all_conditions_are_met_at_once_there_is_one_decision_with_every_reason(mode):
     decision = decide(replace(ALL_ON, mode=mode), ALL_MET, now=NOW)

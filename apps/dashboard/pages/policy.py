@@ -1,6 +1,7 @@
 """When a model is trained again by itself, what its challengers must gain, and what the gate said of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +30,10 @@ from apps.retraining.triggers import SETTINGS as OF_POLICY
 from apps.workspaces.access import Actor
 
 _CONDITIONS = (
-    "mode", "window_days", "feedback", "negatives", "satisfaction", "drift", "realised_fall", "age_days", "new_rows",
+    "mode", "window_days", "feedback", "negatives", "satisfaction", "drift", "realised_fall", "estimated_fall", "age_days",
+    "new_rows",
 )  # fmt: skip
+_SWITCHES = ("is_enabled", "weekly")
 _HELD_BACK = ("least_verdicts", "most_per_subject", "cooldown_hours", "per_month")
 _AFTERWARDS = ("promotion", "watch_days")
 _GATE = "gate."
@@ -49,7 +52,6 @@ class PolicyForm(PageForm):
         self.model = model
         self.given = given
         self.standing = policy_as_json(model) or {}
-        self.is_enabled = "is_enabled" in given if given else self.standing.get("is_enabled", True)
 
     def field_of(self, pointer: str) -> str:
         """Return the field that a pointer of the API means."""
@@ -62,14 +64,21 @@ class PolicyForm(PageForm):
             one.name: self._given(f"{_GATE}{one.name}", one.kind) for one in OF_GATE if f"{_GATE}{one.name}" in self.given
         }
         asked = {one.name: self._given(one.name, one.kind) for one in OF_POLICY if one.name in self.given}
+        asked |= {one.name: one.value for one in self.switches}
         try:
-            set_policy(model=self.model, settings={**asked, "is_enabled": self.is_enabled, "gate": gate}, actor=actor)
+            set_policy(model=self.model, settings={**asked, "gate": gate}, actor=actor)
         except PlatformError as error:
             self.refuse(error)
         return not self.faults
 
     def _given(self, name: str, kind: str) -> Any:
         return parsed(kind, self.given.get(name, "").strip())
+
+    @property
+    def switches(self) -> list[ParameterField]:
+        """What is either on or off: a form that was sent names those that are on."""
+        fields = self._fields(_SWITCHES)
+        return [replace(one, value=one.name in self.given) for one in fields] if self.given else fields
 
     @property
     def conditions(self) -> list[ParameterField]:

@@ -25,10 +25,12 @@ from apps.dashboard.pages.parameters import (
 from apps.dashboard.pages.searching import SearchField
 from apps.dashboard.selectors import columns_to_train_on, data_choices
 from apps.datasets.models import DatasetVersion
+from apps.feedback.learning import count_to_learn
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of
 from apps.training.actions import check_campaign, start_campaign
 from apps.training.api.serializers import TrainSerializer
+from apps.training.labelled import can_learn_from_labels, learned_labels_until
 from apps.training.models import TrainingCampaign
 from apps.training.selectors import campaigns_of, version_to_train_on
 
@@ -51,6 +53,7 @@ class TrainForm(PageForm):
         self.live: ModelVersion | None = champion_of(model)
         self.source = self.live.dataset_version.dataset_id if self.live else self._last_dataset()
         self.choices = data_choices(model.workspace_id, columns_to_train_on(model, self.live), always=self.source)
+        self.labelled = count_to_learn(model, since=None) if can_learn_from_labels(model) else 0
         self.is_same = False
         self.wanted: dict[str, Any] = {}
         self.version: DatasetVersion | None = None
@@ -59,6 +62,11 @@ class TrainForm(PageForm):
     def seed(self) -> str:
         """What was typed, else the live version's: it keeps the same rows apart, so that both can be compared."""
         return self.given.get("seed", str(self.live.seed) if self.live else "0")
+
+    @property
+    def feedback(self) -> bool:
+        """Whether to learn from labelled answers too: what was chosen, else yes where there are any."""
+        return "feedback" in self.given if self.given.get("dataset") else self.labelled > 0
 
     @property
     def chosen(self) -> str:
@@ -119,6 +127,7 @@ class TrainForm(PageForm):
             "seed": self.seed,
             "parameters": self._parameters,
             "search": self.search.limits,
+            "feedback": self.feedback,
         }
         try:
             self.wanted = checked(TrainSerializer(data=sent))
@@ -134,8 +143,15 @@ class TrainForm(PageForm):
             return False
         self._check_columns(self.version)
         asked = (self.version.pk, self.wanted["seed"], parameters)
-        self.is_same = not self._searches and self.live is not None and asked == _made_with(self.live)
+        same = not self._searches and self.live is not None and asked == _made_with(self.live)
+        self.is_same = same and not self._labels_differ
         return not self.faults and not (self.is_same and "anyway" not in self.given)
+
+    @property
+    def _labels_differ(self) -> bool:
+        """Whether other labelled answers are learned from than those that the live version learned from."""
+        until = learned_labels_until(self.live) if self.live else None
+        return (until is not None) != self.feedback or (self.feedback and count_to_learn(self.model, since=until) > 0)
 
     def _check_columns(self, version: DatasetVersion) -> None:
         missing = next((choice.shown_missing for choice in self.choices if choice.version == version), "")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.core import clock
 from apps.core.artifacts import remove_folder, safe_join
@@ -21,6 +21,7 @@ from apps.datasets.engine.erasing import destroy_file, destroy_unread, erase_row
 from apps.datasets.models import Erasure
 from apps.datasets.supervision import sweep_files
 from apps.detections.models import Detection
+from apps.feedback.learning import models_of_erased_labels, note_erased_labels
 from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.predictions.engine import write_result_without
 from apps.predictions.erasing import take_out
@@ -161,6 +162,7 @@ class Erasing:
         """Remove verdicts and samples in the caller's transaction; the samples' files are destroyed after it."""
         verdicts = list(said.values_list("pk", flat=True))
         samples = dict(agreed.values_list("pk", "path"))
+        note_erased_labels(said, request_id=self.request.pk)
         counts = {
             "feedback": Feedback.objects.filter(pk__in=verdicts).delete()[1].get(Feedback._meta.label, 0),
             "samples": FeedbackSample.objects.filter(pk__in=list(samples)).delete()[0],
@@ -212,7 +214,7 @@ def certificate_of(request: SubjectRequest) -> dict[str, Any]:
         "erased": counts,
         "remaining": 0,
         "dataset_versions": [_of_version(one) for one in erasures],
-        "model_versions": _marked(erasures),
+        "model_versions": _marked(erasures, models_of_erased_labels(request.pk)),
         "not_searched": [str(pk) for pk in unsearched_datasets(request.workspace_id).values_list("pk", flat=True)],
         "not_reached": list(_NOT_REACHED),
     }
@@ -229,9 +231,10 @@ def _of_version(erasure: Erasure) -> dict[str, Any]:
     }
 
 
-def _marked(erasures: list[Erasure]) -> list[dict[str, Any]]:
+def _marked(erasures: list[Erasure], models: list[UUID]) -> list[dict[str, Any]]:
     """Return the model versions that learned from what was erased; `holds_ids`: from the subjects' column itself."""
-    touched = ModelVersion.objects.filter(dataset_version__in=[one.dataset_version_id for one in erasures])
+    of_data = Q(dataset_version__in=[one.dataset_version_id for one in erasures])
+    touched = ModelVersion.objects.filter(of_data | Q(model_id__in=models))
     found = []
     for version in touched.select_related("dataset_version__dataset").order_by("model_id", "number"):
         if (learned := learned_and_erased(version)) is not None:

@@ -54,11 +54,15 @@ class ModelSerializer(KnownFieldsOnly, serializers.ModelSerializer[RegisteredMod
             "time_column": {
                 "help_text": "The latest fifth of the rows is kept apart, not a fifth by chance. Of a forecast: the column of its times."
             },
-            "auto_retrain": {"help_text": "Kept for the retraining policy to come; nothing is retrained by itself yet."},
+            "auto_retrain": {
+                "help_text": "Retrain by itself: by its retraining policy, and by the default one where it has none. Setting a policy "
+                "switches it on, or off as that policy says."
+            },
             "retrain_every_days": {
                 "min_value": 1,
                 "max_value": 3_650,
-                "help_text": "An older champion makes `needs_retraining` true; the training is yours to start.",
+                "help_text": "An older champion makes `needs_retraining` true. "
+                "With `auto_retrain` and no policy of its own it is retrained then.",
             },
         }
 

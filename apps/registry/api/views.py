@@ -207,7 +207,7 @@ class VersionViewSet(ScopedViewSet):
     """Read the versions of a model; promote one."""
 
     queryset = ModelVersion.objects.select_related("model", "dataset_version").prefetch_related(
-        "aliases", "dataset_version__erasures"
+        "aliases", "dataset_version__erasures", "model__erased_labels"
     )
     serializer_class = VersionSerializer
     ordering_fields: ClassVar[list[str]] = ["created_at"]

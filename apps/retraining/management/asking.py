@@ -15,7 +15,7 @@ from apps.registry.management.naming import model_named
 from apps.registry.models import RegisteredModel
 from apps.retraining.actions import evaluate, retrain_if_due
 from apps.retraining.models import RetrainingDecision
-from apps.retraining.selectors import models_with_policy
+from apps.retraining.selectors import models_with_policy, policy_of
 from apps.retraining.triggers import Policy
 from apps.workspaces.access import SYSTEM
 
@@ -61,8 +61,7 @@ def ask_each(command: BaseCommand, models: Iterable[RegisteredModel], asked: Ask
 
 def _told(model: RegisteredModel, asked: Asked) -> dict[str, Any]:
     """Decide for a model, and begin its training unless it is a dry run."""
-    stored = getattr(model, "retraining_policy", None)
-    policy = Policy.from_json({**(stored.policy if stored else {}), **asked.limits})
+    policy = Policy.from_json({**(policy_of(model) or Policy()).as_json(), **asked.limits})
     own = {one.name for one in choice_of(model.algorithm, model.task).hyperparameters}
     parameters = {name: value for name, value in asked.parameters.items() if name in own}
     left_out = [name for name in asked.parameters if name not in own]

@@ -64,6 +64,11 @@ class TrainSerializer(KnownFieldsOnly):
         help_text="All chance of the training, which fifth of the rows it is measured on included. It is measured on that one part: train "
         "with other seeds to see how far a score moves with the rows.",
     )
+    feedback = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Learn from the rows that people have labelled since they were predicted, too. Retrainings by policy do.",
+    )
     search = SearchSerializer(
         required=False,
         allow_null=True,
@@ -84,6 +89,9 @@ class CampaignSerializer(serializers.Serializer[Any]):
     parameters = serializers.DictField()
     search = serializers.DictField(allow_null=True, help_text="What the search may use and has used; null without one.")
     seed = serializers.IntegerField()
+    feedback_until = serializers.DateTimeField(
+        allow_null=True, help_text="Rows that people had labelled by then are learned from too; null: only the data set."
+    )
     status = serializers.ChoiceField(choices=TrainingCampaign.Status.choices)
     progress = serializers.FloatField()
     stage = serializers.CharField()

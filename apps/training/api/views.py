@@ -61,6 +61,7 @@ class TrainViewSet(ScopedViewSet):
             name=fields["name"],
             seed=fields["seed"],
             search=fields["search"],
+            feedback=fields["feedback"],
             actor=self.access.actor,
         )
         location = {"Location": f"/api/v1/campaigns/{campaign.pk}/"}

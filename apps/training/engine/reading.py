@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,13 +11,17 @@ from django.conf import settings
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService, Wanted
 from apps.algorithms.choice import choice_of
+from apps.algorithms.engine.extending import Posted, extended
 from apps.algorithms.results import Evaluation
 from apps.algorithms.schema import Column, ColumnKind, Task
+from apps.algorithms.tables import TrainingTable
+from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged, sha256_of
 from apps.core.errors import InvalidInput
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import table_file
 from apps.registry.models import RegisteredModel
+from apps.training.labelled import labelled_rows
 from apps.training.models import TrainingCampaign
 
 TEST_SHARE = 0.2
@@ -47,19 +52,43 @@ def first_service(campaign: TrainingCampaign) -> BaseMLService:
 
 @dataclass(frozen=True)
 class Material:
-    """What a campaign learns from and is measured by, and how many `frozen` rows of `share` are no part of it."""
+    """What a campaign learns from and is measured by, and how many `frozen` rows of `share` are no part of it.
+
+    `labelled` is how many of all these rows are no part of the data set: people have labelled them by `feedback_until`, and they
+    were read at `read_at`.
+    """
 
     data: Any
     frozen: int
     share: float
+    labelled: int = 0
+    feedback_until: datetime | None = None
+    read_at: datetime | None = None
 
 
 def read(campaign: TrainingCampaign, service: BaseMLService) -> Material:
     """Return what the service makes of the campaign's data, without the rows that are frozen."""
     model = campaign.model
-    data = read_table(model, campaign.dataset_version, service)
+    until, now = campaign.feedback_until, clock.now()
+    data, labelled = read_with_feedback(model, campaign.dataset_version, service, until=until)
     rest, frozen = service.without_frozen(data, share=model.frozen_share, salt=model.pk.hex)
-    return Material(rest, frozen, model.frozen_share)
+    return Material(rest, frozen, model.frozen_share, labelled, until, now if until else None)
+
+
+def read_with_feedback(
+    model: RegisteredModel, version: DatasetVersion, service: BaseMLService, *, until: datetime | None
+) -> tuple[Any, int]:
+    """Return what a service makes of a data set, with the rows that people had labelled by a time below, and how many they are.
+
+    What was erased since is no longer there.
+    """
+    data = read_table(model, version, service)
+    if until is None or not isinstance(data, TrainingTable):
+        return data, 0
+    told = labelled_rows(model, until=until)
+    return extended(
+        data, [Posted(one.key, one.row, one.label, one.at.timestamp()) for one in told], group=model.group_column
+    )
 
 
 def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLService) -> Any:

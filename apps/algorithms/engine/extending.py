@@ -1,0 +1,95 @@
+"""A table with rows that were posted and labelled after it was stored. Worker only."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.algorithms.predictors.rows import columns_of_rows
+from apps.algorithms.schema import ColumnKind, TableSchema
+from apps.algorithms.tables import TrainingTable
+from apps.core.errors import InvalidInput
+
+LEAST_OF_NEW_CLASS = 20  # rows; a class that no row of the table has is learned from so many on
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A row as it was posted, what is true of it, and the seconds since 1970 at which it was answered; `key` is its own."""
+
+    key: str
+    row: dict[str, Any]
+    label: Any
+    at: float
+
+
+def extended(table: TrainingTable, posted: Sequence[Posted], *, group: str = "") -> tuple[TrainingTable, int]:
+    """Return a table with posted rows below its own, and how many they are.
+
+    A column that a row does not hold is missing there. Rows that do not fit the table's kinds are left out, and so are those of a
+    new class while they are few. Of a table in groups, a row that does not name its group is one of its own.
+    """
+    names = [column.name for column in table.features]
+    schema = TableSchema(columns=table.features)
+    rows = [{name: one.row.get(name) for name in names} for one in posted]
+    targets = [_as_target(table.target_kind, one.label) for one in posted]
+    kept = _without_rare(table, targets, [place for place in _fitting(schema, rows) if targets[place] is not None])
+    if not kept or table.target is None:
+        return table, 0
+    more = columns_of_rows(schema, [rows[place] for place in kept])
+    labels = np.array([targets[place] for place in kept], dtype=table.target.dtype)
+    own = [posted[place] for place in kept]
+    return replace(
+        table,
+        columns={name: _joined(table.columns[name], more[name]) for name in names},
+        rows=table.rows + len(kept),
+        target=_joined(table.target, labels),
+        groups=None if table.groups is None else _joined(table.groups, _groups(own, group)),
+        times=None if table.times is None else _joined(table.times, np.array([one.at for one in own])),
+    ), len(kept)
+
+
+def _fitting(schema: TableSchema, rows: list[dict[str, Any]]) -> list[int]:
+    try:
+        columns_of_rows(schema, rows)
+    except InvalidInput:
+        return [place for place, row in enumerate(rows) if _fits(schema, row)]
+    return list(range(len(rows)))
+
+
+def _fits(schema: TableSchema, row: dict[str, Any]) -> bool:
+    try:
+        columns_of_rows(schema, [row])
+    except InvalidInput:
+        return False
+    return True
+
+
+def _as_target(kind: ColumnKind | None, label: Any) -> Any:
+    """Return a label as the table's target has it, None where it cannot be."""
+    if kind in {ColumnKind.INTEGER, ColumnKind.NUMBER}:
+        if isinstance(label, bool) or not isinstance(label, int | float) or not np.isfinite(label):
+            return None
+        return float(label) if kind == ColumnKind.NUMBER else int(label) if label == int(label) else None
+    wanted = bool if kind == ColumnKind.BOOLEAN else str
+    return label if isinstance(label, wanted) else None
+
+
+def _without_rare(table: TrainingTable, targets: list[Any], places: list[int]) -> list[int]:
+    if table.target is None or table.target_kind == ColumnKind.NUMBER:
+        return places
+    known, counts = set(table.target.tolist()), Counter(targets[place] for place in places)
+    return [place for place in places if targets[place] in known or counts[targets[place]] >= LEAST_OF_NEW_CLASS]
+
+
+def _groups(posted: list[Posted], group: str) -> npt.NDArray[Any]:
+    named = [one.row.get(group) for one in posted]
+    texts = [f"posted {one.key}" if name is None else str(name) for one, name in zip(posted, named, strict=True)]
+    return np.array(texts, dtype=object)
+
+
+def _joined(own: Any, more: Any) -> Any:
+    return np.concatenate([own, more]) if isinstance(own, np.ndarray) else [*own, *more]

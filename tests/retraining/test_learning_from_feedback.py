@@ -1,0 +1,176 @@
+"""What people say of answers becomes what the next version learns from, and what the gate judges it by."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from apps.core import clock
+from apps.feedback.actions import Verdict, give_many
+from apps.feedback.learning import rows_to_learn
+from apps.feedback.models import Feedback
+from apps.feedback.selectors import MOST_OF_A_GIVER
+from apps.predictions import actions as predictions
+from apps.predictions.erasing import take_out
+from apps.predictions.models import PredictionLog
+from apps.registry.actions import promote_version
+from apps.registry.models import ModelVersion
+from apps.retraining import actions, tasks
+from apps.retraining.selectors import facts_of
+from apps.retraining.triggers import Policy
+from apps.training.actions import start_campaign
+from apps.training.models import TrainingCampaign
+from apps.workspaces.access import SYSTEM
+from tests.factories import make_model
+from tests.forecasts.conftest import few_origins, stores, trained_campaign, upload  # noqa: F401  (fixtures)
+from tests.retraining.test_judging import GOOD, as_csv, judged, live, rows, train, truth
+
+TWO = {"yes": "no", "no": "yes"}
+
+
+def now_true(row):
+    """Tell what is true since the world has changed: in Lyon the opposite of what was."""
+    return TWO[truth(row)] if row["town"] == "Lyon" else truth(row)
+
+
+@pytest.fixture
+def model(cast, stores):  # noqa: F811
+    """Return a model with a good champion, of a world that was."""
+    data = upload(cast, as_csv(rows(1_500, seed=0)), name="clients.csv")
+    model = make_model(cast.acme, target="late", algorithm="random_forest", parameters=GOOD)
+    train(model, data)
+    return model
+
+
+def ask(model, asked):
+    """Have the model answer rows; return (id of the answer, answer) of each."""
+    done = [
+        predictions.predict(model_id=model.pk, rows=asked[at : at + 200], actor=SYSTEM) for at in range(0, len(asked), 200)
+    ]
+    predictions.recorder.flush()
+    return [pair for one in done for pair in zip(one.prediction_ids, one.predictions, strict=True)]
+
+
+def say(model, verdicts):
+    give_many(model=model, verdicts=verdicts, source="api", actor=SYSTEM)
+
+
+def thumbs(model, asked):
+    """Have each of many users say whether an answer was right, and no more."""
+    answered = ask(model, asked)
+    say(model, [
+        Verdict(one, correct=bool(answer == now_true(row)), subject=f"u{place // 3}")
+        for place, ((one, answer), row) in enumerate(zip(answered, asked, strict=True))
+    ])  # fmt: skip
+
+
+def test_a_model_learns_from_its_users_and_the_gate_sees_it(model):
+    thumbs(model, rows(1_200, seed=5))
+    actions.set_policy(model=model, settings={"satisfaction": 0.8}, actor=SYSTEM)
+    dry = actions.evaluate(model=model)
+
+    tasks.check_all()
+    campaign = trained_campaign(TrainingCampaign.objects.get(status="pending").pk)
+    report = judged()
+
+    assert dry.retrain
+    assert campaign.status == "completed", campaign.error
+    split = ModelVersion.objects.get(number=2).evaluation["split"]
+    assert split["feedback_rows"] == 1_200
+    assert split["train_rows"] + split["test_rows"] + split["frozen_rows"] == 2_700
+    assert report.outcome == "promoted", report.verdict
+    assert 200 < report.holdout["rows"] < 350  # a tenth of both, of which the champion has learned from none
+    asked = rows(300, seed=6)
+    right = np.mean([answer == now_true(row) for (_, answer), row in zip(ask(model, asked), asked, strict=True)])
+    assert (live(model), right > 0.8) == (2, True)
+
+
+def test_a_flood_of_one_user_teaches_nothing(model):
+    asked = rows(400, seed=5)
+    wrong = [Verdict(one, label=TWO[answer], subject="one") for one, answer in ask(model, asked)]
+    say(model, wrong)
+
+    assert len(rows_to_learn(model, clock.now())) == MOST_OF_A_GIVER
+
+
+def test_what_a_verdict_says_of_the_truth(model):
+    asked = rows(4, seed=5)
+    (right, own), (wrong, other), (named, _), (silent, _) = ask(model, asked)
+    say(model, [Verdict(right, correct=True), Verdict(wrong, correct=False), Verdict(named, label="yes")])
+
+    told = {one.key: (one.row, one.label) for one in rows_to_learn(model, clock.now())}
+
+    assert told == {right: (asked[0], own), wrong: (asked[1], TWO[other]), named: (asked[2], "yes")}
+    assert silent not in told
+
+
+def test_what_is_learned_is_what_was_known_at_the_time(model, monkeypatch):
+    ((first, _), (second, _)) = ask(model, rows(2, seed=5))
+    say(model, [Verdict(first, label="yes"), Verdict(second, label="yes")])
+    then = clock.now()
+    before = rows_to_learn(model, then)
+    monkeypatch.setattr(clock, "now", lambda: then + timedelta(hours=1))
+    say(model, [Verdict(first, label="no"), Verdict(second, label="yes", known_at=Feedback.objects.last().known_at)])
+
+    assert rows_to_learn(model, then) == before
+    assert [one.label for one in rows_to_learn(model, clock.now())] == ["no", "yes"]
+
+
+def test_an_erased_row_is_learned_from_no_more_and_the_gate_still_judges(model):
+    asked = rows(600, seed=5)
+    answered = ask(model, asked)
+    say(model, [Verdict(one, label=now_true(row)) for (one, _), row in zip(answered, asked, strict=True)])
+    campaign = start_campaign(
+        model=model, dataset_version=ModelVersion.objects.get().dataset_version, feedback=True, actor=SYSTEM
+    )
+    assert trained_campaign(campaign.pk).status == "completed"
+    entry = PredictionLog.objects.order_by("at").first()
+    take_out(entry.pk, list(range(50)))
+
+    assert len(rows_to_learn(model, campaign.feedback_until)) == 550
+    actions.start_judgement(model=model, actor=SYSTEM)
+    report = judged()
+
+    assert report.status == "completed", report.error
+    assert report.holdout["rows"] > 150
+
+
+def test_labels_count_as_new_rows_and_those_that_were_learned_do_not(model):
+    asked = rows(40, seed=5)
+    say(model, [Verdict(one, correct=True) for one, _ in ask(model, asked)])
+
+    assert facts_of(model, Policy()).new_rows == 40
+    campaign = start_campaign(
+        model=model, dataset_version=ModelVersion.objects.get().dataset_version, feedback=True, actor=SYSTEM
+    )
+    trained_campaign(campaign.pk)
+    promote_version(version=ModelVersion.objects.get(number=2), actor=SYSTEM)
+    assert facts_of(model, Policy()).new_rows == 0
+
+
+def test_a_training_by_hand_learns_from_labels_where_it_is_asked_to(model, cast, api):
+    say(model, [Verdict(one, correct=True) for one, _ in ask(model, rows(40, seed=5))])
+    data = str(ModelVersion.objects.get().dataset_version.dataset_id)
+
+    def start(**more):
+        return api(cast.trainer).post(f"/api/v1/models/{model.pk}/train/", {"dataset": data, **more}, format="json").json()
+
+    assert start()["feedback_until"] is None
+    assert start(feedback=True)["feedback_until"] is not None
+    assert start(feedback="perhaps")["errors"][0]["pointer"] == "/feedback"
+
+
+def test_the_form_offers_labelled_answers_and_learning_from_them_is_a_difference(model, cast, client):
+    client.force_login(cast.trainer)
+    page = f"/models/{model.pk}/train/"
+    assert "labelled answers" not in client.get(page).content.decode()
+    say(model, [Verdict(one, correct=True) for one, _ in ask(model, rows(40, seed=5))])
+    assert "Learn from 40 labelled answers too" in client.get(page).content.decode()
+    version = ModelVersion.objects.get()
+    sent = {"dataset": str(version.dataset_version_id), "seed": 0, "start": "1"}
+
+    assert client.post(page, sent).status_code == 422  # nothing differs
+    begun = client.post(page, {**sent, "feedback": "on"})
+
+    assert begun.status_code == 302, begun.content.decode()
+    assert TrainingCampaign.objects.get(status="pending").feedback_until is not None
