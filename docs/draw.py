@@ -18,6 +18,7 @@ ORDER = [
     "retraining",
     "monitoring",
     "feedback",
+    "tracking",
     "training",
     "predictions",
     "registry",

@@ -15,6 +15,12 @@ OF_DETECTIONS = (
     gettext_noop("The model has %(count)s suppression rules already. Delete one that is not needed."),
     gettext_noop("Give a list of at most %(count)s conditions."),
     gettext_noop("Give a condition on a column, or a score: a rule without any would hide everything."),
+    gettext_noop("the model has no column %(name)s."),
+    gettext_noop("the column holds numbers."),
+    gettext_noop("the column holds booleans."),
+    gettext_noop("the column holds texts."),
+    gettext_noop("the ends are numbers or texts."),
+    gettext_noop("a text has at most %(count)s characters."),
     gettext_noop("The least score is above the most."),
     gettext_noop("The rule would have ended already: give a time to come."),
     gettext_noop(

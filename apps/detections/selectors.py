@@ -10,7 +10,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from apps.algorithms.schema import TableSchema, Task
 from apps.core import clock
@@ -102,6 +103,18 @@ def suppressions_of(model_id: UUID) -> list[Suppression]:
         )
         for rule in SuppressionRule.objects.filter(model_id=model_id).order_by("created_at", "pk")
     ]
+
+
+def counted_rules(workspace_ids: Iterable[UUID], *, model: RegisteredModel | None) -> QuerySet[SuppressionRule]:
+    """Return the rules of live models, newest first, with how many detections each hid (`hidden`) and of when the last is."""
+    rules = SuppressionRule.objects.in_workspaces(list(workspace_ids)).filter(model__archived_at__isnull=True)
+    rules = rules if model is None else rules.filter(model=model)
+    hid = Detection.objects.filter(suppressed_by=OuterRef("pk")).order_by().values("suppressed_by")
+    counted: QuerySet[SuppressionRule] = rules.annotate(
+        hidden=Coalesce(Subquery(hid.annotate(count=Count("pk")).values("count")), 0),
+        last_hidden=Subquery(hid.annotate(last=Max("occurred_at")).values("last")),
+    )
+    return counted.select_related("model", "created_by")
 
 
 def columns_of(model: RegisteredModel) -> Mapping[str, str] | None:

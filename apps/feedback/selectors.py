@@ -23,7 +23,9 @@ from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
 _ENTRIES_AT_ONCE = 200
-MOST_OF_A_GIVER = 20  # verdicts that count of one giver in a window: nobody speaks for all
+# Verdicts or labels of one giver that count in a window: nobody speaks for all. It is for what is shown and measured; a policy,
+# which begins trainings by itself, has a cap of its own that is narrower (`most_per_subject`).
+MOST_OF_A_GIVER = 20
 
 
 @dataclass(frozen=True, slots=True)

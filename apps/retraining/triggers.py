@@ -14,6 +14,9 @@ from apps.algorithms.hyperparameters import Hyperparameter, clean_parameters
 
 MONTH = timedelta(days=30)  # of the budget; it slides, and so knows no time zone
 _DAY = timedelta(days=1)
+# Verdicts of one giver that count, unless the policy says otherwise: fewer than in what is shown (`feedback`, `MOST_OF_A_GIVER`),
+# since what counts here begins a training with nobody looking.
+MOST_OF_A_SUBJECT = 10
 PROMOTIONS = ("automatic", "approval", "hand")  # it goes live, waits for a person to approve, or is only told of
 
 
@@ -32,7 +35,9 @@ SETTINGS = (
     Hyperparameter("age_days", "integer", None, "Days since it was trained", low=1, high=3650, nullable=True),
     Hyperparameter("new_rows", "integer", None, "New rows at least", low=1, high=1e9, nullable=True),
     Hyperparameter("least_verdicts", "integer", 30, "Verdicts needed to speak of quality", low=1, high=999_999),
-    Hyperparameter("most_per_subject", "integer", 10, "Verdicts that count of one", low=1, high=999_999, nullable=True),
+    Hyperparameter(
+        "most_per_subject", "integer", MOST_OF_A_SUBJECT, "Verdicts that count of one", low=1, high=999_999, nullable=True
+    ),
     Hyperparameter("weekly", "boolean", True, "Retrain on Sundays if anything has come"),
     Hyperparameter("cooldown_hours", "number", 20, "Hours between two retrainings", low=0, high=8784),
     Hyperparameter("per_month", "integer", 10, "Retrainings within 30 days", low=1, high=1000, nullable=True),
@@ -72,7 +77,7 @@ class Policy:
     age_days: int | None = None
     new_rows: int | None = None
     least_verdicts: int = 30
-    most_per_subject: int | None = 10
+    most_per_subject: int | None = MOST_OF_A_SUBJECT
     weekly: bool = True
     cooldown_hours: float = 20
     per_month: int | None = 10

@@ -103,15 +103,20 @@ def last_seq(campaign_id: UUID) -> int:
     return found or 0
 
 
-def curve_of(campaign: TrainingCampaign) -> list[dict[str, Any]]:
+def points_of(campaign: TrainingCampaign) -> list[TrainingEvent]:
     """Return the metric points of the present attempt, thinned to at most `MOST_POINTS`, the last one kept."""
-    points = TrainingEvent.objects.filter(campaign=campaign, kind="metric", attempt=campaign.attempt).order_by("seq")
-    found = [{"step": step, **metrics} for step, metrics in points.values_list("step", "metrics") if step is not None]
+    points = TrainingEvent.objects.filter(campaign=campaign, kind="metric", attempt=campaign.attempt, step__isnull=False)
+    found = list(points.order_by("seq"))
     if len(found) <= MOST_POINTS:
         return found
     stride = -(-len(found) // MOST_POINTS)
     kept = found[::stride]
     return kept if kept[-1] is found[-1] else [*kept, found[-1]]
+
+
+def curve_of(campaign: TrainingCampaign) -> list[dict[str, Any]]:
+    """Return the learning curve of the present attempt: at most `MOST_POINTS` points."""
+    return [{"step": point.step, **point.metrics} for point in points_of(campaign)]
 
 
 def campaign_as_json(campaign: TrainingCampaign, *, with_history: bool = True) -> dict[str, Any]:

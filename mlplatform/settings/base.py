@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "apps.training",
     "apps.predictions",
     "apps.detections",
+    "apps.tracking",
     "apps.feedback",
     "apps.monitoring",
     "apps.retraining",
@@ -236,6 +237,12 @@ OUTBOUND_ALLOW_HOSTS: list[str] = env.list("OUTBOUND_ALLOW_HOSTS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 ALERT_REPEAT_SECONDS = env.int("ALERT_REPEAT_SECONDS", default=6 * 3600)
 ALERT_DISK_FREE_BYTES = env.int("ALERT_DISK_FREE_BYTES", default=2 * 1024**3)
+
+# The MLflow server that ended campaigns are sent to, as MLflow's own client is told; none: nothing is sent.
+MLFLOW_TRACKING_URI = env.str("MLFLOW_TRACKING_URI", default="")
+MLFLOW_TRACKING_TOKEN = env.str("MLFLOW_TRACKING_TOKEN", default="")
+MLFLOW_TRACKING_USERNAME = env.str("MLFLOW_TRACKING_USERNAME", default="")
+MLFLOW_TRACKING_PASSWORD = env.str("MLFLOW_TRACKING_PASSWORD", default="")
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
 LOGGING = logging_settings(

@@ -49,6 +49,7 @@ CELERY_TASK_ROUTES = {
     "feedback.*": {"queue": "ml_stats"},
     "privacy.dispatch_requests": {"queue": UPKEEP_QUEUE},
     "privacy.*": {"queue": "ml_stats"},
+    "tracking.*": {"queue": "ml_stats"},
     "monitoring.dispatch_checks": {"queue": UPKEEP_QUEUE},
     "monitoring.*": {"queue": "ml_monitoring"},
 }
@@ -90,6 +91,7 @@ PERIODIC_TASKS = {
     "feedback: send again what the broker lost": {"task": "feedback.dispatch_labels", "every_seconds": 15},
     "privacy: remove what is past its time": {"task": "privacy.apply_retention", "crontab": "27 4 * * *"},
     "privacy: send again what the broker lost": {"task": "privacy.dispatch_requests", "every_seconds": 15},
+    "tracking: send to the MLflow server": {"task": "tracking.dispatch", "every_seconds": 300},
     "monitoring: drift of every model": {"task": "monitoring.check_all", "crontab": "0 3 * * *"},
     "monitoring: estimates beside labels": {"task": "monitoring.hold_estimates", "every_seconds": 600},
     "monitoring: send again what the broker lost": {"task": "monitoring.dispatch_checks", "every_seconds": 15},

@@ -185,6 +185,10 @@ def _review(things: Things) -> dict[str, Any]:
     return {"ids": [str(things.detection.pk)], "status": "confirmed"}
 
 
+def _suppression_form(things: Things) -> Form:
+    return Form(workspace=str(things.workspace.pk), model=str(things.model.pk), most_score="0.1", reason="New")
+
+
 def _new_model(things: Things) -> dict[str, Any]:
     asked = {"name": "New", "description": "", "algorithm": "random_forest", "task": "classification", "target": "late"}
     return {"workspace": str(things.workspace.pk), **asked}
@@ -343,6 +347,7 @@ _PAGES = {
     "upload": Rule({"POST": needs(TRAINER, 302, _upload)}),
     "dataset": Rule(READ_PAGE, _dataset),
     "new_version": Rule({"POST": needs(TRAINER, 302, lambda _: Form(file=as_file()))}, _dataset),
+    "subject_column": Rule({"POST": needs(TRAINER, 302, lambda _: Form(subject_column=""))}, _dataset),
     "archive_dataset": Rule({"POST": needs(OWNER, 302)}, _dataset),
     "discard_upload": Rule({"POST": needs(TRAINER, 302)}, _dataset),
     "models": Rule(MY_PAGE),
@@ -362,6 +367,7 @@ _PAGES = {
     "traffic": Rule({"POST": needs(APPROVER, 302, Form(mode="shadow"))}, _model),
     "approve": Rule({"POST": needs(APPROVER, 302)}, lambda things: {"pk": things.model.pk, "report_id": things.gate.pk}),
     "verdict": Rule({"POST": needs(ANNOTATOR, 200, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
+    "to_review": Rule({"GET": READ, "POST": needs(ANNOTATOR, 302, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
     "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),
     "rollback": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, _model),
     "promote": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, lambda things: {"pk": things.model.pk, "number": 2}),
@@ -374,6 +380,8 @@ _PAGES = {
     "review_detections": Rule(
         {"POST": needs(ANNOTATOR, 302, lambda things: Form(_review(things), workspace=str(things.workspace.pk)))}
     ),
+    "suppressions": Rule({"GET": MINE, "POST": needs(TRAINER, 302, _suppression_form)}),
+    "delete_rule": Rule({"POST": needs(TRAINER, 302)}, lambda things: {"pk": things.suppression.pk}),
     "campaigns": Rule(MY_PAGE),
     "campaign": Rule(READ_PAGE, _campaign),
     "cancel_campaign": Rule({"POST": needs(TRAINER, 302)}, _campaign),

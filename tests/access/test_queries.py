@@ -53,6 +53,7 @@ OF_PAGES = [
     "status",
     "order",
     "hidden",
+    "rule",
     "acknowledged",
 ]
 DIGGING = [

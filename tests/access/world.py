@@ -42,6 +42,7 @@ from apps.retraining import engine as judging
 from apps.retraining.actions import retrain_if_due, set_policy, start_judgement
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport
+from apps.tracking.models import TrackedModel, TrackedRun
 from apps.training import lifecycle
 from apps.training.actions import start_campaign
 from apps.training.engine import training as engine
@@ -138,6 +139,7 @@ def make_things(workspace: Workspace, *, holder: User, mark: str) -> Things:
     batch = _scored(model, version)
     drift = _checked(model)
     detection, suppression = _detected(model, holder, mark)
+    _tracked(model)
     set_policy(model=model, settings={}, actor=SYSTEM)
     gate = _judged(model)
     traffic = predictions.start_split(model=model, actor=SYSTEM, mode="shadow")
@@ -230,6 +232,13 @@ def _checked(model: RegisteredModel) -> DriftReport:
     report.refresh_from_db()
     assert report.status == "completed", report.error
     return report
+
+
+def _tracked(model: RegisteredModel) -> None:
+    """Let a model look as if it had been sent to an MLflow server."""
+    server = "http://mlflow.example:5000"
+    TrackedModel.objects.create(server=server, model=model, name=f"there/{model.name}"[:250])
+    TrackedRun.objects.create(server=server, campaign=model.campaigns.earliest("created_at"), run_id="zq-run")
 
 
 def _detected(model: RegisteredModel, holder: User, mark: str) -> tuple[Detection, SuppressionRule]:

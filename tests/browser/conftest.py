@@ -53,6 +53,7 @@ def platform(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
         wait_for(is_trained, seconds=180, what="the demo models")
         train_again(running, headers)
+        answer_some(running, headers)
         yield running
     finally:
         running.end()
@@ -67,6 +68,18 @@ def train_again(running: RunningPlatform, headers: dict[str, str]) -> None:
     campaign = api.post(f"/models/{model['id']}/train/", json={"dataset": dataset["id"], "seed": 1}).json()
     is_over = lambda: api.get(f"/campaigns/{campaign['id']}/").json()["status"] == "completed"  # noqa: E731
     wait_for(is_over, seconds=180, what="the second version")
+
+
+def answer_some(running: RunningPlatform, headers: dict[str, str]) -> None:
+    """Have the demo's classifier answer rows, so that there is something to review."""
+    api = httpx.Client(base_url=f"{running.url}/api/v1", headers=headers, timeout=30)
+    model = next(one for one in api.get("/models/").json()["results"] if one["task"] == "classification")
+    dataset = api.get("/datasets/").json()["results"][0]
+    learned = {column["name"] for column in dataset["columns"]} - {"retard_jours", "en_retard"}
+    preview = api.get(f"/datasets/{dataset['id']}/preview/").json()["rows"][:12]
+    rows = [{name: value for name, value in row.items() if name in learned} for row in preview]
+    answer = api.post(f"/models/{model['id']}/predict/", json={"data": rows})
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="module")

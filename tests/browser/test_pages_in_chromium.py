@@ -25,7 +25,7 @@ PAGES = {
 }
 OF_A_MODEL = {
     "train": "train/", "edit": "edit/", "batches": "batches/", "compare": "compare/", "version": "versions/2/", "card": "versions/2/card/",
-    "watch": "watch/", "policy": "policy/",
+    "watch": "watch/", "policy": "policy/", "to-review": "review/",
 }  # fmt: skip
 LOOKS = [("en", "light", 1280), ("fr", "dark", 1280), ("fr", "light", 390), ("en", "dark", 390)]
 
@@ -68,6 +68,7 @@ def test_every_page_fits_and_is_quiet(visit, platform, lived_in, language, schem
         "campaign": first_link(page, "/campaigns/", "Late payers"),
         "dataset": first_link(page, "/datasets/", "Factures clients"),
     }
+    objects["rules"] = f"/detections/rules/?model={objects['model'].split('/')[-2]}"
     of_model = {name: f"{objects['model']}{part}" for name, part in OF_A_MODEL.items()}
     cut_off = []
     for name, address in {**PAGES, **objects, **of_model}.items():
@@ -76,6 +77,8 @@ def test_every_page_fits_and_is_quiet(visit, platform, lived_in, language, schem
         assert page.locator("html").get_attribute("lang") == language
         if name == "campaign":
             page.wait_for_selector("#curve canvas")
+        if name == "watch":
+            page.wait_for_selector("button[name=correct]")  # the list of what to review came
         shoot(page, f"{name}-{language}-{scheme}-{width}")
         if not does_not_scroll_sideways(page):
             cut_off.append(name)

@@ -276,3 +276,27 @@ def test_two_files_dropped_at_once_are_refused_in_words(cast, browser):
     assert answer.status_code == 422
     assert "un fichier à la fois" in Page(answer).text
     assert not Dataset.objects.exists()
+
+
+def test_whose_data_a_row_is_is_said_on_the_page_of_the_data_set(cast, browser, invoices_of_acme):
+    dataset = invoices_of_acme.dataset
+    page_of = reverse("dashboard:dataset", args=[dataset.pk])
+    say = reverse("dashboard:subject_column", args=[dataset.pk])
+    client, column = browser(cast.trainer, "fr"), invoices_of_acme.columns[0]["name"]
+    form = Page(client.get(page_of))
+    assert form.faults == []
+    offered = [one.get("value") for one in form.all("option")]
+    assert {column["name"] for column in invoices_of_acme.columns} <= set(offered)
+
+    assert client.post(say, {"subject_column": column}).status_code == 302
+    dataset.refresh_from_db()
+    assert dataset.subject_column == column
+    assert f"<b>{column}</b>" in browser(cast.viewer, "fr").get(page_of).content.decode()
+    assert "n\u2019a pas de colonne" in Page(client.post(say, {"subject_column": "nothing"}, follow=True)).text
+    assert client.post(say, {}).status_code == 302
+    dataset.refresh_from_db()
+    assert dataset.subject_column == column
+    client.post(say, {"subject_column": ""})
+    dataset.refresh_from_db()
+    assert dataset.subject_column == ""
+    assert browser(cast.viewer, "fr").post(say, {"subject_column": column}).status_code == 403

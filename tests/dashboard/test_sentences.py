@@ -16,7 +16,16 @@ from apps.dashboard.words import QUANTITIES, adds_up_to, translated
 APPS = Path(__file__).resolve().parents[2] / "apps"
 _OF_OPERATORS = ("/metrics.py", "core/figures.py", "core/shared_counts.py")
 # Doors for machines and operators, and files that are kept as they were written.
-_NOT_ON_PAGES = ("api/", "management/", "migrations/", "admin.py", "registry/card.py", "dashboard/", *_OF_OPERATORS)
+_NOT_ON_PAGES = (
+    "api/",
+    "management/",
+    "migrations/",
+    "admin.py",
+    "registry/card.py",
+    "dashboard/",
+    "tracking/",
+    *_OF_OPERATORS,
+)
 _NOT_SAID = {"logger", "ValueError", "RuntimeError", "TypeError", "AssertionError", "RuntimeWarning", "gettext_noop", "_"}
 _FOR_OTHERS = {"help_text", "reference", "extend_schema", "description", "verbose_name"}
 _PHRASES = (

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from django.conf import settings
 
 from mlplatform.settings import queues
 from tests.journeys.running import ROOT, free_port, new_database, wait_for
@@ -35,10 +36,25 @@ def test_it_is_a_compose_file():
 
 def test_no_secret_has_a_default():
     text = (ROOT / "docker-compose.yml").read_text()
-    named = {name: kind for name, kind, _ in _VARIABLE.findall(text) if re.search("KEY$|PASSWORD|AUTH", name)}
+    named = {
+        name: (kind, rest) for name, kind, rest in _VARIABLE.findall(text) if re.search("KEY$|PASSWORD|AUTH|TOKEN", name)
+    }
+    needed = {name for name, (kind, _rest) in named.items() if kind == "?"}
 
-    assert set(named) >= {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"}
-    assert set(named.values()) == {"?"}
+    assert needed == {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"}
+    assert all(rest == "" for name, (_kind, rest) in named.items() if name not in needed), "what is optional is empty"
+
+
+def test_what_stands_in_the_example_reaches_the_containers_with_the_defaults_of_the_platform():
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    named = {name: rest for name, _kind, rest in _VARIABLE.findall((ROOT / "docker-compose.yml").read_text())}
+    kept = {name for name in example if name.endswith("_DAYS")}
+
+    assert example.keys() - {"METRICS_TOKEN", "GRAFANA_PASSWORD"} <= named.keys()
+    assert kept >= {"RETENTION_PREDICTION_DAYS", "RETENTION_FEEDBACK_DAYS", "RETENTION_SAMPLE_DAYS"}
+    assert kept <= SERVICES["worker"]["environment"].keys()
+    for name in kept:
+        assert int(example[name]) == int(named[name]) == getattr(settings, name)
 
 
 def test_only_this_machine_reaches_a_port_and_the_stores_none():

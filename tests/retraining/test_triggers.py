@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.core.errors import InvalidInput
-from apps.retraining.triggers import SETTINGS, Facts, Policy, decide
+from apps.feedback.selectors import MOST_OF_A_GIVER
+from apps.retraining.triggers import MOST_OF_A_SUBJECT, SETTINGS, Facts, Policy, decide
 
 NOW = datetime(2026, 3, 14, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -295,6 +296,13 @@ def test_one_subject_cannot_flood():
     assert decision.notes == ("Of 5000 verdicts 10 count, no more than 10 of each of 1 subjects.",)
     assert not decide(Policy(mode="any", feedback=None), Facts(subjects=flood), now=NOW).retrain
     assert decide(Policy(most_per_subject=None), Facts(subjects=flood), now=NOW).retrain
+
+
+def test_what_begins_a_training_counts_less_of_one_giver_than_what_is_shown():
+    default = next(one.default for one in SETTINGS if one.name == "most_per_subject")
+
+    assert default == Policy().most_per_subject == MOST_OF_A_SUBJECT
+    assert MOST_OF_A_SUBJECT < MOST_OF_A_GIVER
 
 
 def test_a_flood_does_not_hide_a_crowd_that_is_content():

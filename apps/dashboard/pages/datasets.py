@@ -15,8 +15,8 @@ from apps.core.permissions import Act
 from apps.dashboard.pages.access import Visit, page, workspace_page
 from apps.dashboard.pages.forms import checked, page_of, turn_to_the_form_s_workspace
 from apps.dashboard.selectors import dataset_rows
-from apps.datasets.actions import register_upload
-from apps.datasets.api.serializers import NewVersionSerializer, UploadSerializer
+from apps.datasets.actions import declare_subject, register_upload
+from apps.datasets.api.serializers import NewVersionSerializer, SubjectColumnSerializer, UploadSerializer
 from apps.datasets.models import Dataset, DatasetVersion, Kind
 from apps.datasets.selectors import datasets_of, latest_ready_version, latest_version, versions_of, wait_for_check
 from apps.registry.models import RegisteredModel
@@ -85,6 +85,19 @@ def new_version(visit: Visit, pk: UUID) -> HttpResponseBase:
         messages.error(visit.request, error.detail)
         return redirect("dashboard:dataset", pk=pk)
     return _show_once_checked(version)
+
+
+@require_POST
+@page
+def subject_column(visit: Visit, pk: UUID) -> HttpResponseBase:
+    """Take which column says whose data a row is."""
+    dataset = find_dataset(visit, pk)
+    visit.require(Act.TRAIN, dataset.workspace_id)
+    with visit.showing_refusals():
+        given = checked(SubjectColumnSerializer(data={"subject_column": visit.request.POST.get("subject_column")}))
+        declare_subject(dataset=dataset, column=given["subject_column"], actor=visit.access.actor)
+        messages.success(visit.request, _("It is noted whose data a row is. Trainings to come heed it."))
+    return redirect("dashboard:dataset", pk=pk)
 
 
 def _file_in(visit: Visit) -> Any:

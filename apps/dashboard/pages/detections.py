@@ -116,6 +116,7 @@ def _chosen(visit: Visit, models: list[RegisteredModel]) -> dict[str, Any]:
         "status": asked["status"] if asked.get("status") in _STATES else "new",
         "order": asked["order"] if asked.get("order") in _ORDERS else "newest",
         "hidden": asked.get("hidden") == "1",
+        "rule": _uuid(asked.get("rule")) if asked.get("hidden") == "1" else None,
     }
 
 
@@ -131,11 +132,13 @@ def _query_of(chosen: dict[str, Any]) -> dict[str, str]:
     kept = {"status": chosen["status"], "order": chosen["order"]}
     if chosen["model"]:
         kept["model"] = str(chosen["model"].pk)
-    return {**kept, "hidden": "1"} if chosen["hidden"] else kept
+    kept |= {"hidden": "1"} if chosen["hidden"] else {}
+    return {**kept, "rule": str(chosen["rule"])} if chosen["rule"] else kept
 
 
 def _ordered(found: QuerySet[Detection], chosen: dict[str, Any]) -> QuerySet[Detection] | list[Detection]:
     kept = found.filter(is_suppressed=chosen["hidden"])
+    kept = kept.filter(suppressed_by=chosen["rule"]) if chosen["rule"] else kept
     if chosen["order"] == "next" and not chosen["hidden"]:
         return next_to_review(kept, _MOST_SUGGESTED)
     if chosen["status"] != "all":

@@ -23,7 +23,7 @@ from apps.dashboard.words import translated
 from apps.feedback.actions import Verdict, give_feedback
 from apps.feedback.api.serializers import VerdictSerializer
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import realised, satisfaction
+from apps.feedback.selectors import MOST_OF_A_GIVER, realised, satisfaction
 from apps.monitoring.actions import start_check
 from apps.monitoring.detectors.verdict import TOGETHER
 from apps.monitoring.models import DriftReport
@@ -66,6 +66,7 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
         "watch.html",
         model=model,
         said=satisfaction(model, since=now - _WINDOW),
+        most_of_a_giver=MOST_OF_A_GIVER,
         realised=realised(model, since=now - _WINDOW, known_by=now),
         drift=_drift(model),
         policy=_policy(model),
