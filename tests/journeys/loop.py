@@ -82,7 +82,7 @@ def _train_and_serve(loop: Loop, rows: Rows, truth: list[str]) -> None:
     ended = visitor.completed(visitor.train(loop.model, dataset["id"]))
     loop.say(f"Trained on {dataset['rows']} digits: {ended['metrics']['accuracy']:.1%} right on rows it never saw.")
     policy = {"feedback": None, "negatives": None, "satisfaction": None, "drift": 0, "cooldown_hours": 0}
-    gate = {"gain": 0.0, "slice_loss": 0.1, "calibration_loss": 0.2}
+    gate = {"gain": 0.0, "slice_loss": 0.1, "calibration_loss": 0.2, "latency_ratio": None}
     visitor.call("PUT", loop.path("retraining_policy/"), json={**policy, "gate": gate})
     decided = visitor.post(loop.path("retraining_policy/evaluate/"))
     assert decided["retrain"] is False
@@ -191,7 +191,11 @@ def tell_of_users(visitor: Visitor, say: Callable[[str], None] = print) -> Loop:
         "Odd or even", target="digit", parameters={"n_estimators": 60, "max_depth": 14}, frozen_share=0.2
     )
     ended = visitor.completed(visitor.train(loop.model, dataset["id"]))
-    policy = {"satisfaction": 0.9, "cooldown_hours": 0, "gate": {"gain": 0.0, "slice_loss": 0.2, "calibration_loss": 0.2}}
+    policy = {
+        "satisfaction": 0.9,
+        "cooldown_hours": 0,
+        "gate": {"gain": 0.0, "slice_loss": 0.2, "calibration_loss": 0.2, "latency_ratio": None},
+    }
     visitor.call("PUT", loop.path("retraining_policy/"), json=policy)
     loop.say(f"Odd or even, taught by its users: {ended['metrics']['accuracy']:.1%} right on rows it never saw.")
     share = _judged_by_users(loop, first=1_100, last=1_500)

@@ -66,7 +66,7 @@ def thumbs(model, asked):
 
 def test_a_model_learns_from_its_users_and_the_gate_sees_it(model):
     thumbs(model, rows(1_200, seed=5))
-    actions.set_policy(model=model, settings={"satisfaction": 0.8}, actor=SYSTEM)
+    actions.set_policy(model=model, settings={"satisfaction": 0.8, "gate": {"latency_ratio": None}}, actor=SYSTEM)
     dry = actions.evaluate(model=model)
 
     tasks.check_all()
