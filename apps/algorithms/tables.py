@@ -83,7 +83,7 @@ class TrainingTable:
             target_kind=kinds[target] if target else None,
             groups=np.array([str(v) for v in table.column(group).to_pylist()], dtype=object) if group else None,
             times=np.asarray(read[time], dtype=np.float64) if time else None,
-            idle=tuple(c for c in columns if c.name == subject),
+            idle=tuple(c for c in columns if c.name in {subject, group} - {""} and c not in wanted),
         )
 
     def take(self, index: Index) -> "TrainingTable":

@@ -55,6 +55,9 @@ OF_LEARNING = (
     gettext_noop("Give a whole number."),
     gettext_noop("Give a number between %(low)s and %(high)s."),
     gettext_noop("No such parameter; there are: %(names)s."),
+    gettext_noop(
+        "%(count)s labelled answers were left out: they do not fit the data set's columns, or name a class that is still rare."
+    ),
     gettext_noop("%(column)s: %(value)s was never seen in training"),
     gettext_noop("%(column)s: %(value)s lies outside what was seen in training, %(least)s to %(largest)s"),
     gettext_noop(

@@ -26,6 +26,7 @@ _REPLACED = ["correct", "label", "source", "user", "given_at", "known_at"]
 _PSEUDONYM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _CLASSES = (Task.CLASSIFICATION, Task.ANOMALY)
 _AMOUNTS = (Task.REGRESSION, Task.FORECAST)
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def _of_label(model: RegisteredModel, verdict: Verdict, entry: PredictionLog) ->
     predicted = entry.predictions[place_of(verdict.prediction)]
     if model.task == Task.CLUSTERING:
         return [("label", "no_label", "Groups have no true labels. Say whether the answer was correct.")]
-    if model.task in _AMOUNTS and (isinstance(verdict.label, bool) or not isinstance(verdict.label, int | float)):
+    if model.task in _AMOUNTS and not _is_amount(verdict.label):
         return [("label", "wrong_type", "The label of such a prediction is a number.")]
     if model.task == Task.ANOMALY and (type(verdict.label) is not int or verdict.label not in (-1, 1)):
         return [("label", "wrong_type", "The label is -1 for an unusual row and 1 for a usual one.")]
@@ -228,6 +229,10 @@ def _of_label(model: RegisteredModel, verdict: Verdict, entry: PredictionLog) ->
         text = "The label and the verdict contradict each other: leave one of them out."
         return [("correct", "contradiction", text)]
     return []
+
+
+def _is_amount(label: Any) -> bool:
+    return isinstance(label, int | float) and not isinstance(label, bool) and abs(label) <= _LARGEST
 
 
 def _label_types(kind: ColumnKind | None) -> tuple[type, ...]:

@@ -154,6 +154,7 @@ def _of_row(problem: Problem, header: int) -> dict[str, Any]:
 
 
 _Reader = Any
+_WHOLE = 2.0**53  # numbers below are told apart one by one
 
 
 def _label_reader(model: RegisteredModel) -> _Reader:
@@ -165,7 +166,7 @@ def _label_reader(model: RegisteredModel) -> _Reader:
     if model.task in (Task.REGRESSION, Task.FORECAST) or kind == ColumnKind.NUMBER:
         return _number
     if kind == ColumnKind.INTEGER:
-        return lambda cell: int(float(str(cell))) if float(str(cell)).is_integer() else float(str(cell))
+        return _class_number
     if kind == ColumnKind.BOOLEAN:
         return _flag
     return lambda cell: str(cell).strip()
@@ -179,6 +180,11 @@ def _number(cell: Any) -> float:
     if number - number != 0:
         raise ValueError
     return number
+
+
+def _class_number(cell: Any) -> int | float:
+    number = _number(cell)
+    return int(number) if number.is_integer() and abs(number) < _WHOLE else number
 
 
 def _flag(cell: Any) -> bool:

@@ -1,19 +1,19 @@
 """What a model may learn from what people said of its answers."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Min
 
 from apps.algorithms.schema import TableSchema, Task
 from apps.core import clock
 from apps.feedback.models import Feedback, SupersededLabel
-from apps.feedback.selectors import MOST_OF_A_GIVER
+from apps.feedback.selectors import MOST_OF_A_GIVER, capped_by
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ErasedLabel, ModelVersion, RegisteredModel
 from apps.training.labelled import LabelledRow
@@ -30,6 +30,7 @@ _FIELDS = (
     "label",
     "correct",
     "subject",
+    "giver",
     "version_id",
 )
 
@@ -40,22 +41,24 @@ def rows_to_learn(model: RegisteredModel, until: datetime) -> list[LabelledRow]:
     """Return the rows that a model answered and what was known to be true of them at a time, in the order in which it became known.
 
     A verdict that a class was right says what is true, and so does one that a class of two was wrong. Where several said something
-    of one answer, the latest counts. Of one subject no more than `MOST_OF_A_GIVER` answers count, the first: nobody teaches a
-    model alone. Rows that were erased are not there.
+    of one answer, the latest counts, also where it takes back what is true without saying what is. Of one giver no more than
+    `MOST_OF_A_GIVER` answers count, the first (`selectors.capped_by`): nobody teaches a model alone. Rows that were erased are not
+    there.
     """
     classes = _classes_of_versions(model)
     found: dict[tuple[UUID, int], tuple[Any, datetime]] = {}
-    said: Counter[str] = Counter()
+    counted: defaultdict[str, set[tuple[UUID, int]]] = defaultdict(set)
     for one in _known(model, until):
+        key = (one["entry_id"], one["place"])
+        if whose := capped_by(one["giver"], one["subject"], one["label"]):
+            if key not in counted[whose] and len(counted[whose]) >= MOST_OF_A_GIVER:
+                continue
+            counted[whose].add(key)
         truth = _truth(one, classes.get(one["version_id"], ()))
         if truth is None:
-            continue
-        key = (one["entry_id"], one["place"])
-        if one["subject"] and key not in found:
-            said[one["subject"]] += 1
-            if said[one["subject"]] > MOST_OF_A_GIVER:
-                continue
-        found[key] = (truth, one["predicted_at"])
+            found.pop(key, None)
+        else:
+            found[key] = (truth, one["predicted_at"])
     return list(_with_rows(list(found.items())[-MOST_ROWS:]))
 
 
@@ -66,15 +69,19 @@ def count_to_learn(model: RegisteredModel, *, since: datetime | None) -> int:
         said = said.filter(given_at__gt=since)
     if model.task != Task.CLASSIFICATION:
         said = said.filter(label__isnull=False)
-    return said.values("entry_id", "place").distinct().count()
+    free = said.filter(subject="", label__isnull=False)
+    capped = said.exclude(subject="", label__isnull=False).values("giver").annotate(count=Count("id")).order_by()
+    of_givers: int = sum(min(MOST_OF_A_GIVER, row["count"]) for row in capped)
+    return int(free.values("entry_id", "place").distinct().count()) + of_givers
 
 
-def note_erased_labels(said: QuerySet[Feedback], *, request_id: UUID) -> None:
-    """Note of verdicts that are erased now when they were given: who learned from them is told by that."""
+def note_erased_labels(verdicts: Collection[UUID], *, request_id: UUID) -> None:
+    """Note of verdicts that are erased now when something was first said: who learned from them is told by that."""
     now = clock.now()
+    said = Feedback.objects.filter(pk__in=verdicts).annotate(earlier=Min("superseded__given_at"))
     gone = [
-        ErasedLabel(model_id=model_id, request_id=request_id, given_at=given_at, at=now)
-        for model_id, given_at in said.values_list("model_id", "given_at")
+        ErasedLabel(model_id=model_id, request_id=request_id, given_at=min(given_at, earlier or given_at), at=now)
+        for model_id, given_at, earlier in said.values_list("model_id", "given_at", "earlier")
     ]
     ErasedLabel.objects.bulk_create(gone, batch_size=_AT_ONCE)
 
@@ -95,7 +102,7 @@ def _known(model: RegisteredModel, until: datetime) -> Iterator[_Said]:
     """Yield what was known by then, also what others have superseded since, in the order in which it became known."""
     now = Feedback.objects.filter(model=model, known_at__lte=until, given_at__lte=until)
     before = SupersededLabel.objects.filter(feedback__model=model, known_at__lte=until, given_at__lte=until)
-    of_answer = {"entry_id", "place", "predicted_at", "predicted", "subject", "version_id"}
+    of_answer = {"entry_id", "place", "predicted_at", "predicted", "subject", "giver", "version_id"}
     names = [f"feedback__{name}" if name in of_answer else name for name in _FIELDS]
     order = ("known_at", "given_at", "pk")
     told = merge(

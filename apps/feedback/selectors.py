@@ -81,7 +81,7 @@ def realised(model: RegisteredModel, *, since: datetime, known_by: datetime) -> 
     """
     now = Feedback.objects.filter(model=model, predicted_at__gte=since, known_at__lte=known_by)
     before = SupersededLabel.objects.filter(feedback__model=model, feedback__predicted_at__gte=since, known_at__lte=known_by)
-    by_version = _labelled(now, before)
+    by_version = _labelled(now, before, most_of_a_subject=MOST_OF_A_GIVER)
     score = _right if is_right_or_wrong(model) else _off
     return [
         {"version": number, "labels": len(pairs), **score(list(pairs.values()))}
@@ -108,11 +108,18 @@ def _right_or_wrong(given: QuerySet[Feedback]) -> list[float]:
     found: dict[tuple[UUID, int], float] = {}
     said: Counter[str] = Counter()
     judged = given.filter(correct__isnull=False).order_by("known_at", "given_at", "id")
-    for entry, place, subject, correct in judged.values_list("entry_id", "place", "subject", "correct").iterator():
-        said[subject] += 1
-        if not subject or said[subject] <= MOST_OF_A_GIVER:
+    fields = ("entry_id", "place", "giver", "subject", "label", "correct")
+    for entry, place, giver, subject, label, correct in judged.values_list(*fields).iterator():
+        whose = capped_by(giver, subject, label)
+        said[whose] += 1
+        if not whose or said[whose] <= MOST_OF_A_GIVER:
             found[entry, place] = 1.0 if correct else 0.0
     return list(found.values())
+
+
+def capped_by(giver: str, subject: str, label: Any) -> str:
+    """Return whose words are counted up to a limit; "" for labels that name no subject: what was true in the end, told by a system."""
+    return "" if label is not None and not subject else giver
 
 
 def outcome(predicted: Any, label: Any, *, is_right_or_wrong: bool) -> float:

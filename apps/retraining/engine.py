@@ -138,7 +138,7 @@ def _table(model: RegisteredModel, version: ModelVersion) -> tuple[TrainingTable
     service: type[BaseMLService] = catalog.get(version.algorithm)
     split = version.evaluation.get("split", {})
     until = learned_labels_until(version)
-    table, labelled = read_with_feedback(
+    table, labelled, _ = read_with_feedback(
         model,
         version.dataset_version,
         service(task=Task(model.task)),

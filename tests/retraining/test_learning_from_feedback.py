@@ -7,9 +7,9 @@ import pytest
 
 from apps.core import clock
 from apps.feedback.actions import Verdict, give_many
-from apps.feedback.learning import rows_to_learn
+from apps.feedback.learning import count_to_learn, rows_to_learn
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import MOST_OF_A_GIVER
+from apps.feedback.selectors import MOST_OF_A_GIVER, outcomes
 from apps.predictions import actions as predictions
 from apps.predictions.erasing import take_out
 from apps.predictions.models import PredictionLog
@@ -85,12 +85,46 @@ def test_a_model_learns_from_its_users_and_the_gate_sees_it(model):
     assert (live(model), right > 0.8) == (2, True)
 
 
-def test_a_flood_of_one_user_teaches_nothing(model):
-    asked = rows(400, seed=5)
-    wrong = [Verdict(one, label=TWO[answer], subject="one") for one, answer in ask(model, asked)]
-    say(model, wrong)
+def test_a_flood_of_one_user_counts_up_to_the_limit_and_overrules_nobody(model):
+    answered = ask(model, rows(100, seed=5))
+    say(model, [Verdict(one, label=answer, subject=f"other-{place}") for place, (one, answer) in enumerate(answered)])
+    say(model, [Verdict(one, label=TWO[answer], subject="one") for one, answer in answered])
 
-    assert len(rows_to_learn(model, clock.now())) == MOST_OF_A_GIVER
+    told = {one.key: one.label for one in rows_to_learn(model, clock.now())}
+
+    overruled = [one for one, answer in answered if told[one] != answer]
+    assert (len(told), len(overruled)) == (100, MOST_OF_A_GIVER)
+
+
+def test_thumbs_without_a_subject_count_as_those_of_who_called_and_labels_of_a_system_all_count(model):
+    answered = ask(model, rows(100, seed=5))
+    say(model, [Verdict(one, correct=True) for one, _ in answered[:50]])
+    assert len(rows_to_learn(model, clock.now())) == count_to_learn(model, since=None) == MOST_OF_A_GIVER
+    assert len(outcomes(ModelVersion.objects.get(), since=clock.now() - timedelta(days=1))) == MOST_OF_A_GIVER
+
+    say(model, [Verdict(one, label="yes") for one, _ in answered[50:]])
+
+    assert len(rows_to_learn(model, clock.now())) == count_to_learn(model, since=None) == MOST_OF_A_GIVER + 50
+
+
+def test_what_is_taken_back_is_not_learned_from(model, monkeypatch):
+    monkeypatch.setattr(
+        "apps.feedback.learning._classes_of_versions", lambda model: {ModelVersion.objects.get().pk: ("yes", "no", "?")}
+    )
+    ((one, _),) = ask(model, rows(1, seed=5))
+    say(model, [Verdict(one, correct=True, subject="a")])
+    assert len(rows_to_learn(model, clock.now())) == 1
+
+    say(model, [Verdict(one, correct=False, subject="a")])
+
+    assert rows_to_learn(model, clock.now()) == []
+
+
+def test_one_subject_makes_no_fall_of_performance_alone(model):
+    answered = ask(model, rows(60, seed=5))
+    say(model, [Verdict(one, label=TWO[answer], subject="one") for one, answer in answered])
+
+    assert facts_of(model, Policy()).realised_rows == MOST_OF_A_GIVER
 
 
 def test_what_a_verdict_says_of_the_truth(model):
@@ -135,9 +169,22 @@ def test_an_erased_row_is_learned_from_no_more_and_the_gate_still_judges(model):
     assert report.holdout["rows"] > 150
 
 
+def test_labels_that_cannot_be_learned_from_are_told(model):
+    say(model, [Verdict(one, label="perhaps") for one, _ in ask(model, rows(3, seed=5))])
+    campaign = start_campaign(
+        model=model, dataset_version=ModelVersion.objects.get().dataset_version, feedback=True, actor=SYSTEM
+    )
+
+    assert trained_campaign(campaign.pk).status == "completed"
+
+    version = ModelVersion.objects.get(number=2)
+    assert version.evaluation["split"]["feedback_rows"] == 0
+    assert version.evaluation["warnings"][0].startswith("3 labelled answers were left out: they do not fit")
+
+
 def test_labels_count_as_new_rows_and_those_that_were_learned_do_not(model):
     asked = rows(40, seed=5)
-    say(model, [Verdict(one, correct=True) for one, _ in ask(model, asked)])
+    say(model, [Verdict(one, label="yes") for one, _ in ask(model, asked)])
 
     assert facts_of(model, Policy()).new_rows == 40
     campaign = start_campaign(
@@ -149,7 +196,7 @@ def test_labels_count_as_new_rows_and_those_that_were_learned_do_not(model):
 
 
 def test_a_training_by_hand_learns_from_labels_where_it_is_asked_to(model, cast, api):
-    say(model, [Verdict(one, correct=True) for one, _ in ask(model, rows(40, seed=5))])
+    say(model, [Verdict(one, label="no") for one, _ in ask(model, rows(40, seed=5))])
     data = str(ModelVersion.objects.get().dataset_version.dataset_id)
 
     def start(**more):
@@ -164,7 +211,7 @@ def test_the_form_offers_labelled_answers_and_learning_from_them_is_a_difference
     client.force_login(cast.trainer)
     page = f"/models/{model.pk}/train/"
     assert "labelled answers" not in client.get(page).content.decode()
-    say(model, [Verdict(one, correct=True) for one, _ in ask(model, rows(40, seed=5))])
+    say(model, [Verdict(one, label="no") for one, _ in ask(model, rows(40, seed=5))])
     assert "Learn from 40 labelled answers too" in client.get(page).content.decode()
     version = ModelVersion.objects.get()
     sent = {"dataset": str(version.dataset_version_id), "seed": 0, "start": "1"}

@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.predictors.rows import columns_of_rows
-from apps.algorithms.schema import ColumnKind, TableSchema
+from apps.algorithms.predictors.rows import columns_of_rows, epoch_seconds
+from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
 from apps.algorithms.tables import TrainingTable
 from apps.core.errors import InvalidInput
 
 LEAST_OF_NEW_CLASS = 20  # rows; a class that no row of the table has is learned from so many on
+_MOST = 2.0**53  # of whole numbers, all below are told apart
+_DATES = {ColumnKind.DATE, ColumnKind.DATETIME}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +29,22 @@ class Posted:
     at: float
 
 
-def extended(table: TrainingTable, posted: Sequence[Posted], *, group: str = "") -> tuple[TrainingTable, int]:
+def extended(
+    table: TrainingTable, posted: Sequence[Posted], *, task: Task, group: str = "", time: Column | None = None
+) -> tuple[TrainingTable, int]:
     """Return a table with posted rows below its own, and how many they are.
 
     A column that a row does not hold is missing there. Rows that do not fit the table's kinds are left out, and so are those of a
-    new class while they are few. Of a table in groups, a row that does not name its group is one of its own.
+    new class while they are few. Of a table in groups, a row that does not name its group is one of its own; in the order of
+    time, one that does not say its time has that of its answer where times are dates, else none.
     """
     names = [column.name for column in table.features]
     schema = TableSchema(columns=table.features)
     rows = [{name: one.row.get(name) for name in names} for one in posted]
-    targets = [_as_target(table.target_kind, one.label) for one in posted]
-    kept = _without_rare(table, targets, [place for place in _fitting(schema, rows) if targets[place] is not None])
+    is_amount = task == Task.REGRESSION
+    targets = [_amount(one.label) if is_amount else _as_class(table.target_kind, one.label) for one in posted]
+    kept = [place for place in _fitting(schema, rows) if targets[place] is not None]
+    kept = kept if is_amount else _without_rare(table, targets, kept)
     if not kept or table.target is None:
         return table, 0
     more = columns_of_rows(schema, [rows[place] for place in kept])
@@ -48,7 +56,7 @@ def extended(table: TrainingTable, posted: Sequence[Posted], *, group: str = "")
         rows=table.rows + len(kept),
         target=_joined(table.target, labels),
         groups=None if table.groups is None else _joined(table.groups, _groups(own, group)),
-        times=None if table.times is None else _joined(table.times, np.array([one.at for one in own])),
+        times=None if table.times is None or time is None else _joined(table.times, [_time(one, time) for one in own]),
     ), len(kept)
 
 
@@ -68,19 +76,29 @@ def _fits(schema: TableSchema, row: dict[str, Any]) -> bool:
     return True
 
 
-def _as_target(kind: ColumnKind | None, label: Any) -> Any:
-    """Return a label as the table's target has it, None where it cannot be."""
+def _amount(label: Any) -> float | None:
+    """Return a label as an amount, None where it is none."""
+    if isinstance(label, bool) or not isinstance(label, int | float):
+        return None
+    try:
+        return float(label) if isfinite(label) else None
+    except OverflowError:
+        return None
+
+
+def _as_class(kind: ColumnKind | None, label: Any) -> Any:
+    """Return a label as the table's classes are written, None where it is none."""
     if kind in {ColumnKind.INTEGER, ColumnKind.NUMBER}:
-        if isinstance(label, bool) or not isinstance(label, int | float) or not np.isfinite(label):
-            return None
-        return float(label) if kind == ColumnKind.NUMBER else int(label) if label == int(label) else None
+        number = _amount(label)
+        if number is None or kind == ColumnKind.NUMBER:
+            return number
+        return int(number) if number == int(number) and abs(number) < _MOST else None
     wanted = bool if kind == ColumnKind.BOOLEAN else str
     return label if isinstance(label, wanted) else None
 
 
 def _without_rare(table: TrainingTable, targets: list[Any], places: list[int]) -> list[int]:
-    if table.target is None or table.target_kind == ColumnKind.NUMBER:
-        return places
+    assert table.target is not None
     known, counts = set(table.target.tolist()), Counter(targets[place] for place in places)
     return [place for place in places if targets[place] in known or counts[targets[place]] >= LEAST_OF_NEW_CLASS]
 
@@ -89,6 +107,17 @@ def _groups(posted: list[Posted], group: str) -> npt.NDArray[Any]:
     named = [one.row.get(group) for one in posted]
     texts = [f"posted {one.key}" if name is None else str(name) for one, name in zip(posted, named, strict=True)]
     return np.array(texts, dtype=object)
+
+
+def _time(posted: Posted, column: Column) -> float:
+    value = posted.row.get(column.name)
+    try:
+        own = None if value is None else epoch_seconds(value) if column.kind in _DATES else _amount(value)
+    except (TypeError, ValueError):
+        own = None
+    if own is not None:
+        return own
+    return posted.at if column.kind in _DATES else nan
 
 
 def _joined(own: Any, more: Any) -> Any:

@@ -162,7 +162,7 @@ class Erasing:
         """Remove verdicts and samples in the caller's transaction; the samples' files are destroyed after it."""
         verdicts = list(said.values_list("pk", flat=True))
         samples = dict(agreed.values_list("pk", "path"))
-        note_erased_labels(said, request_id=self.request.pk)
+        note_erased_labels(verdicts, request_id=self.request.pk)
         counts = {
             "feedback": Feedback.objects.filter(pk__in=verdicts).delete()[1].get(Feedback._meta.label, 0),
             "samples": FeedbackSample.objects.filter(pk__in=list(samples)).delete()[0],

@@ -55,13 +55,14 @@ class Material:
     """What a campaign learns from and is measured by, and how many `frozen` rows of `share` are no part of it.
 
     `labelled` is how many of all these rows are no part of the data set: people have labelled them by `feedback_until`, and they
-    were read at `read_at`.
+    were read at `read_at`. `left_out` more do not fit the data set, or are of a class of which there are too few.
     """
 
     data: Any
     frozen: int
     share: float
     labelled: int = 0
+    left_out: int = 0
     feedback_until: datetime | None = None
     read_at: datetime | None = None
 
@@ -70,25 +71,27 @@ def read(campaign: TrainingCampaign, service: BaseMLService) -> Material:
     """Return what the service makes of the campaign's data, without the rows that are frozen."""
     model = campaign.model
     until, now = campaign.feedback_until, clock.now()
-    data, labelled = read_with_feedback(model, campaign.dataset_version, service, until=until)
+    data, labelled, left_out = read_with_feedback(model, campaign.dataset_version, service, until=until)
     rest, frozen = service.without_frozen(data, share=model.frozen_share, salt=model.pk.hex)
-    return Material(rest, frozen, model.frozen_share, labelled, until, now if until else None)
+    return Material(rest, frozen, model.frozen_share, labelled, left_out, until, now if until else None)
 
 
 def read_with_feedback(
     model: RegisteredModel, version: DatasetVersion, service: BaseMLService, *, until: datetime | None
-) -> tuple[Any, int]:
-    """Return what a service makes of a data set, with the rows that people had labelled by a time below, and how many they are.
+) -> tuple[Any, int, int]:
+    """Return what a service makes of a data set, with the rows that people had labelled by a time below, and how many these are.
+
+    The last is how many were left out.
 
     What was erased since is no longer there.
     """
     data = read_table(model, version, service)
     if until is None or not isinstance(data, TrainingTable):
-        return data, 0
-    told = labelled_rows(model, until=until)
-    return extended(
-        data, [Posted(one.key, one.row, one.label, one.at.timestamp()) for one in told], group=model.group_column
-    )
+        return data, 0, 0
+    told = [Posted(one.key, one.row, one.label, one.at.timestamp()) for one in labelled_rows(model, until=until)]
+    time = next((column for column in _columns_of(version) if column.name == model.time_column), None)
+    found, labelled = extended(data, told, task=Task(model.task), group=model.group_column, time=time)
+    return found, labelled, len(told) - labelled
 
 
 def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLService) -> Any:
@@ -99,10 +102,13 @@ def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLS
             f"The stored table of {version.dataset.name!r}, version {version.number}, is missing or damaged. "
             "Upload the file again as a new version."
         )
-    columns = [Column(c["name"], ColumnKind(c["dtype"])) for c in version.columns]
     subject = version.dataset.subject_column
     wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column, subject)
-    return service.read(path, columns=columns, wanted=wanted)
+    return service.read(path, columns=_columns_of(version), wanted=wanted)
+
+
+def _columns_of(version: DatasetVersion) -> list[Column]:
+    return [Column(one["name"], ColumnKind(one["dtype"])) for one in version.columns]
 
 
 def folds_wanted(rows: int) -> int:

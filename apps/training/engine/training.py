@@ -139,7 +139,9 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     _save(service, folder, service.profile(data if learns_again else split.train, answers))
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
-    warnings = dict.fromkeys((*service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings))
+    warnings = dict.fromkeys(
+        (*_of_feedback(material), *service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings)
+    )
     facts = VersionFacts(
         dataset_version=campaign.dataset_version,
         algorithm=service.slug,
@@ -187,6 +189,14 @@ def _check_parity(service: BaseMLService, folder: Path, split: Split) -> None:
         raise Parity(
             f"The light predictor differs from the model by {worst:.2g}; this is a fault of the platform: please report it."
         )
+
+
+def _of_feedback(material: Material) -> list[str]:
+    if not material.left_out:
+        return []
+    return [
+        f"{material.left_out} labelled answers were left out: they do not fit the data set's columns, or name a class that is still rare."
+    ]
 
 
 def _evaluation(
