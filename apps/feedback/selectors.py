@@ -193,8 +193,8 @@ def label_stream(version: ModelVersion, *, since: datetime, most: int) -> LabelS
     Where labels became known together, the one that was answered first stands first. Of one subject no more than
     `MOST_OF_A_GIVER` labels count, the first.
     """
-    given = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since)
-    given = _few_of_each_subject(given, ("known_at", "predicted_at", "place", "id"))
+    labelled = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since)
+    given = _few_of_each_subject(labelled, ("known_at", "predicted_at", "place", "id"))
     count = given.count()
     latest = given.order_by("-known_at", "-predicted_at", "-place", "-id")[:most]
     fields = ("entry_id", "place", "predicted", "label", "known_at")
