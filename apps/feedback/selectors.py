@@ -1,9 +1,8 @@
 """Reads of feedback: what was said, how content people are, and how right the answers were."""
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from apps.algorithms.schema import Task
 from apps.core.artifacts import safe_join
@@ -150,23 +150,24 @@ def labelled_rows(version: ModelVersion, *, since: datetime, most: int) -> list[
 
 @dataclass(frozen=True, slots=True)
 class LabelledAnswer:
-    """What was said of a row besides the answer (`details`), when that was written, and what was true, by name."""
+    """What was said of a row besides the answer (`details`), when that was written, and what was true."""
 
     logged_at: datetime
     details: dict[str, Any]
-    label_name: str
+    label: Any
 
 
 def labelled_answers(version: ModelVersion, *, since: datetime, until: datetime, most: int) -> list[LabelledAnswer]:
-    """Return the latest answers of some time that have a label, the latest first, `most` of them at most."""
+    """Return the latest answers of some time that have a label, the latest first, `most` of them at most.
+
+    Of one subject no more than `MOST_OF_A_GIVER` labels count, the latest.
+    """
     given = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since, predicted_at__lte=until)
-    latest = given.order_by("-predicted_at", "-known_at", "-given_at", "id")
+    order = ("-predicted_at", "-known_at", "-given_at", "id")
     labels: dict[tuple[UUID, int], Any] = {}
-    said: Counter[str] = Counter()
-    for entry, place, label, subject in latest.values_list("entry_id", "place", "label", "subject")[: 2 * most]:
-        said[subject] += 1
-        if not subject or said[subject] <= MOST_OF_A_GIVER:
-            labels.setdefault((entry, place), label)
+    latest = _few_of_each_subject(given, order).order_by(*order)
+    for entry, place, label in latest.values_list("entry_id", "place", "label")[: 2 * most]:
+        labels.setdefault((entry, place), label)
     wanted = list(labels)[:most]
     details: dict[tuple[UUID, int], tuple[datetime, dict[str, Any]]] = {}
     for at in range(0, len(wanted), _ENTRIES_AT_ONCE):
@@ -175,17 +176,18 @@ def labelled_answers(version: ModelVersion, *, since: datetime, until: datetime,
             part.setdefault(entry, []).append(place)
         for entry, logged, told in PredictionLog.objects.filter(pk__in=part).values_list("pk", "logged_at", "details"):
             details |= {(entry, place): (logged, told[place]) for place in part[entry] if place < len(told)}
-    return [LabelledAnswer(*details[one], name_of_label(labels[one])) for one in wanted if one in details]
+    return [LabelledAnswer(*details[one], labels[one]) for one in wanted if one in details]
 
 
-def name_of_label(label: Any) -> str:
-    """Return a class as answers name it: true and false in JSON's own words."""
-    return json.dumps(label) if isinstance(label, bool) else str(label)
+def _few_of_each_subject(given: QuerySet[Feedback], order: Sequence[str]) -> QuerySet[Feedback]:
+    """Return of each subject the first `MOST_OF_A_GIVER` labels in an order, and all that are of none."""
+    turn = Window(RowNumber(), partition_by="subject", order_by=order)
+    return given.alias(turn=turn).filter(Q(subject="") | Q(turn__lte=MOST_OF_A_GIVER))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelStream:
-    """A version's outcomes, 1 or 0, or the absolute errors, as their labels became known; `before` more came earlier."""
+    """A version's outcomes, 1 or 0, or the absolute errors, as their labels became known; `before` more labels came earlier."""
 
     before: int
     outcomes: list[float]
@@ -196,18 +198,16 @@ def label_stream(version: ModelVersion, *, since: datetime, most: int) -> LabelS
     """Return the latest outcomes of what a version answered since a time, the one whose label became known first standing first.
 
     Where labels became known together, the one that was answered first stands first. Of one subject no more than
-    `MOST_OF_A_GIVER` labels count.
+    `MOST_OF_A_GIVER` labels count, the first.
     """
-    given = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since)
+    labelled = Feedback.objects.filter(version=version, label__isnull=False, predicted_at__gte=since)
+    given = _few_of_each_subject(labelled, ("known_at", "predicted_at", "place", "id"))
     count = given.count()
     latest = given.order_by("-known_at", "-predicted_at", "-place", "-id")[:most]
-    fields = ("entry_id", "place", "predicted", "label", "subject", "known_at")
-    binary, said = is_right_or_wrong(version.model), Counter[str]()
+    fields = ("entry_id", "place", "predicted", "label", "known_at")
+    binary = is_right_or_wrong(version.model)
     found: dict[tuple[UUID, int], tuple[float, datetime]] = {}
-    for entry, place, predicted, label, subject, known in reversed(list(latest.values_list(*fields))):
-        said[subject] += 1
-        if subject and said[subject] > MOST_OF_A_GIVER:
-            continue
+    for entry, place, predicted, label, known in reversed(list(latest.values_list(*fields))):
         first = found.get((entry, place), (0.0, known))[1]  # said again, it keeps its turn
         found[entry, place] = (outcome(predicted, label, is_right_or_wrong=binary), first)
     return LabelStream(max(0, count - most), [one for one, _ in found.values()], [known for _, known in found.values()])

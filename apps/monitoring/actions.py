@@ -60,6 +60,8 @@ def start_checks(*, workspace_ids: list[UUID] | None = None, actor: Actor = SYST
             started.append(start_check(model=model, actor=actor))
         except PlatformError as error:
             logger.warning("Model %s is not checked for drift: %s", model.pk, error.detail)
+        except Exception:
+            logger.exception("Model %s is not checked for drift.", model.pk)
     return started
 
 

@@ -1,10 +1,12 @@
 """Celery doors of monitoring."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
 
+logger = logging.getLogger(__name__)
 _PATIENCE = timedelta(seconds=20)
 _SENT_AT_ONCE = 20
 
@@ -30,14 +32,17 @@ def check_all(**_extra: object) -> None:
 
 @shared_task(name="monitoring.hold_estimates", time_limit=3_600)
 def hold_estimates(**_extra: object) -> None:
-    """Hold the estimates of live versions against the labels that came since."""
+    """Hold the estimates of live versions against the labels that came since; a fault of one keeps no other from its turn."""
     from apps.monitoring.engine import checking
     from apps.monitoring.selectors import checkable_models
     from apps.registry.selectors import champion_of
 
     for model in checkable_models():
-        if (version := champion_of(model)) is not None:
-            checking.hold_estimates_of(version)
+        try:
+            if (version := champion_of(model)) is not None:
+                checking.hold_estimates_of(version)
+        except Exception:
+            logger.exception("The estimates of model %s are not held against labels.", model.pk)
 
 
 @shared_task(name="monitoring.dispatch_checks")

@@ -37,7 +37,14 @@ def dispatch() -> None:
         return
     end = time.monotonic() + _MOST_SECONDS
     for model_id in models_to_send(server.address):
-        if time.monotonic() > end or send_model(server, model_id, end=end).is_away:
+        if time.monotonic() > end:
+            return
+        try:
+            is_away = send_model(server, model_id, end=end).is_away
+        except Exception:
+            logger.exception("Model %s is not sent.", model_id)
+            continue
+        if is_away:
             return
 
 
@@ -64,6 +71,10 @@ def send_model(
     except LeaseLost:
         logger.warning("Model %s is sent by another process.", model_id)
         sent.fault = "Another process is sending it."
+    except Exception as error:
+        logger.exception("Model %s is not sent.", model_id)
+        sent.fault = _fault_of_ours(error)
+        lifecycle.try_later(claim, sent.fault)
     except BaseException:
         lifecycle.release(claim)
         raise
@@ -89,9 +100,20 @@ def _send(line: Line, claim: Claim, sent: Sent, *, since: datetime | None, at_on
             sent.refused[campaign.pk] = error.detail
             lifecycle.note_refused(claim, campaign.pk, error.detail)
             continue
+        except (Unavailable, LeaseLost):
+            raise
+        except Exception as error:
+            logger.exception("Campaign %s is not sent.", campaign.pk)
+            sent.refused[campaign.pk] = _fault_of_ours(error)
+            lifecycle.note_refused(claim, campaign.pk, sent.refused[campaign.pk])
+            continue
         lifecycle.note_sent(claim, campaign.pk, run_id=run_id, version=version)
         sent.campaigns += 1
     _send_aliases(line, claim)
+
+
+def _fault_of_ours(error: Exception) -> str:
+    return f"Sending stopped with {type(error).__name__}; the worker's log has the details."
 
 
 def _free_name(line: Line, model: RegisteredModel) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from apps.core.errors import Conflict
-from apps.tracking import sending
+from apps.tracking import lifecycle, sending
 from apps.tracking.models import TrackedModel, TrackedRun
 from apps.tracking.server import Refused, Server, server_of_settings
 from tests.factories import make_model
@@ -122,11 +122,72 @@ def test_a_campaign_that_is_refused_keeps_no_other_from_being_sent(fake, churn, 
     assert TrackedModel.objects.get().aliases == {"champion": "2", "challenger": "1"}
 
 
-def test_a_fault_of_ours_lets_go_of_the_model(fake, churn, train, monkeypatch):
-    train(churn)
-    monkeypatch.setattr(sending, "run_of", lambda _campaign: 1 / 0)
+def test_a_fault_of_ours_in_one_campaign_keeps_no_other_from_being_sent(fake, churn, train, monkeypatch, now, caplog):
+    odd, other = train(churn), train(churn)
+    own = sending.run_of
+    monkeypatch.setattr(sending, "run_of", lambda campaign: 1 / 0 if campaign.pk == odd.pk else own(campaign))
 
-    with pytest.raises(ZeroDivisionError):
+    sending.dispatch()
+
+    runs = {run.campaign_id: run for run in TrackedRun.objects.all()}
+    assert runs[other.pk].sent_at is not None
+    assert (runs[odd.pk].sent_at, runs[odd.pk].failures) == (None, 1)
+    assert "ZeroDivisionError" in runs[odd.pk].error
+    assert runs[odd.pk].next_at > now()
+    assert TrackedModel.objects.get().token is None
+    assert "Traceback" in caplog.text
+
+    monkeypatch.setattr(sending, "run_of", own)
+    now.pass_by(minutes=2)
+    sending.dispatch()
+    assert TrackedRun.objects.filter(sent_at__isnull=False).count() == 2
+
+
+def test_a_fault_of_ours_in_one_model_is_tried_later_and_the_others_are_sent(fake, cast, train, monkeypatch, now):
+    models = [make_model(cast.acme, name=name) for name in ("a", "b", "c")]
+    for model in models:
+        train(model)
+    odd, own = models[1], sending.name_of
+    monkeypatch.setattr(sending, "name_of", lambda model, **given: 1 / 0 if model.pk == odd.pk else own(model, **given))
+
+    sending.dispatch()
+
+    assert set(TrackedRun.objects.values_list("campaign__model_id", flat=True)) == {models[0].pk, models[2].pk}
+    tracked = TrackedModel.objects.get(model=odd)
+    assert (tracked.token, tracked.failures) == (None, 1)
+    assert "ZeroDivisionError" in tracked.error
+    assert tracked.next_at > now()
+
+
+def test_a_model_that_cannot_even_be_claimed_keeps_no_other_from_being_sent(fake, cast, train, monkeypatch, caplog):
+    models = [make_model(cast.acme, name=name) for name in ("a", "b")]
+    for model in models:
+        train(model)
+    odd, own = sending.models_to_send(fake.address)[0], lifecycle.claim
+
+    def claim(server, model_id, **given):
+        if model_id == odd:
+            raise ZeroDivisionError
+        return own(server, model_id, **given)
+
+    monkeypatch.setattr(lifecycle, "claim", claim)
+
+    sending.dispatch()
+
+    (sent,) = TrackedRun.objects.all()
+    assert sent.campaign.model_id != odd
+    assert f"Model {odd} is not sent" in caplog.text
+
+
+def test_a_process_that_is_stopped_lets_go_of_the_model(fake, churn, train, monkeypatch):
+    train(churn)
+
+    def stopped(_campaign):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sending, "run_of", stopped)
+
+    with pytest.raises(KeyboardInterrupt):
         sending.dispatch()
 
     assert TrackedModel.objects.get().token is None

@@ -29,6 +29,7 @@ _MOST_LABELLED, _LATEST = 5_000, 200
 _LOOKED_BACK = timedelta(days=30)
 _CERTAIN = 1e-4  # a vote of 1.0 is not taken for more than this
 _LOOSE = 2.0  # how strongly the correction is held to none: as if it were known within a half
+UNKNOWN_CLASS = -1
 _WIDTH_95 = 2 * 1.959964
 
 
@@ -96,6 +97,14 @@ def chances_at(version: ModelVersion, details: Sequence[Mapping[str, Any]], plac
     return np.array([[one.get(name, math.nan) for name in names] for one in told], dtype=np.float64)
 
 
+def places_of(version: ModelVersion, labels: Sequence[Any]) -> Index:
+    """Return the place of each label among a version's classes, `UNKNOWN_CLASS` of others; 1 and 1.0 are one class."""
+    schema = TableSchema.from_json(version.schema)
+    places: dict[Any, int] = {name: at for at, name in enumerate(schema.class_names)}
+    places |= {value: at for at, value in enumerate(schema.classes)}
+    return np.array([places.get(label, UNKNOWN_CLASS) for label in labels], dtype=np.int64)
+
+
 def estimate_of(version: ModelVersion, sample: RowSample) -> dict[str, Any]:
     """Return what is expected of a window beside what training measured; empty where too few answers tell probabilities."""
     expected = _expected(version, sample.rows, correction_of(version))
@@ -157,19 +166,25 @@ def _to_hold_against(report: DriftReport) -> list[LabelledAnswer]:
 
 
 def _held(version: ModelVersion, answers: Sequence[LabelledAnswer]) -> dict[str, Any] | None:
-    """Ask whether labels contradict what is expected of these very rows."""
-    names = TableSchema.from_json(version.schema).class_names
-    place = {name: at for at, name in enumerate(names)}
-    known = [one for one in answers if one.label_name in place][: _most_rows(version)]
-    chances = chances_at(version, [one.details for one in known], np.arange(len(known)))
-    good = np.isfinite(chances).all(axis=1) if known else np.zeros(0, dtype=bool)
-    labels = np.array([place[one.label_name] for one in known], dtype=np.int64)[good]
-    if len(labels) < LEAST_ROWS:
+    """Ask whether labels contradict what is expected of these very rows.
+
+    An answer whose true class the version does not know is wrong; ROC AUC and log loss are those of the rows of known classes.
+    """
+    some = answers[: _most_rows(version)]
+    chances = chances_at(version, [one.details for one in some], np.arange(len(some)))
+    good = np.isfinite(chances).all(axis=1) if some else np.zeros(0, dtype=bool)
+    if good.sum() < LEAST_ROWS:
         return None
-    correction = correction_of(version)
-    measured = measured_quality(correction.of(chances[good]), labels, chances[good].argmax(axis=1))
+    chances, labels = chances[good], places_of(version, [one.label for one in some])[good]
+    correction, known = correction_of(version), labels != UNKNOWN_CLASS
+    measured = {}
+    if known.any():
+        measured = measured_quality(correction.of(chances[known]), labels[known], chances[known].argmax(axis=1))
+    measured["accuracy"] = float((chances.argmax(axis=1) == labels).mean())
+    of_all = _expected(version, chances, correction)
+    of_known = of_all if known.all() else _expected(version, chances[known], correction)
+    expected = of_known | {name: one for name, one in of_all.items() if name == "accuracy"}
     level = LEVEL / len(NAMES)  # all measures together
-    expected = _expected(version, chances[good], correction)
     told = [contradicts(one, measured, level=level, least=LEAST_APART) for one in expected.values()]
     said = [{**asdict(one), "spread": expected[one.measure].spread} for one in told if one is not None]
     return {"labels": len(labels), "at": clock.now().isoformat(), "told": said}

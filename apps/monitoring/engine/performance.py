@@ -18,7 +18,10 @@ _MOST_CHANGES = 20
 
 
 def performance_of(report: DriftReport) -> dict[str, Any]:
-    """Return what the labels of the live version tell since it went live; empty where there are none."""
+    """Return what the labels of the live version tell since it went live; empty where there are none.
+
+    Where there are more labels than are looked at, the changes that were found before stay, and only what came after is added.
+    """
     span = open_span(report.model_id, Alias.Name.CHAMPION)
     since = span.since if span is not None and span.version_id == report.version_id else report.version.created_at
     stream = label_stream(report.version, since=since, most=MOST_LABELS)
@@ -28,13 +31,38 @@ def performance_of(report: DriftReport) -> dict[str, Any]:
     errors = [1.0 - one for one in stream.outcomes] if are_shares else stream.outcomes
     watch = Watch(are_errors=are_shares)
     found = [change for error in errors if (change := watch.add(error)) is not None]
+    changes = [_told(change, stream.before, stream.known_at, are_shares=are_shares) for change in found]
+    if stream.before:
+        changes = _continued(_told_before(report, since), changes)
     return {
         "labels": stream.before + len(errors),
         "measure": "error_rate" if are_shares else "mae",
-        "changes": [
-            _told(change, stream.before, stream.known_at, are_shares=are_shares) for change in found[-_MOST_CHANGES:]
-        ],
+        "changes": changes[-_MOST_CHANGES:],
     }
+
+
+def _told_before(report: DriftReport, since: datetime) -> list[dict[str, Any]]:
+    """Return the changes that the check before told of, of labels since the version went live."""
+    before = last_completed(report.version, but=report.pk)
+    told = before.performance.get("changes", []) if before else []
+    return [one for one in told if _time(one, "at") >= since]
+
+
+def _continued(told: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what was told, and of what is found now that which came after; the same change may now be seen a little later."""
+    changes = list(told)
+    for one in found:
+        if changes:
+            last = changes[-1]
+            is_same = one["is_worse"] == last["is_worse"] and _time(one, "at") <= _time(last, "seen_at")
+            if is_same or _time(one, "seen_at") <= _time(last, "seen_at"):
+                continue
+        changes.append(one)
+    return changes
+
+
+def _time(change: dict[str, Any], name: str) -> datetime:
+    return datetime.fromisoformat(change[name])
 
 
 def _told(change: Change, before: int, known_at: list[datetime], *, are_shares: bool) -> dict[str, Any]:

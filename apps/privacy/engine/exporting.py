@@ -19,7 +19,7 @@ from apps.core.artifacts import remove_folder, storage_guard
 from apps.core.instance import private_folder
 from apps.datasets.engine.erasing import rows_of
 from apps.datasets.selectors import table_file
-from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.models import Feedback, FeedbackSample, SupersededLabel
 from apps.feedback.selectors import sample_file
 from apps.predictions.engine import table_path, write_csv
 from apps.privacy.engine.places import Search, of_prediction
@@ -49,11 +49,20 @@ def export(request: SubjectRequest, token: UUID, search: Search) -> None:
         remove_folder(beside)
 
 
-def _by_id(model: type[Model], wanted: Iterable[UUID]) -> Iterator[Any]:
+def _by_id(model: type[Model], wanted: Iterable[UUID], *beside: str) -> Iterator[Any]:
     """Yield rows by their ids, in portions: a database takes only so many at once."""
     pks = sorted(wanted)
     for start in range(0, len(pks), _AT_ONCE):
-        yield from model._base_manager.filter(pk__in=pks[start : start + _AT_ONCE]).order_by("pk")
+        yield from model._base_manager.filter(pk__in=pks[start : start + _AT_ONCE]).order_by("pk").prefetch_related(*beside)
+
+
+def _said(one: Feedback | SupersededLabel) -> dict[str, Any]:
+    return {
+        "correct": one.correct,
+        "label": one.label,
+        "given_at": one.given_at.isoformat(),
+        "known_at": one.known_at.isoformat(),
+    }
 
 
 class _Archive:
@@ -129,7 +138,7 @@ class _Archive:
 
     def _feedback(self) -> Iterator[dict[str, Any]]:
         self.said.update(feedback_of(self.search.workspace_id, self.search.pseudonyms).values_list("pk", flat=True))
-        for one in _by_id(Feedback, self.said):
+        for one in _by_id(Feedback, self.said, "superseded"):
             self.counts["feedback"] += 1
             own = one.subject in self.search.pseudonyms
             yield {
@@ -137,10 +146,8 @@ class _Archive:
                 "model": str(one.model_id),
                 "said_by_the_subject": own,
                 "predicted": one.predicted,
-                "correct": one.correct,
-                "label": one.label,
-                "given_at": one.given_at.isoformat(),
-                "known_at": one.known_at.isoformat(),
+                **_said(one),
+                "said_before": [_said(before) for before in one.superseded.all()],
             }
 
     def _samples(self, into: zipfile.ZipFile) -> None:
