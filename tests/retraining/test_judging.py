@@ -201,7 +201,8 @@ def test_a_gain_that_the_policy_asks_for_and_is_not_there_refuses(model):
     report = judged()
 
     assert report.outcome == "kept"
-    assert "leaves no more than" in report.verdict["reasons"][0] or "asked for" in report.verdict["reasons"][0]
+    assert report.verdict["reasons"][0].startswith("The champion leaves no more than ")
+    assert "where 90 points are asked for" in report.verdict["reasons"][0]
 
 
 def test_a_bad_margin_is_refused_by_name(model, cast, api):
