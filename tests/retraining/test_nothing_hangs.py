@@ -45,7 +45,9 @@ def asked(model, count, *, seed):  # noqa: F811
 
 def damage(version, root):
     file = next((Path(root) / version.folder / "predictor").glob("*"))
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    other = file.with_name("other")
+    other.write_bytes(file.read_bytes()[:-1] + b"x")
+    other.replace(file)  # never written in place: a process may have it mapped
     predictors.clear()
 
 
@@ -182,9 +184,9 @@ def test_damaged_files_end_a_comparison_in_words(model, settings):  # noqa: F811
 def test_a_winner_with_damaged_files_does_not_go_live_and_the_comparison_ends(model, settings):  # noqa: F811
     split = start_split(model=model, actor=SYSTEM, mode="shadow", on_win="promote")
     asked(model, 200, seed=8)
-    predictors.get(split.challenger_id)  # it is loaded already
-    file = next((Path(settings.ML_MODELS_DIR) / split.challenger.folder / "predictor").glob("*"))
-    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    loaded = predictors.get(split.challenger_id)  # before its files are damaged
+    damage(split.challenger, settings.ML_MODELS_DIR)
+    predictors._keep(loaded)
 
     actions.weigh_traffic()
 
