@@ -127,7 +127,9 @@ def test_a_worse_challenger_is_refused_and_the_champion_stays(model):
 def test_the_policy_says_what_becomes_of_what_passed(promotion, outcome, model):
     retrained(model, promotion=promotion)
 
-    assert judged().outcome == outcome
+    report = judged()
+
+    assert report.outcome == outcome, report.verdict
     assert live(model) == 1
 
 
