@@ -100,6 +100,10 @@ OF_RETRAINING = (
     gettext_noop("The model is not archived."),
     gettext_noop("A training of this model is under way."),
     gettext_noop("No training of this model is under way."),
+    gettext_noop("A challenger of this model is being judged."),
+    gettext_noop("No challenger of this model is being judged."),
+    gettext_noop("A challenger passed the gate and waits for approval: decide on it first."),
+    gettext_noop("No challenger waits for approval."),
     gettext_noop("It is not known whether anything has come since it was trained."),
     gettext_noop("Nothing has come since it was trained."),
     gettext_noop("New data have come since it was trained."),
@@ -154,6 +158,11 @@ OF_RETRAINING = (
     gettext_noop("Champion and challenger are compared already. End that comparison first."),
     gettext_noop("This comparison has ended already."),
     gettext_noop("Version %(number)s is no longer the champion: the comparison ends."),
+    gettext_noop("The files of version %(number)s cannot be read: the comparison ends."),
+    gettext_noop("It ends after %(days)s days: it could not be weighed."),
+    # what could not be done
+    gettext_noop("Version %(number)s of %(name)s could not be judged."),
+    gettext_noop("The retraining of %(name)s could not begin."),
     gettext_noop("%(labels)s labels have come for the arm with fewer; %(least)s are needed."),
     gettext_noop(
         "%(labels)s labels have come for the arm with fewer; %(least)s are needed. It ends after %(days)s days without a winner."

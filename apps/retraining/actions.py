@@ -1,18 +1,19 @@
 """Verbs on retraining: set a policy, decide, begin what was decided, judge what came of it, go back."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
-from apps.alerts.actions import raise_alert
-from apps.alerts.models import Kind, Severity
 from apps.core import clock
+from apps.core.artifacts import ArtifactDamaged
 from apps.core.broker import tell
-from apps.core.errors import Conflict, InvalidInput, PlatformError, Problem
+from apps.core.errors import Conflict, Gone, InvalidInput, NotFound, PlatformError, Problem
 from apps.core.leases import LeaseLost
 from apps.predictions.actions import end_split
 from apps.predictions.models import TrafficSplit
@@ -27,15 +28,18 @@ from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPol
 from apps.retraining.selectors import (
     facts_of,
     fall_of,
+    is_watched,
     models_with_policy,
     open_judgement,
+    overtaken_while_waiting,
     policy_of,
-    promotions_to_watch,
+    promotions_that_stand,
     retrainings_to_judge,
     splits_to_weigh,
     standing_of,
     version_to_retrain_on,
 )
+from apps.retraining.telling import tell_of_failure, tell_of_no_training, tell_of_rollback, tell_of_traffic, tell_of_verdict
 from apps.retraining.triggers import Decision, Policy, decide
 from apps.training.actions import start_campaign
 from apps.training.models import TrainingCampaign
@@ -44,7 +48,8 @@ from apps.workspaces.actions import record_audit
 
 logger = logging.getLogger(__name__)
 Outcome = GateReport.Outcome
-_PASSED = (Outcome.PROMOTED, Outcome.WAITING, Outcome.ADVISED)
+Row = TypeVar("Row", bound=Model)
+Done = TypeVar("Done")
 
 
 @transaction.atomic
@@ -121,6 +126,8 @@ def retrain_if_due(
         if decision.retrain:
             details = {"reasons": list(decision.reasons), "campaign": str(campaign.pk) if campaign else None}
             record_audit(actor=actor, workspace_id=held.workspace_id, verb="model.retrain", target=held, details=details)
+        if error and origin != RetrainingDecision.Origin.PERSON:  # a person sees it in the answer
+            tell_of_no_training(held, error, str(kept.pk))
     return kept
 
 
@@ -146,13 +153,26 @@ def _begun(model: RegisteredModel, parameters: Mapping[str, Any], actor: Actor) 
 
 def retrain_what_is_due(*, is_weekly: bool = False) -> list[RetrainingDecision]:
     """Decide for every model that has a policy; one that fails keeps no other from its turn."""
-    decided, origin = [], RetrainingDecision.Origin.SCHEDULE
-    for model in models_with_policy():
+    origin = RetrainingDecision.Origin.SCHEDULE
+    return _in_turn(
+        models_with_policy(),
+        lambda model: retrain_if_due(model=model, origin=origin, actor=SYSTEM, is_weekly=is_weekly),
+        "Model %s is not decided on",
+    )
+
+
+def _in_turn(rows: Iterable[Row], do: Callable[[Row], Done | None], failed: str) -> list[Done]:
+    """Return what was done for each row, None left out; whatever fails is logged, and keeps no other from its turn."""
+    done = []
+    for row in rows:
         try:
-            decided.append(retrain_if_due(model=model, origin=origin, actor=SYSTEM, is_weekly=is_weekly))
+            if (one := do(row)) is not None:
+                done.append(one)
         except PlatformError as error:
-            logger.warning("Model %s is not decided on: %s", model.pk, error.detail)
-    return decided
+            logger.warning("%s: %s", failed % row.pk, error.detail)
+        except Exception:
+            logger.exception(failed, row.pk)
+    return done
 
 
 def start_judgement(*, model: RegisteredModel, actor: Actor, decision: RetrainingDecision | None = None) -> GateReport:
@@ -186,13 +206,41 @@ def send_judgement(report_id: UUID) -> None:
 
 def judge_what_was_retrained() -> list[GateReport]:
     """Queue a judgement of each challenger that a decision has made; one that fails keeps no other from its turn."""
-    asked = []
-    for decision in retrainings_to_judge():
-        try:
-            asked.append(start_judgement(model=decision.model, actor=SYSTEM, decision=decision))
-        except (PlatformError, IntegrityError) as error:
-            logger.warning("The challenger of model %s is not judged: %s", decision.model_id, error)
-    return asked
+    return _in_turn(
+        retrainings_to_judge(),
+        lambda decision: start_judgement(model=decision.model, actor=SYSTEM, decision=decision),
+        "The challenger of decision %s is not judged",
+    )
+
+
+def fail_judgement(*, report: GateReport, token: UUID, reason: str) -> None:
+    """End a judgement badly, and tell of it where a policy had asked for it."""
+    with transaction.atomic():
+        if judgements.fail(report.pk, token, reason=reason) and report.decision_id is not None:
+            tell_of_failure(report, reason)
+
+
+@transaction.atomic
+def take_back_judgements() -> None:
+    """Return judgements whose run died to what waits; those that died too often fail, and are told of."""
+    spent = list(GateReport.objects.filter(status=GateReport.Status.RUNNING, attempt__gte=judgements.most_attempts))
+    judgements.take_back_expired()
+    failed = GateReport.objects.filter(pk__in=[one.pk for one in spent], error=judgements.died, decision__isnull=False)
+    for report in failed.select_related("model", "challenger"):
+        tell_of_failure(report, report.error)
+
+
+def close_what_was_overtaken() -> None:
+    """Close what waits for approval over a champion that is live no longer: nobody can approve it any more."""
+    _in_turn(overtaken_while_waiting(), _overtaken, "Judgement %s is not closed")
+
+
+@transaction.atomic
+def _overtaken(report: GateReport) -> None:
+    if GateReport.objects.filter(pk=report.pk, outcome=Outcome.WAITING).update(outcome=Outcome.OVERTAKEN):
+        details = {"outcome": str(Outcome.OVERTAKEN)}
+        workspace = report.model.workspace_id
+        record_audit(actor=SYSTEM, workspace_id=workspace, verb="gate.verdict", target=report, details=details)
 
 
 def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapping[str, Any]) -> str:
@@ -217,16 +265,16 @@ def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapp
             actor=SYSTEM, workspace_id=report.model.workspace_id, verb="gate.verdict", target=report, details=details
         )
         if report.decision_id is not None:
-            _tell_of_verdict(report, outcome, verdict.reasons[0])
+            tell_of_verdict(report, outcome, verdict.reasons[0])
     return outcome
 
 
 def _outcome(report: GateReport, *, passed: bool) -> str:
-    """Say what becomes of a challenger: only one that a policy has asked for goes live by itself."""
+    """Say what becomes of a challenger: only one that a policy has asked for, and that is on still, goes live by itself."""
     if not passed:
         return Outcome.KEPT
     policy = policy_of(report.model)
-    if report.decision_id is None or policy is None:
+    if report.decision_id is None or policy is None or not policy.is_enabled:
         return Outcome.ADVISED
     return {"automatic": Outcome.PROMOTED, "approval": Outcome.WAITING, "hand": Outcome.ADVISED}[policy.promotion]
 
@@ -261,15 +309,14 @@ def approve(*, report: GateReport, actor: Actor) -> GateReport:
 
 def roll_back_what_fell() -> list[GateReport]:
     """Bring back the champion before each that the gate has let through and that labels show to be surely worse."""
-    fallen = []
-    for report in promotions_to_watch():
-        try:
-            if (fall := fall_of(report)).roll_back:
-                _rolled_back(report, fall)
-                fallen.append(report)
-        except PlatformError as error:
-            logger.warning("Model %s is not rolled back: %s", report.model_id, error.detail)
-    return fallen
+    return _in_turn(promotions_that_stand(), _watched, "The promotion of judgement %s is not watched")
+
+
+def _watched(report: GateReport) -> GateReport | None:
+    if not is_watched(report) or not (fall := fall_of(report)).roll_back:
+        return None
+    _rolled_back(report, fall)
+    return report
 
 
 def _rolled_back(report: GateReport, fall: Fall) -> None:
@@ -277,85 +324,53 @@ def _rolled_back(report: GateReport, fall: Fall) -> None:
         promoted = GateReport.objects.filter(pk=report.pk, outcome=Outcome.PROMOTED)
         if promoted.update(outcome=Outcome.ROLLED_BACK):
             rollback_model(model=report.model, actor=SYSTEM, reason=fall.sentence, leaving=report.challenger)
-            _tell_of_rollback(report, fall.sentence)
+            tell_of_rollback(report, fall.sentence)
 
 
 def weigh_traffic() -> list[TrafficSplit]:
     """Weigh every open comparison on live requests, and end those that are over: by a winner, by time, or by another champion."""
-    ended = []
-    for split in splits_to_weigh():
-        try:
-            if _weighed(split):
-                ended.append(split)
-        except PlatformError as error:
-            logger.warning("The traffic of model %s is not weighed: %s", split.model_id, error.detail)
-    return ended
+    return _in_turn(splits_to_weigh(), lambda split: split if _weighed(split) else None, "Comparison %s is not weighed")
 
 
 def _weighed(split: TrafficSplit) -> bool:
     if champion_id_of(split.model_id) != split.champion_id or split.model.archived_at is not None:
-        text = f"Version {split.champion.number} is no longer the champion: the comparison ends."
-        return end_split(split=split, actor=SYSTEM, standing={**split.standing, "is_over": True, "sentence": text})
-    standing = standing_of(split)
+        return _broken_off(split, f"Version {split.champion.number} is no longer the champion: the comparison ends.")
+    unread = f"The files of version {split.challenger.number} cannot be read: the comparison ends."
+    try:
+        standing = standing_of(split)
+    except (ArtifactDamaged, Gone, NotFound) as error:
+        logger.warning("Comparison %s ends: %s", split.pk, error.detail)
+        return _broken_off(split, unread, is_told=True)
+    except Exception:
+        if clock.now() - split.began_at < timedelta(days=split.max_days):
+            raise
+        logger.exception("Comparison %s ends, and could not be weighed", split.pk)
+        return _broken_off(split, f"It ends after {split.max_days} days: it could not be weighed.", is_told=True)
     if not standing.is_over:
         TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(standing=standing.as_json())
         return False
     wins = standing.winner == "challenger" and split.on_win == TrafficSplit.OnWin.PROMOTE
     if wins:
-        refuse_damaged(split.challenger)
+        try:
+            refuse_damaged(split.challenger)
+        except Conflict as error:
+            logger.warning("Comparison %s ends: %s", split.pk, error.detail)
+            return _broken_off(split, unread, is_told=True)
     with transaction.atomic():
         ended = end_split(split=split, actor=SYSTEM, standing=standing.as_json())
         if ended and standing.winner is not None:
-            _tell_of_traffic(split, standing.sentence, is_live=wins)
+            tell_of_traffic(split, standing.sentence, is_live=wins)
         if ended and wins:
             promote_checked(version=split.challenger, actor=SYSTEM, reason=standing.sentence, over=split.champion)
     return ended
 
 
-def _tell_of_verdict(report: GateReport, outcome: str, reason: str) -> None:
-    """Tell what became of a challenger that a policy had trained."""
-    number = report.challenger.number
-    titles = {
-        Outcome.PROMOTED: f"Version {number} of {report.model.name} passed the gate and is live.",
-        Outcome.WAITING: f"Version {number} of {report.model.name} passed the gate and waits for approval.",
-        Outcome.ADVISED: f"Version {number} of {report.model.name} passed the gate: promote it by hand.",
-        Outcome.OVERTAKEN: f"Version {number} of {report.model.name} was overtaken by another promotion.",
-        Outcome.KEPT: f"Version {number} of {report.model.name} was refused by the gate.",
-    }
-    kind = Kind.GATE_PROMOTED if outcome in _PASSED else Kind.GATE_REFUSED
-    severity = Severity.WARNING if outcome in (Outcome.WAITING, Outcome.ADVISED) else None  # somebody is waited for
-    title = titles[Outcome(outcome)]
-    _tell(report.model, kind, f"gate:{report.challenger_id}", title, reason, str(report.pk), severity)
-
-
-def _tell_of_rollback(report: GateReport, reason: str) -> None:
-    """Tell that a promotion was taken back."""
-    title = f"Version {report.challenger.number} of {report.model.name} was rolled back."
-    _tell(report.model, Kind.ROLLED_BACK, f"rollback:{report.challenger_id}", title, reason, str(report.pk))
-
-
-def _tell_of_traffic(split: TrafficSplit, reason: str, *, is_live: bool) -> None:
-    """Tell that a comparison on live requests has a winner."""
-    name, number = split.model.name, split.challenger.number
-    title = (
-        f"Version {number} of {name} won on live requests and is live."
-        if is_live
-        else f"The comparison of {name} on live requests is over."
-    )
-    _tell(
-        split.model,
-        Kind.GATE_PROMOTED if is_live else Kind.GATE_REFUSED,
-        f"traffic:{split.pk}",
-        title,
-        reason,
-        str(split.pk),
-    )
-
-
-def _tell(
-    model: RegisteredModel, kind: str, key: str, title: str, sentence: str, source: str, severity: str | None = None
-) -> None:
-    raise_alert(
-        workspace_id=model.workspace_id, kind=kind, key=key, title=title, sentence=sentence, details={"source": source},
-        model_id=model.pk, model_name=model.name, severity=severity,
-    )  # fmt: skip
+@transaction.atomic
+def _broken_off(split: TrafficSplit, why: str, *, is_told: bool = False) -> bool:
+    """End a comparison without a winner; how it stood at the last look stays."""
+    unknown = dict.fromkeys(("difference", "low", "high"))
+    standing = {"labels": 0, **unknown, **split.standing, "winner": None, "is_over": True, "sentence": why}
+    ended = end_split(split=split, actor=SYSTEM, standing=standing)
+    if ended and is_told:
+        tell_of_traffic(split, why, is_live=False)
+    return ended

@@ -73,10 +73,10 @@ def judge(report_id: UUID, token: UUID) -> None:
     except LeaseLost:
         logger.warning("Judgement %s went on elsewhere", report_id)
     except PlatformError as error:
-        judgements.fail(report_id, token, reason=error.detail)
+        actions.fail_judgement(report=report, token=token, reason=error.detail)
     except Exception as error:
         text = f"The judgement stopped with {type(error).__name__}; the worker's log has the details."
-        judgements.fail(report_id, token, reason=text)
+        actions.fail_judgement(report=report, token=token, reason=text)
         raise
 
 
@@ -124,10 +124,15 @@ def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVe
     if table.groups is not None and seen_table.groups is not None:
         seen |= np.isin(table.groups.astype(str), seen_table.groups[learned].astype(str))
     rows = np.flatnonzero(frozen & ~seen)
-    kept = table.take(rows[:: max(1, len(rows) // MOST_ROWS)]).without_missing_target()
+    kept = table.take(evenly(rows, MOST_ROWS)).without_missing_target()
     digest = hashlib.sha256(keys_of(kept, columns=common).tobytes())
     digest.update("\x00".join(map(str, kept.target.tolist() if kept.target is not None else [])).encode())
     return Holdout(kept, int((frozen & seen).sum()), digest.hexdigest())
+
+
+def evenly(rows: Index, most: int) -> Index:
+    """Return the rows, or so many of them from first to last."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def _table(model: RegisteredModel, version: ModelVersion) -> tuple[TrainingTable, npt.NDArray[np.bool_]]:

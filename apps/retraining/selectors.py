@@ -7,8 +7,10 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Q
 
+from apps.algorithms.results import Predictor
 from apps.algorithms.schema import Task
 from apps.core import clock
+from apps.core.errors import InvalidInput
 from apps.core.leases import OPEN
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
@@ -83,18 +85,26 @@ def retrainings_to_judge() -> list[RetrainingDecision]:
     return list(done.filter(now, model__archived_at__isnull=True).select_related("model", "campaign__version"))
 
 
-def promotions_to_watch() -> list[GateReport]:
-    """Return the promotions by the gate that still stand, of models whose policy says how long they are watched."""
+def overtaken_while_waiting() -> list[GateReport]:
+    """Return the judgements that wait for approval over a version that is live no longer."""
+    live = Alias.objects.filter(name=Alias.Name.CHAMPION, until__isnull=True).values("version_id")
+    waiting = GateReport.objects.filter(outcome=GateReport.Outcome.WAITING).exclude(champion_id__in=live)
+    return list(waiting.select_related("model"))
+
+
+def promotions_that_stand() -> list[GateReport]:
+    """Return the promotions by the gate that still stand."""
     live = Q(challenger__aliases__name=Alias.Name.CHAMPION, challenger__aliases__until__isnull=True)
     stand = GateReport.objects.filter(live, outcome=GateReport.Outcome.PROMOTED, model__archived_at__isnull=True)
-    found = []
-    for report in stand.select_related("model", "champion__model", "challenger__model").order_by("created_at"):
-        policy, span = policy_of(report.model), open_span(report.model_id, Alias.Name.CHAMPION)
-        if policy is None or policy.watch_days is None or span is None or champion_before(report.model_id) is None:
-            continue
-        if clock.now() - span.since <= timedelta(days=policy.watch_days):
-            found.append(report)
-    return found
+    return list(stand.select_related("model", "champion__model", "challenger__model").order_by("created_at"))
+
+
+def is_watched(report: GateReport) -> bool:
+    """Say whether a promotion is as young as the model's policy has it watched, and there is a version to go back to."""
+    policy, span = policy_of(report.model), open_span(report.model_id, Alias.Name.CHAMPION)
+    if policy is None or policy.watch_days is None or span is None or champion_before(report.model_id) is None:
+        return False
+    return clock.now() - span.since <= timedelta(days=policy.watch_days)
 
 
 def fall_of(report: GateReport) -> Fall:
@@ -124,7 +134,7 @@ def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
         return Facts(has_version=False, **state)
     since = now - timedelta(days=policy.window_days)
     newest = version_to_retrain_on(champion)
-    last_said = Feedback.objects.filter(model=model).aggregate(at=Max("given_at"))["at"]
+    waiting = GateReport.objects.filter(model=model, champion=champion, outcome=GateReport.Outcome.WAITING)
     return Facts(
         **_verdicts(model, since),
         **_drift(champion),
@@ -132,10 +142,29 @@ def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
         **_fall(model, champion, since, now),
         trained_at=champion.created_at,
         new_rows=_new_rows(model, champion, newest),
-        data_changed_at=max(filter(None, (last_said, newest.created_at))),
+        **_learned(model, champion, newest),
+        is_judging=open_judgement(model) is not None,
+        is_waiting=waiting.exists(),
         retrainings=_retrainings(model, now),
         **state,
     )
+
+
+def _learned(model: RegisteredModel, champion: ModelVersion, newest: DatasetVersion) -> dict[str, Any]:
+    """Return when something last came, and up to when the champion's training or the last retraining read what there was.
+
+    A training reads the rows of its data set and the verdicts of when it was asked for: what comes while it runs is new to it. A
+    retraining counts whatever the gate said of it, else the same rows would be learned from again each night.
+    """
+    ended = RetrainingDecision.objects.filter(model=model, campaign__status=TrainingCampaign.Status.COMPLETED)
+    last = ended.order_by("-at").select_related("campaign").first()
+    of_champion = TrainingCampaign.objects.filter(version=champion).first()
+    trainings = [one for one in (of_champion, last and last.campaign) if one is not None]
+    read_at = max((one.feedback_until or one.created_at for one in trainings), default=champion.created_at)
+    read = {champion.dataset_version_id, *(one.dataset_version_id for one in trainings)}
+    said = Feedback.objects.filter(model=model).aggregate(at=Max("given_at"))["at"]
+    came = newest.created_at if newest.pk in read else clock.now()  # it may have been made before, and become ready since
+    return {"learned_until": read_at, "data_changed_at": max(filter(None, (said, came)))}
 
 
 def _new_rows(model: RegisteredModel, champion: ModelVersion, newest: DatasetVersion) -> int:
@@ -202,7 +231,7 @@ def splits_to_weigh() -> list[TrafficSplit]:
 
 
 def standing_of(split: TrafficSplit) -> Standing:
-    """Weigh what both versions got right of what was asked since the comparison began."""
+    """Weigh what both versions got right of what was asked since the comparison began; damaged files raise `ArtifactDamaged`."""
     days = (clock.now() - split.began_at) / timedelta(days=1)
     shares = is_right_or_wrong(split.model)
     if split.mode == TrafficSplit.Mode.SHADOW:
@@ -214,14 +243,27 @@ def standing_of(split: TrafficSplit) -> Standing:
 
 
 def answered_again(split: TrafficSplit) -> tuple[list[float], list[float]]:
-    """Return what the champion got right of its labelled answers, and what the challenger would have, in the same order."""
+    """Return what the champion got right of its labelled answers, and what the challenger would have, in the same order.
+
+    A row that the challenger refuses counts as the worst: as wrong, or as the largest error that either of both has made.
+    """
     labelled = labelled_rows(split.champion, since=split.began_at, most=_MOST_ANSWERED_AGAIN)
     predictor, shares = predictors.get(split.challenger_id).predictor, is_right_or_wrong(split.model)
-    champion, challenger = [], []
+    champion: list[float] = []
+    challenger: list[float | None] = []
     for at in range(0, len(labelled), _ANSWERED_AT_ONCE):
         part = labelled[at : at + _ANSWERED_AT_ONCE]
-        answers = predictor.predict([one.row for one in part]).values
-        for one, again in zip(part, answers, strict=True):
+        for one, again in zip(part, _answers(predictor, [one.row for one in part]), strict=True):
             champion.append(outcome(one.predicted, one.label, is_right_or_wrong=shares))
-            challenger.append(outcome(again, one.label, is_right_or_wrong=shares))
-    return champion, challenger
+            challenger.append(None if again is None else outcome(again, one.label, is_right_or_wrong=shares))
+    known = [one for one in challenger if one is not None]
+    worst = 0.0 if shares else max([*champion, *known], default=0.0)
+    return champion, [worst if one is None else one for one in challenger]
+
+
+def _answers(predictor: Predictor, rows: list[dict[str, Any]]) -> list[Any]:
+    """Answer rows; where one is refused each is asked alone, and None stands for what is refused."""
+    try:
+        return list(predictor.predict(rows).values)
+    except InvalidInput:
+        return [None] if len(rows) == 1 else [answer for row in rows for answer in _answers(predictor, [row])]

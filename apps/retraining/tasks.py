@@ -38,13 +38,14 @@ def run_judgement(report_id: str, **_extra: object) -> None:
 
 @shared_task(name="retraining.dispatch_judgements")
 def dispatch_judgements(**_extra: object) -> None:
-    """Ask the gate about what was retrained, take back what died, and send again what the broker lost."""
+    """Ask the gate about what was retrained, close what was overtaken, take back what died, send again what the broker lost."""
     from apps.core import clock
     from apps.retraining import actions
     from apps.retraining.lifecycle import judgements
 
+    actions.close_what_was_overtaken()
     actions.judge_what_was_retrained()
-    judgements.take_back_expired()
+    actions.take_back_judgements()
     for report_id in judgements.waiting(before=clock.now() - _PATIENCE)[:_SENT_AT_ONCE]:
         actions.send_judgement(report_id)
 

@@ -104,7 +104,8 @@ class Facts:
     `positives` and `negatives` are the verdicts within the policy's window. `subjects` tells them (positives, negatives) by who
     gave them, then counts instead, and holds every verdict: one without a subject stands under the user or key that sent it.
     `realised_rows` are the labelled rows behind `realised_fall`. Where labels contradict the newest estimate (`is_estimate_void`)
-    `estimated_fall` is None: it neither begins a retraining nor is it taken for calm. `data_changed_at` is when rows or verdicts last came.
+    `estimated_fall` is None: it neither begins a retraining nor is it taken for calm. `data_changed_at` is when rows or verdicts last came,
+    `learned_until` when the newest training that ended well read them.
     `retrainings` are when those by policy or by force began, failed ones too.
     """
 
@@ -119,11 +120,14 @@ class Facts:
     is_estimate_void: bool = False
     trained_at: datetime | None = None
     new_rows: int | None = None
+    learned_until: datetime | None = None
     data_changed_at: datetime | None = None
     retrainings: tuple[datetime, ...] = ()
     has_version: bool = True
     is_archived: bool = False
     is_running: bool = False
+    is_judging: bool = False
+    is_waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,9 +172,9 @@ class Decision:
 def decide(policy: Policy, facts: Facts, *, now: datetime, force: bool = False, is_weekly: bool = False) -> Decision:
     """Decide whether a model is to be retrained now.
 
-    `force` goes past conditions, cooldown, data that did not change and a policy that is switched off; never past a running
-    training or the budget, so that a schedule that always forces does not train for ever. `is_weekly` is the run on Sundays:
-    where the policy wants it, it goes past the conditions alone.
+    `force` goes past conditions, cooldown, data that did not change, a challenger that waits for approval and a policy that is
+    switched off; never past a running training, a judgement under way or the budget, so that a schedule that always forces does
+    not train for ever. `is_weekly` is the run on Sundays: where the policy wants it, it goes past the conditions alone.
     """
     now = _utc(now)
     verdicts = _counted(policy, facts)
@@ -307,27 +311,31 @@ def _of_data(policy: Policy, facts: Facts, now: datetime) -> tuple[Condition, ..
 
 
 _ASKED = "It was asked for, whatever the conditions say."
+_WAITS = "A challenger passed the gate and waits for approval: decide on it first."
 _BACKUP = "It is the backup of Sundays, whatever the conditions say."
-_FORCED = {"enabled", "unchanged", "cooldown"}
+_FORCED = {"enabled", "unchanged", "waiting", "cooldown"}
 
 
 def _guards(policy: Policy, facts: Facts, now: datetime) -> tuple[Guard, ...]:
     archived, running, on = facts.is_archived, facts.is_running, policy.is_enabled
+    judging, waiting = facts.is_judging, facts.is_waiting
     trained = "A version is trained." if facts.has_version else "No version is trained: train the first one by hand."
     return (
         Guard("enabled", not on, f"The policy is switched {'on' if on else 'off'}."),
         Guard("archived", archived, f"The model is {'archived' if archived else 'not archived'}."),
         Guard("version", not facts.has_version, trained),
         Guard("running", running, f"{'A' if running else 'No'} training of this model is under way."),
+        Guard("judging", judging, f"{'A' if judging else 'No'} challenger of this model is being judged."),
+        Guard("waiting", waiting, _WAITS if waiting else "No challenger waits for approval."),
         _unchanged(facts),
         *_of_past(policy, sorted(began for one in facts.retrainings if (began := _utc(one)) <= now), now),
     )
 
 
 def _unchanged(facts: Facts) -> Guard:
-    if facts.trained_at is None or facts.data_changed_at is None:
+    if facts.learned_until is None or facts.data_changed_at is None:
         return Guard("unchanged", False, "It is not known whether anything has come since it was trained.")
-    same = _utc(facts.data_changed_at) <= _utc(facts.trained_at)
+    same = _utc(facts.data_changed_at) <= _utc(facts.learned_until)
     return Guard("unchanged", same, f"{'Nothing has' if same else 'New data have'} come since it was trained.")
 
 

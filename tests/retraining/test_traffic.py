@@ -76,14 +76,15 @@ def test_a_better_challenger_in_the_shadow_is_told_or_promoted(model):  # noqa: 
     asked = rows(200, seed=8)
     done = predictions.predict(model_id=model.pk, rows=asked, actor=SYSTEM)
     predictions.recorder.flush()
-    early = tasks.weigh_traffic()
+    tasks.weigh_traffic()
+    early = TrafficSplit.objects.get()
     said = [Verdict(one, label=truth(row)) for one, row in zip(done.prediction_ids, asked, strict=True)]
     give_many(model=model, verdicts=said, source="api", actor=SYSTEM)
 
     tasks.weigh_traffic()
 
     split.refresh_from_db()
-    assert early is None
+    assert (early.ended_at, early.standing["winner"], early.standing["labels"]) == (None, None, 0)
     assert split.ended_at is not None
     assert split.standing["winner"] == "challenger"
     assert live(model) == 2

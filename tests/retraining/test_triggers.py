@@ -86,7 +86,7 @@ ALL_MET = replace(
 
 @pytest.mark.parametrize("wants", [True, False])
 def test_the_backup_of_sundays_goes_past_the_conditions_where_the_policy_wants_it(wants):
-    few = Facts(positives=3, negatives=0, trained_at=NOW - DAY, data_changed_at=NOW - HOUR)
+    few = Facts(positives=3, negatives=0, learned_until=NOW - DAY, data_changed_at=NOW - HOUR)
 
     backup = decide(Policy(weekly=wants), few, now=NOW, is_weekly=True)
     daily = decide(Policy(weekly=wants), few, now=NOW)
@@ -100,7 +100,7 @@ def test_the_backup_of_sundays_goes_past_the_conditions_where_the_policy_wants_i
     ("cooldown", {"retrainings": (NOW - HOUR,)}), ("archived", {"is_archived": True}),
 ])  # fmt: skip
 def test_the_backup_of_sundays_heeds_every_guard(name, changed):
-    known = replace(replace(GOOD, trained_at=NOW - DAY, data_changed_at=NOW - HOUR), **changed)
+    known = replace(replace(GOOD, learned_until=NOW - DAY, data_changed_at=NOW - HOUR), **changed)
 
     decision = decide(Policy(), known, now=NOW, is_weekly=True)
 
@@ -218,7 +218,9 @@ GUARDS = [
     ("archived", {"is_archived": True}, {}, False),
     ("version", {"has_version": False}, {}, False),
     ("running", {"is_running": True}, {}, False),
-    ("unchanged", {"trained_at": NOW - DAY, "data_changed_at": NOW - 2 * DAY}, {}, True),
+    ("judging", {"is_judging": True}, {}, False),
+    ("waiting", {"is_waiting": True}, {}, True),
+    ("unchanged", {"learned_until": NOW - DAY, "data_changed_at": NOW - 2 * DAY}, {}, True),
     ("cooldown", {"retrainings": (NOW - 19 * HOUR,)}, {}, True),
     ("budget", {"retrainings": tuple(NOW - (day + 1) * DAY for day in range(10))}, {}, False),
 ]
@@ -332,7 +334,8 @@ facts_of_all_kinds = st.builds(
     Facts, positives=numbers, negatives=numbers, drift_alarm=st.none() | st.booleans(), drift_share=shares,
     subjects=st.none() | st.dictionaries(st.text(max_size=3), st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=20),
     realised_fall=shares, realised_rows=numbers, estimated_fall=shares, trained_at=times, data_changed_at=times,
-    new_rows=numbers, retrainings=st.lists(times.filter(bool), max_size=12).map(tuple),
+    learned_until=times, is_judging=st.booleans(), is_waiting=st.booleans(), new_rows=numbers,
+    retrainings=st.lists(times.filter(bool), max_size=12).map(tuple),
     has_version=st.booleans(), is_archived=st.booleans(), is_running=st.booleans(),
 )  # fmt: skip
 policies = st.builds(
@@ -353,7 +356,7 @@ def test_whatever_is_known_a_dry_run_decides_as_the_real_run_does(policy, facts,
     told = json.dumps(dry.as_json(), allow_nan=False)
     assert told == json.dumps(real.as_json(), allow_nan=False)
     assert dry.retrain is (dry.why_not == ())
-    assert not dry.retrain or not (facts.is_running or facts.is_archived or not facts.has_version)
+    assert not dry.retrain or not (facts.is_running or facts.is_judging or facts.is_archived or not facts.has_version)
     assert not dry.retrain or force or (policy.is_enabled and dry.reasons)
     assert [one.name for one in dry.conditions] == [
         "feedback", "negatives", "satisfaction", "drift", "realised_fall", "estimated_fall", "age_days", "new_rows",

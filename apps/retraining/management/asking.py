@@ -1,6 +1,7 @@
 """What the commands share: which models are asked, how a decision is told, and what the exit code says."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from apps.retraining.selectors import models_with_policy, policy_of
 from apps.retraining.triggers import Policy
 from apps.workspaces.access import SYSTEM
 
+logger = logging.getLogger(__name__)
 DUE = 3  # the exit code of a dry run that would retrain
 CODES = f"Exit code 0: all went well; 1: something is at fault; {DUE}: a dry run would retrain."
 
@@ -49,6 +51,11 @@ def ask_each(command: BaseCommand, models: Iterable[RegisteredModel], asked: Ask
         except PlatformError as error:
             faults += 1
             command.stderr.write(f"{model}: {error.detail}")
+            continue
+        except Exception as error:
+            logger.exception("Model %s is not decided on", model.pk)
+            faults += 1
+            command.stderr.write(f"{model}: it stopped with {type(error).__name__}; the log has the details.")
             continue
         due = due or told["retrain"]
         faults += bool(told["error"])
