@@ -139,9 +139,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     _save(service, folder, service.profile(data if learns_again else split.train, answers))
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
-    warnings = dict.fromkeys(
-        (*_of_feedback(material), *service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings)
-    )
+    warnings = dict.fromkeys((*service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings))
     facts = VersionFacts(
         dataset_version=campaign.dataset_version,
         algorithm=service.slug,
@@ -222,7 +220,7 @@ def _evaluation(
             "feedback_read_at": material.read_at and material.read_at.isoformat(),
         },
         "curves": evaluation.curves,
-        "warnings": list(warnings),
+        "warnings": [*_of_feedback(material), *warnings],
         "beats_baseline": report.is_better,
         "intervals": report.intervals,
         "baselines": report.baselines,
