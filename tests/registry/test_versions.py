@@ -45,7 +45,8 @@ def test_damage_anywhere_is_found_before_a_version_goes_live(damage, model, stor
     live, version = file_version(model, store), file_version(model, store)
     file = version_folder(version) / "predictor" / "nodes.npy"
     if damage == "flip":
-        file.write_bytes(b"x" + file.read_bytes()[1:])
+        content = file.read_bytes()
+        file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     elif damage == "remove":
         file.unlink()
     elif damage == "add":
