@@ -307,7 +307,8 @@ def test_a_channel_that_fails_holds_up_no_other(cast, channel_to, receiver):
 
     sending.dispatch()
 
-    assert [got.path for got in receiver.posts] == ["/a", "/b", "/b", "/b"]
+    failed, *others = [got.path for got in receiver.posts]
+    assert others == [{"/a": "/b", "/b": "/a"}[failed]] * 3
 
 
 NIGHT = {"quiet_from": time(22), "quiet_until": time(7), "time_zone": "Europe/Paris"}

@@ -65,7 +65,8 @@ def thumbs(model, asked):
 
 
 def test_a_model_learns_from_its_users_and_the_gate_sees_it(model):
-    thumbs(model, rows(1_200, seed=5))
+    in_lyon = [row for row in rows(3_600, seed=5) if row["town"] == "Lyon"]  # twice as many as tell of the world that was
+    thumbs(model, in_lyon)
     actions.set_policy(model=model, settings={"satisfaction": 0.8, "gate": {"latency_ratio": None}}, actor=SYSTEM)
     dry = actions.evaluate(model=model)
 
@@ -76,8 +77,8 @@ def test_a_model_learns_from_its_users_and_the_gate_sees_it(model):
     assert dry.retrain
     assert campaign.status == "completed", campaign.error
     split = ModelVersion.objects.get(number=2).evaluation["split"]
-    assert split["feedback_rows"] == 1_200
-    assert split["train_rows"] + split["test_rows"] + split["frozen_rows"] == 2_700
+    assert split["feedback_rows"] == len(in_lyon)
+    assert split["train_rows"] + split["test_rows"] + split["frozen_rows"] == 1_500 + len(in_lyon)
     assert report.outcome == "promoted", report.verdict
     assert 200 < report.holdout["rows"] < 350  # a tenth of both, of which the champion has learned from none
     asked = rows(300, seed=6)

@@ -4,8 +4,9 @@ import importlib.metadata
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -230,9 +231,15 @@ def _evaluation(
 
 def _packages(library: str) -> dict[str, str]:
     """Return the installed packages that the modules come from, with their versions."""
-    shipped = importlib.metadata.packages_distributions()
+    shipped = _shipped_modules()
     names = {name for module in (*_MODULES, library) for name in shipped.get(module.partition(".")[0], ())}
     return {name: importlib.metadata.version(name) for name in sorted(names)}
+
+
+@cache
+def _shipped_modules() -> Mapping[str, list[str]]:
+    """Return which distributions each importable name comes from: all of them are read for it, once in a process."""
+    return importlib.metadata.packages_distributions()
 
 
 def _register(campaign: TrainingCampaign, token: UUID, folder: Path, facts: VersionFacts) -> None:
