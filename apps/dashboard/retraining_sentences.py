@@ -50,9 +50,16 @@ OF_RETRAINING = (
     gettext_noop("The calibration of the challenger cannot be measured."),
     gettext_noop("Its calibration is off by %(lost)s more than the champion's, where %(allowed)s are allowed: too much."),
     gettext_noop("Its calibration is off by %(lost)s more than the champion's, where %(allowed)s are allowed: good."),
+    gettext_noop(
+        "Its calibration is off by %(lost)s more than the champion's, where %(allowed)s are allowed: this may be chance."
+    ),
+    gettext_noop("Its calibration is off by %(lost)s less than the champion's."),
     gettext_noop("The %(what)s of both must be measured to be compared."),
     gettext_noop("Its %(what)s is %(ratio)s times the champion's: within the %(most)s allowed."),
     gettext_noop("Its %(what)s is %(ratio)s times the champion's: beyond the %(most)s allowed."),
+    gettext_noop(
+        "Its %(what)s is %(ratio)s times the champion's: beyond the %(most)s allowed, but so little more is not felt."
+    ),
     gettext_noop("latency"),
     gettext_noop("size"),
     # the triggers: whether to retrain, by verdicts

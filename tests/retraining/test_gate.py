@@ -11,7 +11,7 @@ from apps.algorithms.engine.judged import JudgedAlerts, JudgedAmounts
 from apps.algorithms.engine.judged_classes import JudgedClasses
 from apps.algorithms.engine.judged_series import JudgedSeries
 from apps.core.errors import InvalidInput
-from apps.retraining.gate.challenger import Contender, _bounds, _student, judge_challenger
+from apps.retraining.gate.challenger import Contender, _bounds, _lost_calibration, _student, judge_challenger
 from apps.retraining.gate.margins import SETTINGS, Margins
 from benchmarks.gate import POISONS, drawn, promoted
 
@@ -338,6 +338,28 @@ def test_latency_and_size_are_held_to_their_ratios(name, own, other, passed):
     assert verdict.promote is passed
     assert checks(verdict)[name.split("_")[0]].passed is passed
     assert judge(champion, challenger, "rmse", more=False).promote  # where they do not count
+
+
+def test_what_is_beyond_its_ratio_and_not_felt_is_said_so():
+    champion = contender(amounts(), latency_ms=0.1, size_bytes=1e6)
+    challenger = contender(amounts(spread=0.5, seed=2), latency_ms=0.5, size_bytes=1.5e6)
+
+    found = checks(judge(champion, challenger, "rmse", more=False, margins=Margins()))
+
+    assert found["latency"].sentence.endswith(
+        "5 times the champion's: beyond the 1.5 allowed, but so little more is not felt."
+    )
+    assert found["size"].sentence.endswith("1.5 times the champion's: within the 2 allowed.")
+
+
+@pytest.mark.parametrize(("lost", "surely", "end"), [
+    (-0.039, False, "3.9 points less than the champion's."),
+    (0.01, True, "where 2 points are allowed: good."),
+    (0.03, False, "where 2 points are allowed: this may be chance."),
+    (0.03, True, "where 2 points are allowed: too much."),
+])  # fmt: skip
+def test_what_is_lost_in_calibration_is_said_as_it_is(lost, surely, end):
+    assert _lost_calibration(lost, 0.02, surely=surely).endswith(end)
 
 
 def test_series_are_compared_series_by_series():

@@ -280,9 +280,16 @@ def _calibration(pair: _Pair, margins: Margins) -> Iterator[Check]:
         yield Check("calibration", False, None, margin, "The calibration of the challenger cannot be measured.")
         return
     bad = found.low > 0 and found.value > margin
-    lost, allowed = (_amount(value, points=True) for value in (found.value, margin))
-    text = f"Its calibration is off by {lost} more than the champion's, where {allowed} are allowed: {'too much' if bad else 'good'}."
-    yield Check("calibration", not bad, found.value, margin, text)
+    yield Check("calibration", not bad, found.value, margin, _lost_calibration(found.value, margin, surely=found.low > 0))
+
+
+def _lost_calibration(lost: float, margin: float, *, surely: bool) -> str:
+    off, allowed = (_amount(abs(value), points=True) for value in (lost, margin))
+    if lost <= 0:
+        return f"Its calibration is off by {off} less than the champion's."
+    if lost > margin and not surely:
+        return f"Its calibration is off by {off} more than the champion's, where {allowed} are allowed: this may be chance."
+    return f"Its calibration is off by {off} more than the champion's, where {allowed} are allowed: {'good' if lost <= margin else 'too much'}."
 
 
 def _miscalibration(judged: "Judged") -> Measure | None:
@@ -308,9 +315,12 @@ def _costs(champion: Contender, challenger: Contender, margins: Margins) -> Iter
         if own is None or other is None or not (0 < own < np.inf and 0 <= other < np.inf):
             yield Check(name, False, None, most, f"The {name} of both must be measured to be compared.")
             continue
-        passed = other <= max(own * most, own + unfelt)
-        text = f"Its {name} is {other / own:.3g} times the champion's: {'within' if passed else 'beyond'} the {most:.3g} allowed."
-        yield Check(name, passed, other / own, most, text)
+        within, felt = other <= own * most, other > own + unfelt
+        ratio = other / own
+        text = f"Its {name} is {ratio:.3g} times the champion's: {'within' if within else 'beyond'} the {most:.3g} allowed."
+        if not (within or felt):
+            text = f"Its {name} is {ratio:.3g} times the champion's: beyond the {most:.3g} allowed, but so little more is not felt."
+        yield Check(name, within or not felt, ratio, most, text)
 
 
 def _more(champion: Doubles, challenger: Doubles) -> Doubles:
