@@ -144,6 +144,7 @@ OF_RETRAINING = (
     gettext_noop("The process that compared the two versions died three times. Look at the worker's log."),
     gettext_noop("There is no challenger to be judged: train another version first."),
     gettext_noop("Only a challenger that passed the gate and waits for approval can be approved."),
+    gettext_noop("Only a challenger that passed the gate and waits for approval can be declined."),
     gettext_noop("Whoever began the training cannot approve what it made: ask another approver of the workspace."),
     gettext_noop("Somebody else has decided on this challenger at this moment."),
     gettext_noop("Version %(number)s is no longer the champion. Look who is live now, then decide again."),

@@ -53,6 +53,7 @@ urlpatterns = [
     path("models/<uuid:pk>/judge/", policy.judge, name="judge"),
     path("models/<uuid:pk>/traffic/", policy.share_traffic, name="traffic"),
     path("models/<uuid:pk>/judgements/<uuid:report_id>/approve/", policy.approve_challenger, name="approve"),
+    path("models/<uuid:pk>/judgements/<uuid:report_id>/decline/", policy.decline_challenger, name="decline"),
     path("models/<uuid:pk>/verdict/", watching.verdict, name="verdict"),
     path("models/<uuid:pk>/review/", reviewing.to_review, name="to_review"),
     path("models/<uuid:pk>/train/", retraining.train, name="train"),

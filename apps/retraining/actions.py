@@ -307,6 +307,18 @@ def approve(*, report: GateReport, actor: Actor) -> GateReport:
     return report
 
 
+@transaction.atomic
+def decline(*, report: GateReport, actor: Actor, reason: str = "") -> GateReport:
+    """Leave the champion live though its challenger passed the gate; the schedule may retrain again once something new has come."""
+    waiting = GateReport.objects.filter(pk=report.pk, outcome=Outcome.WAITING)
+    if not waiting.update(outcome=Outcome.DECLINED, declined_because=reason):
+        raise Conflict("Only a challenger that passed the gate and waits for approval can be declined.")
+    details = {"challenger": report.challenger.number, "reason": reason}
+    record_audit(actor=actor, workspace_id=report.model.workspace_id, verb="gate.decline", target=report, details=details)
+    report.refresh_from_db()
+    return report
+
+
 def roll_back_what_fell() -> list[GateReport]:
     """Bring back the champion before each that the gate has let through and that labels show to be surely worse."""
     return _in_turn(promotions_that_stand(), _watched, "The promotion of judgement %s is not watched")

@@ -76,6 +76,7 @@ class GateReport(LeasedRow):
         KEPT = "kept", _("Refused: the champion stays")
         ROLLED_BACK = "rolled_back", _("Promoted, and rolled back")
         OVERTAKEN = "overtaken", _("Overtaken by another promotion")
+        DECLINED = "declined", _("Passed, and declined")
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="gate_reports")
     champion = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
@@ -86,6 +87,7 @@ class GateReport(LeasedRow):
     holdout = models.JSONField(default=dict)  # {"rows", "sha256", "left_out"} of the rows that both answered to
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    declined_because = models.TextField(blank=True)
 
     workspace_path: ClassVar[str] = "model__workspace"
     objects = ScopedQuerySet.as_manager()

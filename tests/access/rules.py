@@ -296,6 +296,7 @@ _API = {
     "gate-list": Rule({"GET": READ}, _of_model),
     "gate-detail": Rule({"GET": READ}, _judgement),
     "gate-approve": Rule({"POST": needs(APPROVER, 409)}, _judgement),  # it was refused
+    "gate-decline": Rule({"POST": needs(APPROVER, 409)}, _judgement),  # as above
     "drift-check-every": Rule({"POST": Door(202, lowest=TRAINER, reach=Reach.CALLER)}),
     "drift-check": Rule({"POST": needs(TRAINER, 202)}, _model),
     "drift-list": Rule({"GET": READ}, _of_model),
@@ -366,6 +367,7 @@ _PAGES = {
     "judge": Rule({"POST": needs(TRAINER, 302)}, _model),
     "traffic": Rule({"POST": needs(APPROVER, 302, Form(mode="shadow"))}, _model),
     "approve": Rule({"POST": needs(APPROVER, 302)}, lambda things: {"pk": things.model.pk, "report_id": things.gate.pk}),
+    "decline": Rule({"POST": needs(APPROVER, 302, Form(reason="New"))}, lambda things: {"pk": things.model.pk, "report_id": things.gate.pk}),
     "verdict": Rule({"POST": needs(ANNOTATOR, 200, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
     "to_review": Rule({"GET": READ, "POST": needs(ANNOTATOR, 302, lambda things: Form(prediction=things.prediction, correct="true"))}, _model),
     "train": Rule({"GET": needs(TRAINER), "POST": needs(TRAINER, 302, lambda things: Form(_trained_on(things), seed="7"))}, _model),

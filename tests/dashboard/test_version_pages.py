@@ -12,6 +12,7 @@ from apps.dashboard.selectors import scores_of
 from apps.registry.actions import archive_model, create_model
 from apps.registry.models import Alias
 from apps.registry.selectors import champion_of
+from apps.retraining.models import GateReport
 from apps.training.models import TrainingCampaign
 from apps.workspaces.access import SYSTEM
 from tests.dashboard.conftest import train, upload
@@ -256,3 +257,24 @@ def test_a_version_is_not_compared_with_itself(cast, two_versions, browser):
 
     assert (answer.context["first"].number, answer.context["second"].number) == (2, 1)
     assert browser(cast.viewer).get(url("compare", two_versions.pk), {"first": "0"}).status_code == 404
+
+
+def test_what_waits_for_approval_is_declined_with_a_reason_that_all_can_read(cast, two_versions, browser):
+    first, second = (two_versions.versions.get(number=number) for number in (1, 2))
+    waiting = GateReport.objects.create(
+        model=two_versions, champion=first, challenger=second, status="completed", outcome="waiting"
+    )
+    decline = reverse("dashboard:decline", args=[two_versions.pk, waiting.pk])
+    watch = url("watch", two_versions.pk)
+
+    assert decline not in Page(browser(cast.trainer).get(watch)).posts_to
+    assert decline in Page(browser(cast.approver).get(watch)).posts_to
+    answer = browser(cast.approver).post(decline, {"reason": "Audited <next> week"}, follow=True)
+
+    page = Page(browser(cast.viewer).get(watch))
+    assert "Version 2 is declined." in Page(answer).text
+    assert "Passed, and declined" in page.text
+    assert "Audited <next> week" in page.text
+    assert champion_of(two_versions) == first
+    again = Page(browser(cast.approver).post(decline, follow=True))
+    assert "can be declined" in again.text

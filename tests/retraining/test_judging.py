@@ -15,6 +15,8 @@ from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import champion_of
 from apps.retraining import actions, tasks
 from apps.retraining.models import GateReport, RetrainingDecision
+from apps.retraining.selectors import facts_of
+from apps.retraining.triggers import Policy
 from apps.training.actions import start_campaign
 from apps.workspaces.access import SYSTEM, Actor
 from apps.workspaces.models import AuditEntry
@@ -146,6 +148,25 @@ def test_another_person_than_who_trained_approves(model, cast, api):
     assert (approved.status_code, approved.json()["outcome"]) == (200, "promoted"), approved.json()
     assert live(model) == 2
     assert api(cast.owner).post(address).status_code == 409
+
+
+def test_who_declines_keeps_the_champion_and_no_longer_holds_up_the_schedule(model, cast, api):
+    retrained(model, promotion="approval")
+    report = judged()
+    address = f"/api/v1/models/{model.pk}/gate_reports/{report.pk}/decline/"
+    assert facts_of(model, Policy()).is_waiting
+
+    assert api(cast.trainer).post(address).status_code == 403
+    assert api(cast.owner).post(address, {"reason": "x" * 501}).status_code == 422
+    declined = api(cast.owner).post(address, {"reason": "Audited next week"})
+
+    assert (declined.status_code, declined.json()["outcome"]) == (200, "declined"), declined.json()
+    assert declined.json()["declined_because"] == "Audited next week"
+    assert live(model) == 1
+    assert not facts_of(model, Policy()).is_waiting
+    assert api(cast.owner).post(address).status_code == 409
+    assert api(cast.owner).post(address.replace("decline", "approve")).status_code == 409
+    assert AuditEntry.objects.filter(verb="gate.decline").count() == 1
 
 
 def test_asked_by_a_person_the_gate_tells_and_promotes_nothing(model, cast, api):

@@ -22,7 +22,8 @@ from apps.predictions.actions import end_split, start_split
 from apps.predictions.api.serializers import TrafficSerializer
 from apps.predictions.models import TrafficSplit
 from apps.registry.models import RegisteredModel
-from apps.retraining.actions import approve, set_policy, start_judgement
+from apps.retraining.actions import approve, decline, set_policy, start_judgement
+from apps.retraining.api.serializers import DeclineSerializer
 from apps.retraining.gate.margins import SETTINGS as OF_GATE
 from apps.retraining.models import GateReport
 from apps.retraining.selectors import policy_as_json
@@ -160,10 +161,29 @@ def approve_challenger(visit: Visit, pk: UUID, report_id: UUID) -> HttpResponseB
     """Promote a challenger that passed the gate and waits."""
     model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
-    report = get_object_or_404(
-        GateReport.objects.select_related("model", "champion", "challenger"), pk=report_id, model=model
-    )
+    report = _judgement(model, report_id)
     with visit.showing_refusals():
         approve(report=report, actor=visit.access.actor)
         messages.success(visit.request, _("Version {number} is live.").format(number=report.challenger.number))
     return redirect("dashboard:watch", pk=pk)
+
+
+@require_POST
+@page
+def decline_challenger(visit: Visit, pk: UUID, report_id: UUID) -> HttpResponseBase:
+    """Leave the champion live though its challenger passed the gate and waits."""
+    model = find_model(visit, pk)
+    visit.require(Act.PROMOTE, model.workspace_id)
+    report = _judgement(model, report_id)
+    with visit.showing_refusals():
+        given = checked(DeclineSerializer(data={"reason": visit.request.POST.get("reason", "")}))
+        decline(report=report, actor=visit.access.actor, reason=given["reason"])
+        messages.success(visit.request, _("Version {number} is declined.").format(number=report.challenger.number))
+    return redirect("dashboard:watch", pk=pk)
+
+
+def _judgement(model: RegisteredModel, report_id: UUID) -> GateReport:
+    found: GateReport = get_object_or_404(
+        GateReport.objects.select_related("model", "champion", "challenger"), pk=report_id, model=model
+    )
+    return found

@@ -76,6 +76,12 @@ class HoldoutSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField(required=False)
 
 
+class DeclineSerializer(serializers.Serializer[Any]):
+    """Why a challenger does not go live though it passed."""
+
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
 class GateReportSerializer(serializers.ModelSerializer[GateReport]):
     """One judgement of a challenger beside the champion."""
 
@@ -88,6 +94,6 @@ class GateReportSerializer(serializers.ModelSerializer[GateReport]):
         model = GateReport
         fields = [
             "id", "model", "champion", "challenger", "status", "outcome", "verdict", "holdout", "error", "decision",
-            "created_at", "finished_at",
+            "declined_because", "created_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields

@@ -17,4 +17,5 @@ urlpatterns = [
     path("models/<uuid:model_id>/gate_reports/", _judged({"get": "list"}), name="gate-list"),
     path("models/<uuid:model_id>/gate_reports/<uuid:pk>/", _judged({"get": "retrieve"}), name="gate-detail"),
     path("models/<uuid:model_id>/gate_reports/<uuid:pk>/approve/", _judged({"post": "approve"}), name="gate-approve"),
+    path("models/<uuid:model_id>/gate_reports/<uuid:pk>/decline/", _judged({"post": "decline"}), name="gate-decline"),
 ]

@@ -16,7 +16,12 @@ from apps.core.permissions import Act
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import is_live_model
 from apps.retraining import actions
-from apps.retraining.api.serializers import DecisionSerializer, GateReportSerializer, KeptDecisionSerializer
+from apps.retraining.api.serializers import (
+    DecisionSerializer,
+    DeclineSerializer,
+    GateReportSerializer,
+    KeptDecisionSerializer,
+)
 from apps.retraining.models import GateReport, RetrainingDecision
 from apps.retraining.selectors import policy_as_json
 from apps.workspaces.api.viewsets import ScopedViewSet
@@ -113,13 +118,13 @@ class StartGateViewSet(ScopedViewSet):
 
 
 class GateReportViewSet(ScopedViewSet):
-    """Read what the gate said, and approve what passed it."""
+    """Read what the gate said, and approve or decline what passed it."""
 
     queryset = GateReport.objects.select_related("champion", "challenger", "model")
     serializer_class = GateReportSerializer
     filterset_class = GateFilter
     ordering_fields: ClassVar[list[str]] = ["created_at"]
-    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "approve": Act.PROMOTE}
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "retrieve": Act.READ, "approve": Act.PROMOTE, "decline": Act.PROMOTE}
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the judgements of the model named in the URL."""
@@ -142,4 +147,13 @@ class GateReportViewSet(ScopedViewSet):
     def approve(self, request: Request, model_id: UUID, pk: UUID) -> Response:
         """Promote a challenger that passed and waits for approval; not by whoever began its training."""
         report = actions.approve(report=self.get_object(), actor=self.access.actor)
+        return Response(self.get_serializer(report).data)
+
+    @extend_schema(request=DeclineSerializer, responses=GateReportSerializer)
+    def decline(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """Leave the champion live though the challenger passed; what waits for approval holds up the next retraining."""
+        report = self.get_object()
+        given = DeclineSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        report = actions.decline(report=report, actor=self.access.actor, reason=given.validated_data["reason"])
         return Response(self.get_serializer(report).data)
