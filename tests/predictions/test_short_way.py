@@ -90,8 +90,8 @@ async def _speak(scope: dict[str, Any], body: bytes) -> Answer:
 
 @pytest.fixture
 def log(monkeypatch) -> Iterator[Recorder]:
-    """Return a log with room for few entries, and its own running thread."""
-    found = Recorder(room=3)
+    """Return a log with its own running thread."""
+    found = Recorder(room=100)
     monkeypatch.setattr(actions, "recorder", found)
     yield found
     found.close()
@@ -100,7 +100,8 @@ def log(monkeypatch) -> Iterator[Recorder]:
 @pytest.fixture
 def client(trained, cast, log, monkeypatch) -> Iterator[Client]:
     """Return a client whose key and model are known to the short way."""
-    monkeypatch.setattr("apps.predictions.cache.REMEMBER_SECONDS", 30.0)  # a slow machine forgets too soon
+    for remembered in ("predictions.cache.REMEMBER_SECONDS", "workspaces.recent_keys._REMEMBER_SECONDS"):
+        monkeypatch.setattr(f"apps.{remembered}", 30.0)  # a slow machine forgets too soon
     model, rows = trained
     _key, clear = issue_key(user=cast.viewer, workspace=cast.acme, name="k", scope="predict", actor=SYSTEM)
     found = Client(model, rows, clear)
@@ -286,7 +287,7 @@ def test_with_a_full_log_every_answer_is_still_given_and_logged(client, log):
 
 
 def test_many_answers_through_a_small_log_are_all_logged(client, log):
-    ids = []
+    log._room, ids = 3, []
     for _ in range(30):
         know(client)
         ids += client.post().body["prediction_ids"][:1]

@@ -46,7 +46,8 @@ def asked(model, count, *, seed):  # noqa: F811
 def damage(version, root):
     file = next((Path(root) / version.folder / "predictor").glob("*"))
     other = file.with_name("other")
-    other.write_bytes(file.read_bytes()[:-1] + b"x")
+    held = file.read_bytes()
+    other.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
     other.replace(file)  # never written in place: a process may have it mapped
     predictors.clear()
 
