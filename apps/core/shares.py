@@ -8,11 +8,11 @@ LEVEL = 0.95
 _NORMAL = 1.959964  # of that level, to both sides
 
 
-def wilson(share: float, of: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share of so many (Wilson 1927)."""
-    square = _NORMAL**2
+def wilson(share: float, of: float, z: float = _NORMAL) -> tuple[float, float]:
+    """Return the interval of a share of so many (Wilson 1927), as wide to each side as `z` says: of 95 % by default."""
+    square = z**2
     middle = (share + square / (2 * of)) / (1 + square / of)
-    reach = _NORMAL / (1 + square / of) * math.sqrt(share * (1 - share) / of + square / (4 * of**2))
+    reach = z / (1 + square / of) * math.sqrt(share * (1 - share) / of + square / (4 * of**2))
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 

@@ -128,7 +128,7 @@ def outcome(predicted: Any, label: Any, *, is_right_or_wrong: bool) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledRow:
+class JudgedAnswer:
     """A row that was answered, the answer, and what was true."""
 
     row: dict[str, Any]
@@ -136,13 +136,13 @@ class LabelledRow:
     label: Any
 
 
-def labelled_rows(version: ModelVersion, *, since: datetime, most: int) -> list[LabelledRow]:
+def judged_answers(version: ModelVersion, *, since: datetime, most: int) -> list[JudgedAnswer]:
     """Return the first rows that a version answered since a time and that have a label, in the order in which labels came."""
     given = Feedback.objects.filter(version=version, predicted_at__gte=since)
     pairs = list(_labelled(given, most_of_a_subject=MOST_OF_A_GIVER).get(version.number, {}).items())[:most]
     entries = dict(PredictionLog.objects.filter(pk__in={entry for (entry, _), _ in pairs}).values_list("pk", "rows"))
     return [
-        LabelledRow(entries[entry][place], predicted, label)
+        JudgedAnswer(entries[entry][place], predicted, label)
         for (entry, place), (predicted, label) in pairs
         if entry in entries and entries[entry][place] is not None  # not erased
     ]

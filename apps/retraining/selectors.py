@@ -16,7 +16,7 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
 from apps.feedback.learning import count_to_learn
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import is_right_or_wrong, labelled_rows, outcome, outcomes, realised
+from apps.feedback.selectors import is_right_or_wrong, judged_answers, outcome, outcomes, realised
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import last_judged
 from apps.predictions.cache import predictors
@@ -247,7 +247,7 @@ def answered_again(split: TrafficSplit) -> tuple[list[float], list[float]]:
 
     A row that the challenger refuses counts as the worst: as wrong, or as the largest error that either of both has made.
     """
-    labelled = labelled_rows(split.champion, since=split.began_at, most=_MOST_ANSWERED_AGAIN)
+    labelled = judged_answers(split.champion, since=split.began_at, most=_MOST_ANSWERED_AGAIN)
     predictor, shares = predictors.get(split.challenger_id).predictor, is_right_or_wrong(split.model)
     champion: list[float] = []
     challenger: list[float | None] = []

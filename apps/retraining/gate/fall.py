@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist, fmean, variance
 
+from apps.core.shares import wilson
+
 LEAST_LABELS = 50
 FALSE_ALARMS = 0.05
 MARGIN = 0.02  # points of the share that is right, or of the error; a smaller loss is no reason to go back
@@ -52,12 +54,6 @@ def judge_fall(present: Sequence[float], before: Sequence[float], *, are_shares:
 
 def _least_loss(own: float, of_own: int, other: float, of_other: int, z: float) -> float:
     """Return the lower bound of how much larger the other share is."""
-    high = _wilson(own, of_own, z)[1]
-    low = _wilson(other, of_other, z)[0]
+    high = wilson(own, of_own, z)[1]
+    low = wilson(other, of_other, z)[0]
     return (other - own) - sqrt((other - low) ** 2 + (high - own) ** 2)
-
-
-def _wilson(share: float, of: int, z: float) -> tuple[float, float]:
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    reach = z / (1 + z * z / of) * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return middle - reach, middle + reach
