@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    platform = RunningPlatform(tmp_path_factory.mktemp("up"))
+    platform = RunningPlatform(tmp_path_factory.mktemp("up"), from_nothing=True)
     try:
         yield platform.start()
     finally:
@@ -220,7 +220,7 @@ def test_a_lost_file_of_credentials_is_made_again_and_works(tmp_path: Path):
 
 
 def test_the_first_start_shows_a_trained_model_and_the_second_does_not_make_it_again(tmp_path: Path):
-    platform = RunningPlatform(tmp_path / "own")
+    platform = RunningPlatform(tmp_path / "own", from_nothing=True)
     key = {}
 
     def models() -> list[dict[str, object]]:
