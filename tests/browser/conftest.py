@@ -40,6 +40,7 @@ def platform(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> It
     """Start a platform as a newcomer does, demo data and all."""
     running = RunningPlatform(
         tmp_path_factory.mktemp("browser"),
+        from_nothing=True,
         MLPLATFORM_ALGORITHM_PACKAGES="tests.journeys.algorithms",
         TIME_ZONE="Europe/Paris",
     )

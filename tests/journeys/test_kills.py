@@ -2,15 +2,15 @@
 
 import signal
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 import redis
 
-from tests.journeys.conftest import EXTRA_ALGORITHMS
 from tests.journeys.running import RunningPlatform, alive, wait_for
 from tests.journeys.story import assert_one_story
-from tests.journeys.tables import as_csv, invoices, without_answer
+from tests.journeys.tables import invoices, without_answer
 from tests.journeys.visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -145,43 +145,43 @@ def test_predictions_go_on_while_all_but_the_web_server_is_killed(visitor: Visit
     assert_one_story(visitor, model)
 
 
+@pytest.fixture
+def restartable(running: RunningPlatform) -> Iterator[RunningPlatform]:
+    """Lend the platform to who stops it; it is up again for who comes next, whatever happened."""
+    yield running
+    if running.process is None or running.process.poll() is not None:
+        running.end()
+        running.start()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL], ids=["stopped", "killed"])
-def test_an_interrupted_training_goes_on_at_the_next_start(tmp_path: Path, signum: int):
-    running = RunningPlatform(tmp_path / "own", MLPLATFORM_ALGORITHM_PACKAGES=EXTRA_ALGORITHMS)
-    try:
-        visitor = Visitor(running.start())
-        dataset = visitor.upload(as_csv(invoices()))
-        model, campaign = start_patient(visitor, dataset["id"])
-        visitor.wait_until_fitting(campaign)
-        family = running.family()
+def test_an_interrupted_training_goes_on_at_the_next_start(
+    restartable: RunningPlatform, midway: tuple[str, str], signum: int
+):
+    model, campaign = midway
+    family = restartable.family()
 
-        running.stop(signum)
-        wait_for(lambda: not alive(family), seconds=10, what="every process to end")
-        visitor = Visitor(running.start())
+    restartable.stop(signum)
+    wait_for(lambda: not alive(family), seconds=10, what="every process to end")
+    visitor = Visitor(restartable.start())
 
-        ended = visitor.completed(campaign)
-        assert (ended["attempt"], ended["version"]) == (2, 1)
-        assert_one_story(visitor, model)
-    finally:
-        running.end()
+    ended = visitor.completed(campaign)
+    assert (ended["attempt"], ended["version"]) == (2, 1)
+    assert_one_story(visitor, model)
 
 
-def test_a_stop_is_gentle_on_a_worker_that_was_replaced_before(tmp_path: Path):
-    running = RunningPlatform(tmp_path / "own", MLPLATFORM_ALGORITHM_PACKAGES=EXTRA_ALGORITHMS)
-    try:
-        visitor = Visitor(running.start())
-        dataset = visitor.upload(as_csv(invoices()))
-        running.wait_for_replacement("training", running.kill("training"))
-        model, campaign = start_patient(visitor, dataset["id"])
-        visitor.wait_until_fitting(campaign)
+def test_a_stop_is_gentle_on_a_worker_that_was_replaced_before(restartable: RunningPlatform, clients: str):
+    restartable.wait_for_replacement("training", restartable.kill("training"))
+    visitor = Visitor(restartable)
+    model, campaign = start_patient(visitor, clients)
+    visitor.wait_until_fitting(campaign)
 
-        assert running.stop() < 10
-        with running.witness() as witness:
-            (row,) = witness.rows("SELECT status, attempt, deaths FROM training_trainingcampaign")
+    assert restartable.stop() < 10
+    with restartable.witness() as witness:
+        query = "SELECT status, attempt, deaths FROM training_trainingcampaign WHERE id = ?"
+        (row,) = witness.rows(query, UUID(campaign).hex)
 
-        assert tuple(row.values()) == ("pending", 2, 0)
-        visitor = Visitor(running.start())
-        visitor.completed(campaign)
-        assert_one_story(visitor, model)
-    finally:
-        running.end()
+    assert tuple(row.values()) == ("pending", 2, 0)
+    visitor = Visitor(restartable.start())
+    visitor.completed(campaign)
+    assert_one_story(visitor, model)

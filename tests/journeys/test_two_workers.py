@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -19,11 +18,11 @@ from tests.journeys.visitor import Visitor
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def doubled(tmp_path: Path) -> Iterator[RunningPlatform]:
+@pytest.fixture(scope="module")
+def doubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """Run a platform with a second training worker, and messages that are taken for lost after five seconds."""
     hasty = {"MLPLATFORM_ALGORITHM_PACKAGES": EXTRA_ALGORITHMS, "BROKER_VISIBILITY_SECONDS": "5"}
-    running = RunningPlatform(tmp_path / "own", **hasty)
+    running = RunningPlatform(tmp_path_factory.mktemp("own"), **hasty)
     second = None
     try:
         running.start()

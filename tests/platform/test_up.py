@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    platform = RunningPlatform(tmp_path_factory.mktemp("up"))
+    platform = RunningPlatform(tmp_path_factory.mktemp("up"), from_nothing=True)
     try:
         yield platform.start()
     finally:
@@ -146,81 +146,83 @@ def test_a_process_that_dies_is_replaced_and_written_down(running: RunningPlatfo
     assert stat.S_IMODE((running.var / "quickstart.json").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
-def test_it_stops_within_ten_seconds_leaves_nothing_and_starts_again_as_it_was(tmp_path: Path, signum: int):
-    platform = RunningPlatform(tmp_path / "own")
-    try:
-        before = platform.start().facts
-        family = platform.family()
-        assert len(family) >= len(ROLES)
-
-        took = platform.stop(signum)
-
-        assert took < 10
-        assert not alive(family)
-        assert not platform.family()
-        ill = doctor(platform)
-        assert ill.returncode == 1
-        assert "→" in ill.stdout
-        assert "Traceback" not in ill.stdout + ill.stderr
-        again = platform.start().facts
-        for fact in ("username", "password", "api_key", "workspace"):
-            assert again[fact] == before[fact]
-    finally:
-        platform.end()
+@pytest.fixture(scope="module")
+def restarts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """Hold a platform that is stopped and started again and again."""
+    platform = RunningPlatform(tmp_path_factory.mktemp("own"))
+    yield platform
+    platform.end()
 
 
-def test_a_kill_of_the_parent_leaves_no_orphan_and_the_next_start_works(tmp_path: Path):
-    platform = RunningPlatform(tmp_path / "own")
-    try:
-        family = platform.start().family()
-
-        os.kill(platform.process.pid, signal.SIGKILL)
-        platform.process.wait()
-
-        wait_for(lambda: not alive(family), seconds=10, what="every process to end with its parent")
-        assert not platform.family()
-        platform.start()
-    finally:
-        platform.end()
+@pytest.fixture
+def started(restarts: RunningPlatform) -> RunningPlatform:
+    """Return it running, started by the test before or now."""
+    if restarts.process is None or restarts.process.poll() is not None:
+        restarts.end()
+        restarts.start()
+    return restarts
 
 
-def test_a_taken_port_is_left_to_its_owner(tmp_path: Path):
-    platform = RunningPlatform(tmp_path / "own")
+def test_a_taken_port_is_left_to_its_owner(restarts: RunningPlatform):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port()))
         taken.listen()
         port = taken.getsockname()[1]
-        try:
-            platform.start("--no-demo", "--port", str(port))
+        restarts.end()
+        restarts.start("--no-demo", "--port", str(port))
 
-            assert not platform.url.endswith(f":{port}")
-            assert httpx.get(f"{platform.url}/healthz").status_code == 200
-        finally:
-            platform.end()
+        assert not restarts.url.endswith(f":{port}")
+        assert httpx.get(f"{restarts.url}/healthz").status_code == 200
 
 
-def test_a_lost_file_of_credentials_is_made_again_and_works(tmp_path: Path):
-    platform = RunningPlatform(tmp_path / "own")
-    try:
-        before = platform.start().facts
-        platform.stop()
-        (platform.var / "quickstart.json").unlink()
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_it_stops_within_ten_seconds_leaves_nothing_and_starts_again_as_it_was(started: RunningPlatform, signum: int):
+    before = started.facts
+    family = started.family()
+    assert len(family) >= len(ROLES)
 
-        after = platform.start().facts
+    took = started.stop(signum)
 
-        assert after["workspace"] == before["workspace"]
-        assert after["api_key"] != before["api_key"]
-        given = {name: after[name] for name in ("username", "password")}
-        assert httpx.post(f"{platform.url}/api/v1/auth/token/", json=given).status_code == 200
-        key = {"Authorization": f"Bearer {after['api_key']}"}
-        assert httpx.get(f"{platform.url}/api/v1/models/", headers=key).status_code == 200
-    finally:
-        platform.end()
+    assert took < 10
+    assert not alive(family)
+    assert not started.family()
+    ill = doctor(started)
+    assert ill.returncode == 1
+    assert "→" in ill.stdout
+    assert "Traceback" not in ill.stdout + ill.stderr
+    again = started.start().facts
+    for fact in ("username", "password", "api_key", "workspace"):
+        assert again[fact] == before[fact]
+
+
+def test_a_kill_of_the_parent_leaves_no_orphan_and_the_next_start_works(started: RunningPlatform):
+    family = started.family()
+
+    os.kill(started.process.pid, signal.SIGKILL)
+    started.process.wait()
+
+    wait_for(lambda: not alive(family), seconds=10, what="every process to end with its parent")
+    assert not started.family()
+    started.start()
+
+
+def test_a_lost_file_of_credentials_is_made_again_and_works(started: RunningPlatform):
+    before = started.facts
+    started.stop()
+    (started.var / "quickstart.json").unlink()
+
+    after = started.start().facts
+
+    assert after["workspace"] == before["workspace"]
+    assert after["api_key"] != before["api_key"]
+    given = {name: after[name] for name in ("username", "password")}
+    assert httpx.post(f"{started.url}/api/v1/auth/token/", json=given).status_code == 200
+    key = {"Authorization": f"Bearer {after['api_key']}"}
+    assert httpx.get(f"{started.url}/api/v1/models/", headers=key).status_code == 200
 
 
 def test_the_first_start_shows_a_trained_model_and_the_second_does_not_make_it_again(tmp_path: Path):
-    platform = RunningPlatform(tmp_path / "own")
+    platform = RunningPlatform(tmp_path / "own", from_nothing=True)
     key = {}
 
     def models() -> list[dict[str, object]]:
