@@ -39,9 +39,10 @@ def first_link(page, start: str, name: str) -> str:
 def lived_in(platform) -> None:
     """Let the demo's classifier be asked, judged by people, checked for drift and held beside its challenger."""
     visitor = Visitor(platform)
-    model = next(one for one in visitor.get("models/")["results"] if one["task"] == "classification")
+    oldest = {kind: visitor.get(f"{kind}/?ordering=created_at")["results"] for kind in ("models", "datasets")}
+    model = next(one for one in oldest["models"] if one["task"] == "classification")
     schema = visitor.get(f"models/{model['id']}/versions/1/")["schema"]
-    table = visitor.get(f"datasets/{visitor.get('datasets/')['results'][0]['id']}/preview/")
+    table = visitor.get(f"datasets/{oldest['datasets'][0]['id']}/preview/")
     held = {column["name"] for column in schema["columns"]}
     rows = [{name: value for name, value in row.items() if name in held} for row in table["rows"]]
     asked = visitor.post(f"models/{model['id']}/predict/", {"data": rows})
