@@ -13,13 +13,12 @@ from apps.algorithms.predictors.finish import Finish, Intervals, PredictionSets
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import conformal_sets, conformal_widths
-from apps.algorithms.tree_service import Fitted, TreeService
+from apps.algorithms.table_service import Encoded, conformal_sets, conformal_widths
+from apps.algorithms.tree_service import FEW_ROWS, Fitted, TreeService
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.boosting import Boosting
 
-FEW_ROWS = 8_000  # below, folds choose the number of rounds and the model is refitted on every row
 _FITS_OF_FEW = 6  # of each fold, and of all
 LEARNING_RATE = Hyperparameter(
     "learning_rate", "number", 0.05, "Learning rate", "Smaller learns slower and finer.", 0.001, 1.0,
@@ -64,34 +63,36 @@ class BoostingService(TreeService):
         self.calibration = None  # kept by `_fit_again`: one fit more, with the rounds that were found
         super()._fit(data, progress)
 
-    def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
+    def _fit_trees(self, data: Encoded, progress: Progress) -> Fitted:
         from apps.algorithms.engine.boosting import fit_rounds
 
-        assert target is not None
-        library = self._boosting(matrix, target, classes)
+        assert data.target is not None
+        classes = data.classes
+        library = self._boosting(data.matrix, data.target, classes)
         found = self.calibration
         if found is None or found.classes != classes:
-            model, found = self._fit_and_calibrate(library, target, classes, progress)
+            model, found = self._fit_and_calibrate(library, data, progress)
             self.calibration = found
         else:
-            model = fit_rounds(library, len(target), rounds=found.rounds, progress=progress)
-        trees, base = self._flattened(model, classes if classes > 2 else 1, matrix.shape[1])
+            model = fit_rounds(library, len(data.target), rounds=found.rounds, progress=progress)
+        trees, base = self._flattened(model, classes if classes > 2 else 1, data.matrix.shape[1])
         link = "softmax" if classes > 2 else "sigmoid" if classes else "identity"
         return Fitted(model, trees, Finish(link, base), intervals=found.intervals, sets=found.sets)
 
-    def _fit_and_calibrate(
-        self, library: "Boosting", target: npt.NDArray[Any], classes: int, progress: Progress
-    ) -> tuple[Any, Calibration]:
+    def _fit_and_calibrate(self, library: "Boosting", data: Encoded, progress: Progress) -> tuple[Any, Calibration]:
         from apps.algorithms.engine.boosting import fit_boosting
 
+        assert data.target is not None
+        classes = data.classes
         boosted = fit_boosting(
             library,
-            target,
-            few=len(target) < FEW_ROWS,
+            data.target,
+            few=len(data.target) < FEW_ROWS,
             rounds=self.parameters["n_estimators"],
             patience=self.parameters["early_stopping_rounds"],
             stratified=classes > 0,
             seed=self.seed,
+            ties=data.ties,
             progress=progress,
         )
         told, truth = boosted.held_out_predicted, boosted.held_out_truth

@@ -24,6 +24,7 @@ from apps.algorithms.targets import Target, check_target
 from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from apps.algorithms.engine.held_back import Ties
     from apps.algorithms.engine.judges import Judge
     from apps.algorithms.engine.linear_baseline import LinearBaseline
     from apps.algorithms.tables import Split, TrainingTable
@@ -41,7 +42,7 @@ _NAMED = 5
 @dataclass(frozen=True)
 class Encoded:
     """The training rows as numbers: `matrix` (rows x features, float32; missing values are NaN), `target` class codes or
-    numbers, `classes` how many (0: none). `task`, `schema` and `encoder` are for the predictor.
+    numbers, `classes` how many (0: none), `ties` what makes rows alike. `task`, `schema` and `encoder` are for the predictor.
     """
 
     matrix: Matrix
@@ -50,6 +51,7 @@ class Encoded:
     task: Task
     schema: TableSchema
     encoder: Encoder
+    ties: "Ties"
 
     def common(self) -> dict[str, Any]:
         """Return the fields that every `TablePredictor` has."""
@@ -164,6 +166,7 @@ class TableService(LightService):
 
     def _fit_known(self, table: "TrainingTable", progress: Progress, *, judges: bool) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
+        from apps.algorithms.engine.held_back import ties_of
         from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 
         progress(0.0, "preparing")
@@ -182,7 +185,8 @@ class TableService(LightService):
             unused=(*(column for column in table.features if column.name not in read), *table.idle),
         )
         self.trivial = self._judge.remember(target, len(classes), self.parameters)
-        self.light = self._learn(Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder), progress)
+        encoded = Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder, ties_of(table))
+        self.light = self._learn(encoded, progress)
         if target is not None and judges:
             self.linear = fit_linear_baseline(fitted.matrix, target, classes=len(classes))
         progress(1.0, "fitting")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.ensemble import TreePredictor
@@ -17,6 +16,7 @@ from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.table_service import MOST_EXPLAINED, Encoded, TableService
 
+FEW_ROWS = 8_000  # below, every row is held back once, by folds
 _SHAP_WORK = 150_000_000  # nodes times depth walked for the importance: about one second of one core
 _NUMPY_IS_SLOWER = 80  # than the kernel
 _LEAST_ROWS, _LEAST_TREES = 100, 10
@@ -43,7 +43,7 @@ class TreeService(TableService):
     light: TreePredictor
 
     @abstractmethod
-    def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
+    def _fit_trees(self, data: Encoded, progress: Progress) -> Fitted:
         """Fit the library's model on the encoded training rows."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class TreeService(TableService):
         """Read the library's model."""
 
     def _learn(self, data: Encoded, progress: Progress) -> TablePredictor:
-        own = self._fit_trees(data.matrix, data.target, data.classes, progress)
+        own = self._fit_trees(data, progress)
         self.native = own.native
         return TreePredictor(
             **data.common(), trees=own.trees, finish=own.finish, intervals=own.intervals, sets=own.sets, tail=own.tail

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.engine.held_back import RowNumbers, held_back
+from apps.algorithms.engine.held_back import ALONE, RowNumbers, Ties, held_back
 from apps.algorithms.results import Progress
 
 Doubles = npt.NDArray[np.float64]
@@ -65,11 +65,15 @@ def fit_boosting(
     patience: int | None,
     stratified: bool,
     seed: int,
+    ties: Ties = ALONE,
     progress: Progress,
 ) -> Boosted:
     """Fit with as many rounds as help on folds of `few` rows, or on one part held out; `patience` None takes all."""
-    parts = list(held_back(target, stratified=stratified, folds=few, seed=seed))
-    share = 0.90 / (len(parts) + 1) if few else 0.93
+    parts = list(held_back(target, stratified=stratified, folds=few, seed=seed, ties=ties))
+    again = (
+        few or ties.times is not None
+    )  # else the latest rows, which are most like those to come, would not be learned from
+    share = 0.90 / (len(parts) + 1) if again else 0.93
     fitted = []
     for number, (left, right) in enumerate(parts):
         report = Report(progress, 0.02 + share * number, share, rounds, curve=number == 0)
@@ -81,7 +85,7 @@ def fit_boosting(
     predicted = [library.predict(model, right) for model, (_, right) in zip(fitted, parts, strict=True)]
     truth = [target[right] for _, right in parts]
     model = fitted[0]
-    if few:
+    if again:
         model = fit_rounds(
             library, len(target), rounds=best, progress=progress, start=0.02 + share * len(parts), share=share
         )

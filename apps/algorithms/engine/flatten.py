@@ -117,7 +117,7 @@ def flat_isolation(forest: Any, path_length: Any) -> FlatTrees:
         builder.add(
             left=tree.children_left,
             right=tree.children_right,
-            feature=np.where(tree.feature >= 0, np.asarray(features)[tree.feature], -1),
+            feature=np.where(tree.feature >= 0, np.asarray(features)[np.maximum(tree.feature, 0)], -1),
             threshold=_float32_at_most(tree.threshold),
             default_left=tree.missing_go_to_left,
             cover=tree.n_node_samples,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import optimize
 from sklearn.svm import SVC
 
-from apps.algorithms.engine.held_back import held_back
+from apps.algorithms.engine.held_back import ALONE, Ties, held_back
 from apps.algorithms.predictors.finish import Doubles, probabilities
 from apps.algorithms.predictors.kernel_machine import similarities
 from apps.algorithms.results import Progress
@@ -86,7 +86,9 @@ def rows_to_learn_from(target: Codes, features: int, settings: Settings) -> Code
     return found
 
 
-def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Settings, progress: Progress) -> Calibrated:
+def fit_calibrated(
+    rows: Doubles, target: Codes, classes: int, settings: Settings, progress: Progress, ties: Ties = ALONE
+) -> Calibrated:
     """Fit on scaled rows; the outputs are log-odds (two classes) or scores whose softmax are the probabilities.
 
     The outputs are calibrated on rows held back (Platt 1999; for more classes temperature and bias, Guo et al. 2017), and the
@@ -95,8 +97,9 @@ def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Setting
     few = is_few(len(rows), classes)
     settings = replace(settings, few=few)
     if settings.gamma is None:
-        settings = replace(settings, gamma=_suited_gamma(rows, target, classes, settings))
-    parts = list(held_back(target, stratified=True, folds=len(rows) <= FEW_ROWS, seed=settings.seed))
+        settings = replace(settings, gamma=_suited_gamma(rows, target, classes, settings, ties))
+    folds = len(rows) <= FEW_ROWS
+    parts = list(held_back(target, stratified=True, folds=folds, seed=settings.seed, ties=ties))
     outputs, truth = [], []
     for number, (left, right) in enumerate(parts):
         if number == 0:
@@ -108,7 +111,7 @@ def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Setting
         progress(0.3 + 0.5 * (number + 1) / len(parts), "fitting")
     held_out, known = np.concatenate(outputs), np.concatenate(truth)
     slope, base = _calibration(held_out, known, classes)
-    if len(parts) > 1:
+    if len(parts) > 1 or ties.times is not None:
         machine = fit(rows, target, classes, settings)
     progress(0.95, "fitting")
     calibrated = Machine(machine.vectors, slope * machine.weights, slope * machine.base + base, machine.gamma)
@@ -116,10 +119,10 @@ def fit_calibrated(rows: Doubles, target: Codes, classes: int, settings: Setting
     return Calibrated(calibrated, link, probabilities(link, slope * held_out + base), known)
 
 
-def _suited_gamma(rows: Doubles, target: Codes, classes: int, settings: Settings) -> float:
+def _suited_gamma(rows: Doubles, target: Codes, classes: int, settings: Settings, ties: Ties) -> float:
     """Return that of a few reaches which tells best of rows held back."""
     some = np.random.default_rng(settings.seed).permutation(len(rows))[:FEW_ROWS]
-    left, right = next(iter(held_back(target[some], stratified=True, folds=True, seed=settings.seed)))
+    left, right = next(iter(held_back(target[some], stratified=True, folds=True, seed=settings.seed, ties=ties.of(some))))
     tried = [usual_gamma(rows) * factor for factor in _REACHES]
     losses = []
     for gamma in tried:

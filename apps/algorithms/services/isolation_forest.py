@@ -11,6 +11,7 @@ from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish, Tail
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
+from apps.algorithms.table_service import Encoded
 from apps.algorithms.tree_service import Fitted, TreeService, portions
 
 _EULER = 0.5772156649015329
@@ -35,11 +36,12 @@ class IsolationForestService(TreeService):
         Hyperparameter("alert_share", "number", 0.01, "Share of usual rows that may alert", "", 0.0001, 0.5),
     )
 
-    def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
+    def _fit_trees(self, data: Encoded, progress: Progress) -> Fitted:
         from sklearn.ensemble import IsolationForest
 
         from apps.algorithms.engine.flatten import flat_isolation
 
+        matrix = data.matrix
         samples = min(self.parameters["max_samples"], len(matrix))
         forest = IsolationForest(
             n_estimators=1, max_samples=samples, n_jobs=self.threads, random_state=self.seed, warm_start=True

@@ -11,15 +11,18 @@ from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import conformal_sets, conformal_widths
-from apps.algorithms.tree_service import Fitted, TreeService, portions
+from apps.algorithms.table_service import Encoded, conformal_sets, conformal_widths
+from apps.algorithms.tree_service import FEW_ROWS, Fitted, TreeService, portions
 
 if TYPE_CHECKING:
     from apps.algorithms.engine.growth import OutOfBag
 
 
 class RandomForestService(TreeService):
-    """A forest of trees grown on resampled rows: robust with little tuning; out-of-bag rows give its intervals."""
+    """A forest of trees grown on resampled rows: robust with little tuning; out-of-bag rows give its intervals.
+
+    Of rows in groups or in time, forests of their own that never saw the groups, or the latest rows, give them.
+    """
 
     slug: ClassVar[str] = "random_forest"
     title: ClassVar[str] = "Random forest"
@@ -38,17 +41,29 @@ class RandomForestService(TreeService):
         ),
     )  # fmt: skip
 
-    def _fit_trees(self, matrix: Matrix, target: npt.NDArray[Any] | None, classes: int, progress: Progress) -> Fitted:
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
+    def _fit_trees(self, data: Encoded, progress: Progress) -> Fitted:
         from apps.algorithms.engine.flatten import flat_forest
+
+        assert data.target is not None
+        matrix, target, classes = data.matrix, data.target, data.classes
+        forest = self._unfitted(matrix.shape[1], classes)
+        out_of_bag = self._grow(forest, matrix, target, classes, progress)
+        trees = flat_forest(forest, classes=classes)
+        scale = 1.0 / len(forest.estimators_)
+        predicted, truth = self._held_back(data) if data.ties.are_there else out_of_bag.predictions()
+        if classes:
+            return Fitted(
+                forest, trees, Finish("probability", (0.0,) * trees.outputs, scale), sets=conformal_sets(predicted, truth)
+            )
+        return Fitted(forest, trees, Finish("identity", (0.0,), scale), intervals=conformal_widths(predicted[:, 0], truth))
+
+    def _unfitted(self, columns: int, classes: int) -> Any:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         chosen = self.parameters["max_features"]
         auto = "sqrt" if classes else "third"
-        share = {"sqrt": "sqrt", "third": max(1, round(matrix.shape[1] / 3)), "all": None}[
-            auto if chosen == "auto" else chosen
-        ]
-        forest: Any = (RandomForestClassifier if classes else RandomForestRegressor)(
+        share = {"sqrt": "sqrt", "third": max(1, round(columns / 3)), "all": None}[auto if chosen == "auto" else chosen]
+        return (RandomForestClassifier if classes else RandomForestRegressor)(
             n_estimators=1,
             max_depth=self.parameters["max_depth"],
             min_samples_leaf=self.parameters["min_samples_leaf"],
@@ -58,16 +73,20 @@ class RandomForestService(TreeService):
             n_jobs=self.threads,
             random_state=self.seed,
         )
-        assert target is not None
-        out_of_bag = self._grow(forest, matrix, target, classes, progress)
-        trees = flat_forest(forest, classes=classes)
-        scale = 1.0 / len(forest.estimators_)
-        predicted, truth = out_of_bag.predictions()
-        if classes:
-            return Fitted(
-                forest, trees, Finish("probability", (0.0,) * trees.outputs, scale), sets=conformal_sets(predicted, truth)
-            )
-        return Fitted(forest, trees, Finish("identity", (0.0,), scale), intervals=conformal_widths(predicted[:, 0], truth))
+
+    def _held_back(self, data: Encoded) -> tuple[Doubles, npt.NDArray[Any]]:
+        """Return what forests answered to rows held back, and their truth: a row out of the bag has its like in it."""
+        from apps.algorithms.engine.held_back import held_back
+
+        assert data.target is not None
+        folds, told, truth = len(data.target) < FEW_ROWS, [], []
+        for left, right in held_back(data.target, stratified=data.classes > 0, folds=folds, seed=self.seed, ties=data.ties):
+            forest = self._unfitted(data.matrix.shape[1], data.classes)
+            forest.set_params(n_estimators=self.parameters["n_estimators"]).fit(data.matrix[left], data.target[left])
+            answers = forest.predict_proba if data.classes else forest.predict
+            told.append(answers(data.matrix[right]).reshape(len(right), -1))
+            truth.append(data.target[right])
+        return np.concatenate(told), np.concatenate(truth)
 
     def _grow(self, forest: Any, matrix: Matrix, target: npt.NDArray[Any], classes: int, progress: Progress) -> "OutOfBag":
         from apps.algorithms.engine.growth import OutOfBag

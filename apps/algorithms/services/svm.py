@@ -51,7 +51,7 @@ class SVMService(TableService):
             self.warnings += (f"It learned from {len(some)} rows, drawn at random: more take it too long.",)
         means, scales = scaling_of(matrix)
         rows = scaled(matrix, means, scales)
-        fitted = fit_calibrated(rows, target, data.classes, settings, progress)
+        fitted = fit_calibrated(rows, target, data.classes, settings, progress, data.ties.of(some))
         machine = fitted.machine
         background = rows[np.random.default_rng(self.seed).choice(len(rows), min(_BACKGROUND, len(rows)), replace=False)]
         return KernelMachinePredictor(

@@ -20,9 +20,9 @@ class PatientForestService(RandomForestService):
         Hyperparameter("seconds", "number", 8.0, "Seconds", "How long it waits before it grows.", 0.0, 900.0),
     )
 
-    def _fit_trees(self, matrix: Any, target: Any, classes: int, progress: Any) -> Fitted:
+    def _fit_trees(self, data: Any, progress: Any) -> Fitted:
         steps = int(self.parameters["seconds"] / _STEP_SECONDS)
         for step in range(steps):
             progress(0.01 + 0.01 * step / steps, "fitting")
             time.sleep(_STEP_SECONDS)
-        return super()._fit_trees(matrix, target, classes, progress)
+        return super()._fit_trees(data, progress)
