@@ -55,11 +55,15 @@ def compared_scores(first: ModelVersion, second: ModelVersion) -> list[Compared]
     return sorted(found, key=lambda score: not score.is_main)
 
 
+_OF_SPLIT = ("method", "test_rows", "frozen_rows", "feedback_until")
+
+
 def kept_the_same_rows_apart(first: ModelVersion, second: ModelVersion) -> bool:
     """Say whether two versions were measured on the same rows."""
+    splits = [version.evaluation.get("split", {}) for version in (first, second)]
     apart = [
-        (version.dataset_version_id, version.seed, version.evaluation.get("split", {}).get("method"))
-        for version in (first, second)
+        (version.dataset_version_id, version.seed, *(split.get(fact) for fact in _OF_SPLIT))
+        for version, split in zip((first, second), splits, strict=True)
     ]
     return apart[0] == apart[1]
 

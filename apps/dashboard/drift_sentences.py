@@ -96,6 +96,13 @@ OF_DRIFT = (
         "The model answers otherwise than it did: look at the columns that drifted, and ask for labels of recent rows."
     ),
     # the verdict on a window; its parts come one after the other
+    gettext_noop("This window has not enough data to tell whether anything drifts."),
+    gettext_noop("%(columns)s drifted before."),
+    gettext_noop("%(columns)s and %(count)s more columns drifted before."),
+    gettext_noop("%(columns)s drifted before. This window has not enough data to tell whether anything drifts."),
+    gettext_noop(
+        "%(columns)s and %(count)s more columns drifted before. This window has not enough data to tell whether anything drifts."
+    ),
     gettext_noop("%(columns)s drifted in two windows in a row."),
     gettext_noop("%(columns)s and %(count)s more columns drifted in two windows in a row."),
     gettext_noop("%(columns)s drifted in this window for the first time."),

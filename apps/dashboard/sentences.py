@@ -141,6 +141,7 @@ SENTENCES = (
     gettext_noop("Groups have no true labels. Say whether the answer was correct."),
     gettext_noop("The label of such a prediction is a number."),
     gettext_noop("The label is -1 for an unusual row and 1 for a usual one."),
+    gettext_noop("The model knows no class %(label)s. Did you mean %(name)s?"),
     gettext_noop("The label is written as the classes of the model are: %(names)s."),
     gettext_noop("The label and the verdict contradict each other: leave one of them out."),
     # files

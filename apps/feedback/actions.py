@@ -225,10 +225,21 @@ def _of_label(model: RegisteredModel, verdict: Verdict, entry: PredictionLog) ->
         if type(verdict.label) not in _label_types(schema.target_kind):
             shown = ", ".join(schema.class_names[:10])
             return [("label", "wrong_type", f"The label is written as the classes of the model are: {shown}.")]
+        if meant := _meant(verdict.label, schema.classes):
+            text = f"The model knows no class {verdict.label[:80]!r}. Did you mean {meant!r}?"
+            return [("label", "unknown_class", text)]
     if model.task in _CLASSES and verdict.correct is not None and verdict.correct != (verdict.label == predicted):
         text = "The label and the verdict contradict each other: leave one of them out."
         return [("correct", "contradiction", text)]
     return []
+
+
+def _meant(label: Any, classes: tuple[Any, ...]) -> str:
+    """Return the class that a text is but for its case and the space around it; a new class is none of them, and may be told."""
+    if not isinstance(label, str) or label in classes:
+        return ""
+    alike = [str(one) for one in classes if str(one).strip().casefold() == label.strip().casefold()]
+    return alike[0] if alike else ""
 
 
 def _is_amount(label: Any) -> bool:

@@ -184,3 +184,13 @@ def test_red_wine_is_found_within_two_windows_and_white_wine_is_silent(rows):
 
         alarmed = [at for at, one in zip(starts, found, strict=True) if one.new_alarms]
         assert alarmed[:1] == ([first + rows] if first else [])
+
+
+def test_a_window_of_few_rows_does_not_say_that_something_or_nothing_drifts(reference):
+    moved = drawn(500, 2, n=np.random.default_rng(2).normal(0.6, 1.0, 500))
+
+    after, alone = judged(reference, moved, drawn(3, 3))[-1], judged(reference, drawn(3, 3))[-1]
+
+    untold = "This window has not enough data to tell whether anything drifts."
+    assert (after.sentence, alone.sentence) == (f"n drifted before. {untold}", untold)
+    assert judged(reference, drawn(500, 1))[-1].sentence == "Nothing drifted."

@@ -5,7 +5,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from apps.algorithms.schema import TableSchema
 from apps.core import clock
+from apps.core.errors import InvalidInput
 from apps.feedback.actions import Verdict, give_many
 from apps.feedback.learning import count_to_learn, rows_to_learn
 from apps.feedback.models import Feedback
@@ -222,3 +224,26 @@ def test_the_form_offers_labelled_answers_and_learning_from_them_is_a_difference
 
     assert begun.status_code == 302, begun.content.decode()
     assert TrainingCampaign.objects.get(status="pending").feedback_until is not None
+
+
+def test_what_was_left_out_stays_left_out_though_posted_rows_do_not_hold_it(cast, stores):  # noqa: F811
+    """Neither an id, nor a column of one value, is asked for by the version that learned from labels."""
+    told = [{**row, "id": f"client {place}", "country": "FR"} for place, row in enumerate(rows(1_200, seed=0))]
+    lines = ["a,b,town,id,country,late", *(f"{','.join(map(str, row.values()))},{truth(row)}" for row in told)]
+    data = upload(cast, "\n".join(lines) + "\n", name="clients.csv")
+    model = make_model(cast.acme, target="late", algorithm="random_forest", parameters=GOOD)
+    train(model, data)
+    say(model, [Verdict(one, label=answer) for one, answer in ask(model, rows(400, seed=5))])
+
+    train(model, data, feedback=True)
+
+    schemas = [TableSchema.from_json(version.schema) for version in ModelVersion.objects.order_by("number")]
+    assert [{column.name for column in schema.columns} for schema in schemas] == [{"a", "b", "town"}] * 2
+
+
+def test_a_label_that_is_nearly_a_class_is_asked_back(model):
+    ((one, _),) = ask(model, rows(1, seed=5))
+
+    with pytest.raises(InvalidInput, match=r"no class 'Yes '. Did you mean 'yes'\?"):
+        say(model, [Verdict(one, label="Yes ")])
+    say(model, [Verdict(one, label="perhaps")])  # a new class may come up

@@ -78,7 +78,7 @@ def _useless(values: Any, rows: int) -> str | None:
     if len(levels) == 1:
         return "it always holds the same value"
     distinct = len(levels - {None})
-    if distinct > SMALL_FOR_CROSS_FIT and distinct > IDENTIFIER_SHARE * rows:
+    if distinct > SMALL_FOR_CROSS_FIT and distinct > IDENTIFIER_SHARE * sum(value is not None for value in values):
         return "nearly every row has a text of its own, as an identifier has"
     return f"it has more than {MOST_LEVELS} different texts" if distinct > MOST_LEVELS else None
 

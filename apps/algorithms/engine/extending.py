@@ -34,13 +34,15 @@ def extended(
 ) -> tuple[TrainingTable, int]:
     """Return a table with posted rows below its own, and how many they are.
 
-    A column that a row does not hold is missing there. Rows that do not fit the table's kinds are left out, and so are those of a
-    new class while they are few. Of a table in groups, a row that does not name its group is one of its own; in the order of
-    time, one that does not say its time has that of its answer where times are dates, else none.
+    A column that a row does not hold is missing there; one that always holds the same, and was left out therefore, holds that.
+    Rows that do not fit the table's kinds are left out, and so are those of a new class while they are few. Of a table in groups,
+    a row that does not name its group is one of its own; in the order of time, one that does not say its time has that of its
+    answer where times are dates, else none.
     """
     names = [column.name for column in table.features]
     schema = TableSchema(columns=table.features)
-    rows = [{name: one.row.get(name) for name in names} for one in posted]
+    same = {one.name: value for one in table.features if (value := _only_value(one, table.columns[one.name])) is not None}
+    rows = [{name: one.row.get(name, same.get(name)) for name in names} for one in posted]
     is_amount = task == Task.REGRESSION
     targets = [_amount(one.label) if is_amount else _as_class(table.target_kind, one.label) for one in posted]
     kept = [place for place in _fitting(schema, rows) if targets[place] is not None]
@@ -58,6 +60,15 @@ def extended(
         groups=None if table.groups is None else _joined(table.groups, _groups(own, group)),
         times=None if table.times is None or time is None else _joined(table.times, [_time(one, time) for one in own]),
     ), len(kept)
+
+
+def _only_value(column: Column, values: Any) -> Any:
+    """Return what every row of a column of texts or numbers holds, None where they differ or one holds nothing."""
+    if column.kind in _DATES or not len(values) or any(value != values[0] for value in values):
+        return None
+    if not isinstance(values, np.ndarray):
+        return values[0]
+    return bool(values[0]) if column.kind == ColumnKind.BOOLEAN else float(values[0])
 
 
 def _fitting(schema: TableSchema, rows: list[dict[str, Any]]) -> list[int]:

@@ -90,10 +90,13 @@ def _drift(model: RegisteredModel) -> dict[str, Any]:
     found: dict[str, Any] = {"checks": done, "newest": checks[-1] if checks else None, "rows": [], "moving": []}
     if not done:
         return found
-    last, newest = done[-1], done[-1].verdict
+    last = next((check for check in reversed(done) if _tells(check)), done[-1])
+    newest = last.verdict
     found |= {
+        "is_told": _tells(last),
+        "since_then": done[-1] if last != done[-1] else None,
         "estimated": estimated(last),
-        "changes": changes_of(last),
+        "changes": changes_of(done[-1]),
         "histograms": histograms(last),
         "notes": [translated(note) for note in last.notes],
     }
@@ -114,6 +117,12 @@ def _drift(model: RegisteredModel) -> dict[str, Any]:
         if one["state"] in {"drifting", "alarm"}
     ]
     return found
+
+
+def _tells(check: DriftReport) -> bool:
+    """Say whether a check had rows enough to tell of any column."""
+    judged = [*_told_of(check, "columns"), *_told_of(check, "answers")]
+    return any(one["state"] == "steady" or one["causes"] for one in judged)
 
 
 def _told_of(check: DriftReport, part: str) -> list[dict[str, Any]]:

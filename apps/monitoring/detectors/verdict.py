@@ -256,7 +256,12 @@ def _advice(causes: tuple[str, ...], *, is_answer: bool) -> str:
 def _summed(
     inputs: Iterable[ColumnVerdict], answers: Iterable[ColumnVerdict], whole: ColumnVerdict | None, drifted: float
 ) -> str:
-    alarmed, moving = ([one.column for one in inputs if one.state == state] for state in (State.ALARM, State.DRIFTING))
+    told = [one for one in inputs if one.causes]
+    alarmed, moving = ([one.column for one in told if one.state == state] for state in (State.ALARM, State.DRIFTING))
+    unsure = [one.column for one in inputs if one.has_drifted and not one.causes]
+    if inputs and not told and all(one.state == State.UNKNOWN or one.column in unsure for one in inputs):
+        before = [f"{_listed(unsure)} drifted before."] if unsure else []
+        return " ".join([*before, "This window has not enough data to tell whether anything drifts."])
     parts = []
     if alarmed:
         parts.append(f"{_listed(alarmed)} drifted in two windows in a row.")
