@@ -145,6 +145,7 @@ OF_RETRAINING = (
     gettext_noop("The judgement stopped with %(fault)s; the worker's log has the details."),
     gettext_noop("The process that compared the two versions died three times. Look at the worker's log."),
     gettext_noop("There is no challenger to be judged: train another version first."),
+    gettext_noop("It passed the gate and waits for nobody's approval: promote the version by hand."),
     gettext_noop("Only a challenger that passed the gate and waits for approval can be approved."),
     gettext_noop("Only a challenger that passed the gate and waits for approval can be declined."),
     gettext_noop("Whoever began the training cannot approve what it made: ask another approver of the workspace."),

@@ -293,6 +293,8 @@ def _promoted(report: GateReport, verdict: Verdict) -> str:
 
 def approve(*, report: GateReport, actor: Actor) -> GateReport:
     """Promote a challenger that passed the gate and waits; by somebody else than who began its training."""
+    if report.outcome == Outcome.ADVISED:
+        raise Conflict("It passed the gate and waits for nobody's approval: promote the version by hand.")
     if report.outcome != Outcome.WAITING:
         raise Conflict("Only a challenger that passed the gate and waits for approval can be approved.")
     if actor.user_id is not None and actor.user_id == report.challenger.created_by_id:

@@ -184,6 +184,8 @@ def test_asked_by_a_person_the_gate_tells_and_promotes_nothing(model, cast, api)
     assert (told["outcome"], told["champion"], told["challenger"]) == ("advised", 1, 2)
     assert told["verdict"]["promote"] is True
     assert live(model) == 1
+    refused = api(cast.approver).post(f"{asked['Location']}approve/")
+    assert (refused.status_code, "promote the version by hand" in refused.json()["detail"]) == (409, True)
 
 
 def test_without_a_challenger_there_is_nothing_to_judge(cast, api):
