@@ -67,3 +67,12 @@ def test_no_row_that_was_learned_from_is_warned_of(step):
     at = 8 * 3_600.0 + step * np.arange(100)
 
     assert warned(fitted(at.tolist(), ColumnKind.DATETIME), *at) == []
+
+
+@pytest.mark.parametrize(("missing", "told"), [(False, {1: ["x: it is missing, and never was in training"]}), (True, {})])
+def test_a_text_that_is_missing_is_warned_of_where_it_never_was(missing, told):
+    values = ["F", "M"] * 20 + [None] * missing
+    table = TrainingTable((Column("x", ColumnKind.CATEGORY),), {"x": values}, len(values))
+    encoder = fit_encoder(table, task=Task.ANOMALY, target=None, seed=0).encoder
+
+    assert encoder.encode({"x": ["F", None, "M"]}, 3)[1] == told

@@ -136,7 +136,11 @@ def _shown_day(seconds: float) -> str:
 def _fill_levels(encoding: ColumnEncoding, values: list[str | None], block: Matrix, warnings: dict[int, list[str]]) -> None:
     table, missing, unseen = encoding.table, encoding.missing, encoding.unseen
     block[:] = [missing if value is None else table.get(value, unseen) for value in values]
-    if not table.keys() >= (met := set(values)) - {None}:
+    met = set(values)
+    if None in met and missing == unseen:  # else it was missing in training too
+        for row in (row for row, value in enumerate(values) if value is None):
+            warnings.setdefault(row, []).append(f"{encoding.column}: it is missing, and never was in training")
+    if not table.keys() >= met - {None}:
         strange = met - table.keys() - {None}
         for row, value in enumerate(values):
             if value in strange:
