@@ -34,7 +34,7 @@ _RUNNING = (TrainingCampaign.Status.PENDING, TrainingCampaign.Status.TRAINING)
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric of a version beside its baselines, with its interval; `verdict` is "better", "worse" or ""."""
+    """One metric of a version beside its baselines, with its interval; `verdict`: "better" than both, "worse" than the trivial one, or ""."""
 
     code: str
     label: str
@@ -56,15 +56,21 @@ def scores_of(version: ModelVersion) -> list[Score]:
     beside = {one["kind"]: one["metrics"] for one in version.evaluation.get("baselines", [])}
     scores = []
     for code, ours in version.metrics.items():
-        trivial = baseline.get(code)
-        verdict = ""
-        if trivial is not None and ours is not None and code not in NEUTRAL and figure(ours) != figure(trivial):
-            verdict = "better" if (ours > trivial) != (code in SMALLER_IS_BETTER) else "worse"
+        trivial, linear = baseline.get(code), beside.get("linear", {}).get(code)
+        verdict = _beside(code, ours, trivial, linear)
         label, remark = str(METRICS.get(code, code)), str(REMARKS.get(code, ""))
         low, high = intervals.get(code, (None, None))
-        linear = beside.get("linear", {}).get(code)
         scores.append(Score(code, label, ours, trivial, verdict, code == main, remark, low, high, linear))
     return sorted(scores, key=lambda score: not score.is_main)
+
+
+def _beside(code: str, ours: float | None, trivial: float | None, linear: float | None) -> str:
+    """Say "better" of what beats both baselines, "worse" of what the trivial one beats."""
+    if ours is None or trivial is None or code in NEUTRAL or figure(ours) == figure(trivial):
+        return ""
+    known = [one for one in (trivial, linear) if one is not None]
+    beaten = [(ours > one) != (code in SMALLER_IS_BETTER) for one in known]
+    return "worse" if not beaten[0] else "better" if all(beaten) else ""
 
 
 def named_parameters(algorithm: str, parameters: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apps.dashboard.comparing import compared_scores
 from apps.dashboard.figures import figure
-from apps.dashboard.selectors import scores_of
+from apps.dashboard.selectors import _beside, scores_of
 from apps.registry.actions import archive_model, create_model
 from apps.registry.models import Alias
 from apps.registry.selectors import champion_of
@@ -278,3 +278,11 @@ def test_what_waits_for_approval_is_declined_with_a_reason_that_all_can_read(cas
     assert champion_of(two_versions) == first
     again = Page(browser(cast.approver).post(decline, follow=True))
     assert "can be declined" in again.text
+
+
+@pytest.mark.parametrize(("code", "ours", "trivial", "linear", "said"), [
+    ("rmse", 9.26, 12.95, 8.83, ""), ("rmse", 8.0, 12.95, 8.83, "better"), ("rmse", 13.0, 12.95, None, "worse"),
+    ("accuracy", 0.8, 0.7, None, "better"), ("accuracy", 0.8, 0.7, 0.9, ""), ("accuracy", None, 0.7, 0.9, ""),
+])  # fmt: skip
+def test_a_score_is_called_better_where_no_baseline_is_as_good(code, ours, trivial, linear, said):
+    assert _beside(code, ours, trivial, linear) == said
