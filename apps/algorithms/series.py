@@ -46,6 +46,7 @@ class SeriesSplit:
     test: "TrainingSeries"
     method: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,21 @@ _LEAST_GROUPS = 10  # of a sample, so that folds of whole groups can be made of 
 _LEAST_OF_A_CLASS = 20  # rows of a sample, or all that there are
 _LEAST_FOLDS, _LEAST_STRATIFIED = 2, 3
 _LEAST_LEARNED = 10  # rows of a fold, where later ones have as many
+_FAR = 2.0  # a part of so many times the rows that were asked for, or of so many times fewer, is told of
 
 
 @dataclass(frozen=True)
 class Split:
-    """Two parts of a table; `method` is "stratified", "random", "grouped" or "time"."""
+    """Two parts of a table; `method` is "stratified", "random", "grouped" or "time".
+
+    `warnings` says so where the second is far smaller or larger than asked for.
+    """
 
     train: "TrainingTable"
     test: "TrainingTable"
     method: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -213,11 +218,10 @@ class TrainingTable:
         place = np.empty(self.rows, dtype=np.int64)
         place[shuffled] = np.arange(self.rows)
         order = np.argsort(place[first], kind="stable")
-        taken = np.cumsum(sizes[order]) <= max(1, round(self.rows * share))
-        taken[0] = True
-        apart = np.isin(groups, names[order][taken])
+        apart = np.isin(groups, names[order][_fitting(sizes[order], round(self.rows * share))])
         reason = "groups are kept whole on one side"
-        return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)
+        parts = self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)
+        return replace(parts, warnings=_said_of_share(parts, share))
 
     def _stratified(self, shuffled: Index, share: float, *, least: int = 0) -> Split:
         """Keep a share of each class apart, so many rows of it at least."""
@@ -239,6 +243,30 @@ def numbered(values: npt.NDArray[Any]) -> tuple[list[str], Index]:
     names = sorted(set(texts))
     number_of = {name: number for number, name in enumerate(names)}
     return names, np.array([number_of[text] for text in texts], dtype=np.int64)
+
+
+def _fitting(sizes: Index, most: int) -> npt.NDArray[np.bool_]:
+    """Return which groups, taken in their order, go into so many rows together; the smallest alone where none does.
+
+    `sizes` (groups,) are their rows. One group at least is not taken.
+    """
+    taken = np.zeros(len(sizes), dtype=bool)
+    left = min(most, int(sizes.sum()) - 1)
+    for number, size in enumerate(sizes.tolist()):
+        if size <= left:
+            taken[number], left = True, left - size
+    if not taken.any():
+        taken[int(np.argmin(sizes))] = True
+    return taken
+
+
+def _said_of_share(parts: Split, asked: float) -> tuple[str, ...]:
+    share = parts.test.rows / (parts.train.rows + parts.test.rows)
+    if asked / _FAR <= share <= asked * _FAR:
+        return ()
+    return (
+        f"Rows that hang together stay on one side: {share:.1%} of the rows are kept apart, where {asked:.0%} were asked for.",
+    )
 
 
 def _codes(values: npt.NDArray[Any] | None) -> Index:

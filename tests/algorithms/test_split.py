@@ -32,6 +32,43 @@ def test_groups_stay_whole():
     assert split.test.rows > 0
 
 
+class TestGroupsOfAllSizes:
+    """About the share asked for is kept apart, however large one group is."""
+
+    @staticmethod
+    def of_sizes(*sizes: int) -> TrainingTable:
+        names = np.repeat([f"g{i}" for i in range(len(sizes))], sizes).astype(object)
+        return replace(binary_table().take(np.arange(sum(sizes)) % 300), groups=names)
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_a_group_that_is_too_large_is_passed_over(self, seed):
+        """The largest comes early in some of these orders, and first in some."""
+        table = self.of_sizes(900, *[5] * 40)
+
+        split = table.split(task=Task.CLASSIFICATION, test_share=0.1, seed=seed)
+
+        assert split.test.rows == 110
+        assert "g0" in split.train.groups
+        assert split.warnings == ()
+        again = table.split(task=Task.CLASSIFICATION, test_share=0.1, seed=seed)
+        assert again.test.groups.tolist() == split.test.groups.tolist()
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_where_none_fits_the_smallest_is_kept_apart_and_it_is_told(self, seed):
+        split = self.of_sizes(45, 300, 55).split(task=Task.CLASSIFICATION, test_share=0.05, seed=seed)
+
+        assert (split.train.rows, split.test.rows) == (355, 45)
+        assert split.warnings == (
+            "Rows that hang together stay on one side: 11.2% of the rows are kept apart, where 5% were asked for.",
+        )
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_something_is_left_to_learn_from(self, seed):
+        split = self.of_sizes(1, 1).split(task=Task.CLASSIFICATION, test_share=0.9, seed=seed)
+
+        assert (split.train.rows, split.test.rows) == (1, 1)
+
+
 class TestFolds:
     """Each row is kept apart once, in the way that the split of the model keeps rows apart."""
 
