@@ -63,6 +63,10 @@ class Split(Protocol):
     def reason(self) -> str:
         """The same in words."""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said of it to who trains."""
+
 
 class BaseMLService(ABC):
     """One algorithm, unfitted or fitted.

@@ -103,12 +103,12 @@ class ForecastService(LightService):
     def split(self, data: "TrainingSeries", *, test_share: float) -> "SeriesSplit":
         """Keep the last part of each series apart; it decides the horizon."""
         self.horizon = self._horizon_of(data)
-        return data.at_least(_LEAST_PARTS * self.horizon).split(test_share=test_share, horizon=self.horizon)
+        return _parted(data, test_share, self.horizon)
 
     def folds(self, data: "TrainingSeries", count: int) -> "list[SeriesSplit]":
         """Return one: the last part of each series, as far ahead as the whole is forecast or what is left of it allows."""
         self.horizon = max(1, min(data.horizon or self._horizon_of(data), data.longest // _LEAST_PARTS))
-        return [data.at_least(_LEAST_PARTS * self.horizon).split(test_share=1 / count, horizon=self.horizon)]
+        return [_parted(data, 1 / count, self.horizon)]
 
     def difference(self, data: "TrainingSeries", light: Path) -> float:
         """Return the largest difference between the library's forecasts and those of the light form."""
@@ -131,7 +131,8 @@ class ForecastService(LightService):
         asked: int | None = self.parameters["horizon"]
         if asked is None:
             usual = _USUAL_HORIZONS.get(data.calendar.name, _OTHER_HORIZON)
-            return max(1, min(usual, int(np.quantile(lengths, 0.1)) // _PARTS))
+            known = [int(np.isfinite(one.values).sum()) for one in data.series]
+            return max(1, min(usual, int(np.median(known)) // _PARTS))
         if lengths.max() < _LEAST_PARTS * asked:
             raise InvalidInput(
                 f"A horizon of {asked} needs {_LEAST_PARTS * asked} steps: as many to learn from, to calibrate and to measure. The "
@@ -144,7 +145,7 @@ class ForecastService(LightService):
 
         progress(0.0, "preparing")
         horizon = self.horizon = self.horizon or self._horizon_of(data)
-        kept = data.at_least(2 * horizon)
+        kept = data.at_least(2 * horizon, learned=lambda one: _with_end(one, horizon).begins)
         self.warnings = kept.notes
         self.season = self._season_of(kept, found_season)
         scales = naive_scales(kept.series, self.season)
@@ -273,6 +274,17 @@ def history_of(one: "OneSeries", steps: int, horizon: int, *, number: int | None
     """Return what was known of a series after so many steps, its covariates as far as the horizon."""
     values, covariates = one.values[:steps], one.covariates[: steps + horizon]
     return History(one.name, number, one.first + steps - 1, values, covariates, scale)
+
+
+def _parted(data: "TrainingSeries", test_share: float, horizon: int) -> "SeriesSplit":
+    """Keep the last part of each series apart; those too short to be learned from before it are left out."""
+    from apps.algorithms.series import begins_apart
+
+    def learned(one: "OneSeries") -> int:
+        return _with_end(one.until(begins_apart(one, test_share=test_share, horizon=horizon)), horizon).begins
+
+    kept = data.at_least(_LEAST_PARTS * horizon, learned=learned)
+    return kept.split(test_share=test_share, horizon=horizon)
 
 
 def _with_end(one: "OneSeries", horizon: int) -> "OneSeries":

@@ -1,5 +1,6 @@
 """The series a service learns from, on regular steps, read from the canonical Parquet copy. Worker only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from apps.core.errors import InvalidInput
 MOST_SERIES = 5_000
 MOST_STEPS = 1_000_000  # of a series
 _FEWEST_KNOWN = 0.5  # of the steps of a series
+_LEAST_LEARNED = 2  # known values of a series
 _SHOWN = 5
 
 
@@ -46,6 +48,7 @@ class SeriesSplit:
     test: "TrainingSeries"
     method: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,9 @@ class TrainingSeries:
         """Keep the last part of each series apart: `test_share` of its steps, one horizon at least."""
         train, test = [], []
         for one in self.series:
-            apart = max(horizon, round(len(one.values) * test_share))
-            train.append(one.until(len(one.values) - apart))
-            test.append(replace(one, begins=len(one.values) - apart))
+            begins = begins_apart(one, test_share=test_share, horizon=horizon)
+            train.append(one.until(begins))
+            test.append(replace(one, begins=begins))
         reason = "the last part of each series is kept apart"
         return SeriesSplit(
             replace(self, series=tuple(train), horizon=horizon),
@@ -122,14 +125,32 @@ class TrainingSeries:
             reason,
         )
 
-    def at_least(self, steps: int) -> "TrainingSeries":
-        """Return the series of at least `steps` steps; say which others are left out."""
-        kept = tuple(one for one in self.series if len(one.values) >= steps)
-        lost = [one.name for one in self.series if len(one.values) < steps]
-        if not lost:
+    def at_least(self, steps: int, *, learned: Callable[[OneSeries], int]) -> "TrainingSeries":
+        """Return the series of at least `steps` steps that can be learned from; say which others are left out.
+
+        `learned` says how many steps of a series come before the first that is forecast: two values must be known among them.
+        Where that leaves none, `InvalidInput` is raised.
+        """
+        fits = [
+            len(one.values) >= steps and int(np.isfinite(one.values[: learned(one)]).sum()) >= _LEAST_LEARNED
+            for one in self.series
+        ]
+        if all(fits):
             return self
+        kept = tuple(one for one, fit in zip(self.series, fits, strict=True) if fit)
+        if not kept:
+            raise InvalidInput(
+                f"No series has {steps} steps with two known values before those that it is calibrated and measured on. "
+                "Upload more of it, or give a shorter horizon."
+            )
+        lost = [one.name for one, fit in zip(self.series, fits, strict=True) if not fit]
         text = f"{len(lost)} series of fewer than {steps} steps are left out: {_named(lost)}."
         return replace(self, series=kept, notes=(*self.notes, text))
+
+
+def begins_apart(one: OneSeries, *, test_share: float, horizon: int) -> int:
+    """Return how many steps of a series come before the part of it that is kept apart."""
+    return len(one.values) - max(horizon, round(len(one.values) * test_share))
 
 
 @dataclass(frozen=True)

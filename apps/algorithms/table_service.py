@@ -167,6 +167,7 @@ class TableService(LightService):
     def _fit_known(self, table: "TrainingTable", progress: Progress, *, judges: bool) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
         from apps.algorithms.engine.held_back import ties_of
+        from apps.algorithms.engine.judges import Learned
         from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 
         progress(0.0, "preparing")
@@ -184,7 +185,7 @@ class TableService(LightService):
             classes=classes,
             unused=(*(column for column in table.features if column.name not in read), *table.idle),
         )
-        self.trivial = self._judge.remember(target, len(classes), self.parameters)
+        self.trivial = self._judge.remember(Learned(table, fitted.matrix, target, len(classes)), self.parameters)
         encoded = Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder, ties_of(table))
         self.light = self._learn(encoded, progress)
         if target is not None and judges:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,16 +19,22 @@ _LEAST_GROUPS = 10  # of a sample, so that folds of whole groups can be made of 
 _LEAST_OF_A_CLASS = 20  # rows of a sample, or all that there are
 _LEAST_FOLDS, _LEAST_STRATIFIED = 2, 3
 _LEAST_LEARNED = 10  # rows of a fold, where later ones have as many
+_OF_NONE = "\0"  # begins the name of a group that is one row without a group
+_FAR = 2.0  # a part of so many times the rows that were asked for, or of so many times fewer, is told of
 
 
 @dataclass(frozen=True)
 class Split:
-    """Two parts of a table; `method` is "stratified", "random", "grouped" or "time"."""
+    """Two parts of a table; `method` is "stratified", "random", "grouped" or "time".
+
+    `warnings` says so where the second is far smaller or larger than asked for.
+    """
 
     train: "TrainingTable"
     test: "TrainingTable"
     method: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class TrainingTable:
     ) -> "TrainingTable":
         """Read the columns needed from a canonical Parquet file.
 
-        `columns` are the dataset's; `features` those to learn from (all but target and group when empty); never `subject`.
+        `columns` are the dataset's; `features` those to learn from (all but target and group when empty); never `subject`. A
+        row without a group is one of its own.
         """
         import pyarrow.parquet as pq
 
@@ -74,17 +82,17 @@ class TrainingTable:
         names = list(dict.fromkeys([*(c.name for c in wanted), *filter(None, [target, group, time])]))
         table = pq.read_table(path, columns=names, use_threads=False)
         read = {name: read_column(table.column(name), kinds[name]) for name in names}
-        return cls(
+        found = cls(
             features=wanted,
             columns={column.name: read[column.name] for column in wanted},
             rows=table.num_rows,
             target=_labels(table.column(target), kinds[target]) if target else None,
             target_name=target,
             target_kind=kinds[target] if target else None,
-            groups=np.array([str(v) for v in table.column(group).to_pylist()], dtype=object) if group else None,
             times=np.asarray(read[time], dtype=np.float64) if time else None,
             idle=tuple(c for c in columns if c.name in {subject, group} - {""} and c not in wanted),
         )
+        return _in_groups(found, table.column(group).to_pylist()) if group else found
 
     def take(self, index: Index) -> "TrainingTable":
         """Return the rows of `index`, in its order."""
@@ -117,9 +125,10 @@ class TrainingTable:
     def split(self, *, task: Task, test_share: float, seed: int) -> Split:
         """Keep `test_share` of the rows apart: the latest, whole groups, or at random (stratified by class)."""
         if self.times is not None:
-            order = np.argsort(np.nan_to_num(self.times, nan=-np.inf), kind="stable")
-            cut = self.rows - max(1, round(self.rows * test_share))
-            return self._parts(order[:cut], order[cut:], "time", "the latest rows are kept apart")
+            order = self._in_time()
+            (cut,) = _changes(self.times[order], [self.rows - max(1, round(self.rows * test_share))])
+            parts = self._parts(order[:cut], order[cut:], "time", "the latest rows are kept apart")
+            return replace(parts, warnings=_said_of_share(parts, test_share))
         shuffled = np.random.default_rng(seed).permutation(self.rows)
         if self.groups is not None:
             return self._grouped(shuffled, test_share)
@@ -133,7 +142,7 @@ class TrainingTable:
         shuffled = np.random.default_rng(seed).permutation(self.rows)
         share = rows / self.rows
         if self.times is not None:
-            return self.split(task=task, test_share=share, seed=seed).test
+            return self.take(self._in_time()[-rows:])
         if self.groups is not None:
             whole = self._grouped(shuffled, share).test
             enough = len(np.unique(_codes(whole.groups))) >= min(_LEAST_GROUPS, len(np.unique(_codes(self.groups))))
@@ -171,9 +180,12 @@ class TrainingTable:
 
         rows = np.arange(self.rows)
         if self.times is not None:
-            order = np.argsort(np.nan_to_num(self.times, nan=-np.inf), kind="stable")
-            parted = TimeSeriesSplit(count).split(rows)
-            return [self._parts(order[a], order[b], "time", "each part is measured on what follows it") for a, b in parted]
+            order = self._in_time()
+            cuts = _changes(self.times[order], [int(part[0]) for _, part in TimeSeriesSplit(count).split(rows)])
+            return [
+                self._parts(order[:a], order[a:b], "time", "each part is measured on what follows it")
+                for a, b in pairwise([*cuts, self.rows])
+            ]
         if self.groups is not None:
             groups = _codes(self.groups)
             count = min(count, len(np.unique(groups)))
@@ -202,6 +214,11 @@ class TrainingTable:
         for left, right in parts:
             yield np.sort(np.concatenate([shared[left], lonely])), shared[right]
 
+    def _in_time(self) -> Index:
+        """Return the rows from the earliest to the latest; those without a time come first."""
+        assert self.times is not None
+        return np.argsort(np.nan_to_num(self.times, nan=-np.inf), kind="stable")
+
     def _grouped(self, shuffled: Index, share: float) -> Split:
         assert self.groups is not None
         groups = _codes(self.groups)
@@ -213,11 +230,10 @@ class TrainingTable:
         place = np.empty(self.rows, dtype=np.int64)
         place[shuffled] = np.arange(self.rows)
         order = np.argsort(place[first], kind="stable")
-        taken = np.cumsum(sizes[order]) <= max(1, round(self.rows * share))
-        taken[0] = True
-        apart = np.isin(groups, names[order][taken])
+        apart = np.isin(groups, names[order][_fitting(sizes[order], round(self.rows * share))])
         reason = "groups are kept whole on one side"
-        return self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)
+        parts = self._parts(np.flatnonzero(~apart), np.flatnonzero(apart), "grouped", reason)
+        return replace(parts, warnings=_said_of_share(parts, share))
 
     def _stratified(self, shuffled: Index, share: float, *, least: int = 0) -> Split:
         """Keep a share of each class apart, so many rows of it at least."""
@@ -239,6 +255,66 @@ def numbered(values: npt.NDArray[Any]) -> tuple[list[str], Index]:
     names = sorted(set(texts))
     number_of = {name: number for number, name in enumerate(names)}
     return names, np.array([number_of[text] for text in texts], dtype=np.int64)
+
+
+def group_name(value: Any) -> str:
+    """Return the name of the group that a value names: never one of those of rows without a group."""
+    name = str(value)
+    return _OF_NONE + name if name.startswith(_OF_NONE) else name
+
+
+def _in_groups(table: TrainingTable, values: list[Any]) -> TrainingTable:
+    """Return a table in groups, `values` naming that of each row; None and NaN make the row a group of its own.
+
+    Such a group is named by what its row holds, and by how many such rows stand above it, so that rows that come below, and a
+    label that is corrected, leave its name as it is.
+    """
+    from apps.algorithms.engine.frozen import keys_of
+
+    alone = np.flatnonzero([value is None or value != value for value in values])  # noqa: PLR0124  (NaN)
+    names = np.array([group_name(value) for value in values], dtype=object)
+    if len(alone):
+        features = [column.name for column in table.features]
+        keys = keys_of(table.take(alone), columns=features) if features else alone
+        names[alone] = [f"{_OF_NONE}row {key}" for key in keys.tolist()]
+    return replace(table, groups=names)
+
+
+def _fitting(sizes: Index, most: int) -> npt.NDArray[np.bool_]:
+    """Return which groups, taken in their order, go into so many rows together; the smallest alone where none does.
+
+    `sizes` (groups,) are their rows. One group at least is not taken.
+    """
+    taken = np.zeros(len(sizes), dtype=bool)
+    left = min(most, int(sizes.sum()) - 1)
+    for number, size in enumerate(sizes.tolist()):
+        if size <= left:
+            taken[number], left = True, left - size
+    if not taken.any():
+        taken[int(np.argmin(sizes))] = True
+    return taken
+
+
+def _changes(times: npt.NDArray[np.float64], cuts: list[int]) -> list[int]:
+    """Return the change of sorted times that is nearest to each cut, each change once; the cuts where all are of one time.
+
+    A change that leaves hardly any rows to learn from is taken only where the cut does so too.
+    """
+    moments = np.nan_to_num(times, nan=-np.inf)
+    changes = np.flatnonzero(moments[1:] != moments[:-1]) + 1
+    changes = changes[changes >= min(_LEAST_LEARNED, *cuts)]
+    if not len(changes):
+        return cuts
+    return sorted({int(changes[np.argmin(np.abs(changes - cut))]) for cut in cuts})
+
+
+def _said_of_share(parts: Split, asked: float) -> tuple[str, ...]:
+    share = parts.test.rows / (parts.train.rows + parts.test.rows)
+    if asked / _FAR <= share <= asked * _FAR:
+        return ()
+    return (
+        f"Rows that hang together stay on one side: {share:.1%} of the rows are kept apart, where {asked:.0%} were asked for.",
+    )
 
 
 def _codes(values: npt.NDArray[Any] | None) -> Index:

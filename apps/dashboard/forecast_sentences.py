@@ -103,6 +103,10 @@ OF_FORECASTS = (
         "of the series, or give a shorter horizon."
     ),
     gettext_noop("%(count)s series of fewer than %(steps)s steps are left out: %(names)s."),
+    gettext_noop(
+        "No series has %(steps)s steps with two known values before those that it is calibrated and measured on. "
+        "Upload more of it, or give a shorter horizon."
+    ),
     gettext_noop("%(count)s steps of one %(step)s have no row; they count as not known."),
     gettext_noop("seasonal naive (%(season)s)"),
     gettext_noop("mean size of each part of the forecast (%(what)s), beside the naive forecast's error"),

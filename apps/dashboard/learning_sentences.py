@@ -19,6 +19,10 @@ OF_LEARNING = (
     ),
     gettext_noop("No parameters are taken: a search chooses them."),
     gettext_noop("The rows kept apart are of %(count)s groups: too few to say how sure the scores are. Upload more groups."),
+    gettext_noop("Rows labelled %(label)s are taken for the anomalies: of the two labels it is the rarer."),
+    gettext_noop(
+        "Rows that hang together stay on one side: %(share)s of the rows are kept apart, where %(asked)s were asked for."
+    ),
     gettext_noop("Only %(rows)s rows were kept apart: the scores say little. Upload more rows."),
     gettext_noop(
         "The bounds held %(found)s of the answers kept apart, where %(asked)s were asked for: "

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from apps.algorithms import catalog
 from apps.algorithms.base import BaseMLService
+from apps.algorithms.engine.anomaly_labels import counts_of
 from apps.algorithms.engine.frozen import frozen_rows, keys_of
 from apps.algorithms.engine.judged import Judged
 from apps.algorithms.engine.judged_classes import JudgedClasses
@@ -180,7 +181,7 @@ def _refuse_missing_columns(light: TablePredictor, version: ModelVersion, table:
 def _answers(task: Task, champion: TablePredictor, challenger: TablePredictor, table: TrainingTable) -> list[Judged]:
     """Return what both answered; classes are numbered alike, and one that a version does not know has no chance with it."""
     if task != Task.CLASSIFICATION:
-        facts = {"alert_share": 0.01}
+        facts = {"alert_share": 0.01, "labels": {} if table.target is None else counts_of(table.target.tolist())}
         return [JUDGES[task].evaluate(light, facts, table).judged for light in (champion, challenger)]
     assert table.target is not None
     labels = table.target.tolist()

@@ -127,6 +127,17 @@ def test_the_end_of_each_series_is_kept_apart_with_what_came_before_it(tmp_path)
     assert [len(one.values) for one in split.train.series] == [32, 23]
     assert [(len(one.values), one.begins) for one in split.test.series] == [(40, 32), (30, 23)]
     assert (split.train.rows, split.test.rows) == (55, 15)
-    kept = found.at_least(35)
+    kept = found.at_least(35, learned=lambda one: len(one.values))
     assert [one.name for one in kept.series] == ["a"]
     assert "1 series of fewer than 35 steps are left out: 'b'" in kept.notes[0]
+
+
+def test_of_a_series_two_values_must_be_known_before_what_is_forecast(tmp_path):
+    places = [*range(12), 0, *range(6, 12)]
+    times = [days(12)[place] for place in places]
+    found = series_in(tmp_path, times, list(range(19)), ["a"] * 12 + ["b"] * 7)
+
+    assert [one.name for one in found.at_least(12, learned=lambda _: 7).series] == ["a", "b"]
+    assert [one.name for one in found.at_least(12, learned=lambda _: 6).series] == ["a"]
+    with pytest.raises(InvalidInput, match="No series has 12 steps with two known values before"):
+        found.at_least(12, learned=lambda _: 1)

@@ -2,15 +2,23 @@
 
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from apps.algorithms.schema import Task
+from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.algorithms.tables import TrainingTable
 from apps.core.errors import InvalidInput
 from tests.contracts.tables import binary_table
+
+
+def parts_of(table: TrainingTable) -> tuple[TrainingTable, TrainingTable]:
+    split = table.split(task=Task.CLASSIFICATION, test_share=0.2, seed=0)
+    return split.train, split.test
 
 
 def test_a_single_group_cannot_be_divided():
@@ -30,6 +38,140 @@ def test_groups_stay_whole():
     assert split.test.groups is not None
     assert not set(split.train.groups.tolist()) & set(split.test.groups.tolist())
     assert split.test.rows > 0
+
+
+class TestGroupsOfAllSizes:
+    """About the share asked for is kept apart, however large one group is."""
+
+    @staticmethod
+    def of_sizes(*sizes: int) -> TrainingTable:
+        names = np.repeat([f"g{i}" for i in range(len(sizes))], sizes).astype(object)
+        return replace(binary_table().take(np.arange(sum(sizes)) % 300), groups=names)
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_a_group_that_is_too_large_is_passed_over(self, seed):
+        """The largest comes early in some of these orders, and first in some."""
+        table = self.of_sizes(900, *[5] * 40)
+
+        split = table.split(task=Task.CLASSIFICATION, test_share=0.1, seed=seed)
+
+        assert split.test.rows == 110
+        assert "g0" in split.train.groups
+        assert split.warnings == ()
+        again = table.split(task=Task.CLASSIFICATION, test_share=0.1, seed=seed)
+        assert again.test.groups.tolist() == split.test.groups.tolist()
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_where_none_fits_the_smallest_is_kept_apart_and_it_is_told(self, seed):
+        split = self.of_sizes(45, 300, 55).split(task=Task.CLASSIFICATION, test_share=0.05, seed=seed)
+
+        assert (split.train.rows, split.test.rows) == (355, 45)
+        assert split.warnings == (
+            "Rows that hang together stay on one side: 11.2% of the rows are kept apart, where 5% were asked for.",
+        )
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_something_is_left_to_learn_from(self, seed):
+        split = self.of_sizes(1, 1).split(task=Task.CLASSIFICATION, test_share=0.9, seed=seed)
+
+        assert (split.train.rows, split.test.rows) == (1, 1)
+
+
+class TestRowsWithoutAGroup:
+    """Each is a group of its own, named by what it holds."""
+
+    GROUPS = (*["a", "b", "c"] * 20, *[None] * 40)
+
+    @staticmethod
+    def read(folder: Path, groups: Any, *, target: Any = None, amounts: Any = None, kind: Any = None) -> TrainingTable:
+        columns = {
+            "amount": pa.array(np.arange(float(len(groups))) if amounts is None else amounts),
+            "y": pa.array(["yes", "no"] * (len(groups) // 2) if target is None else target),
+            "g": pa.array(groups, kind),
+        }
+        pq.write_table(pa.table(columns), folder / "t.parquet")
+        kinds = {"amount": ColumnKind.NUMBER, "y": ColumnKind.CATEGORY, "g": ColumnKind.CATEGORY}
+        read = [Column(name, kinds[name]) for name in columns]
+        return TrainingTable.from_parquet(folder / "t.parquet", columns=read, target="y", group="g")
+
+    def test_they_are_not_kept_together(self, tmp_path):
+        table = self.read(tmp_path, self.GROUPS)
+
+        assert len(set(table.groups)) == 43
+        assert table.groups[:3].tolist() == ["a", "b", "c"]
+        sides = [set(part.groups[part.columns["amount"] >= 60]) for part in parts_of(table)]
+        assert all(sides)
+        assert not sides[0] & sides[1]
+
+    def test_a_number_that_is_none_is_no_group(self, tmp_path):
+        assert (
+            len(set(self.read(tmp_path, [1.0, 1.0, float("nan"), None, float("nan"), 2.0], kind=pa.float64()).groups)) == 5
+        )
+
+    @pytest.mark.parametrize("amounts", [None, np.zeros(100)], ids=["told apart", "alike"])
+    def test_a_name_stays_when_rows_come_below_and_labels_are_corrected(self, tmp_path, amounts):
+        before = self.read(tmp_path, self.GROUPS, amounts=amounts)
+        more = None if amounts is None else np.zeros(150)
+
+        after = self.read(tmp_path, [*self.GROUPS, *[None] * 50], target=["no", "yes"] * 75, amounts=more)
+
+        assert after.groups[:100].tolist() == before.groups.tolist()
+        assert len(set(after.groups)) == 93
+
+    def test_no_real_name_is_one_of_theirs(self, tmp_path):
+        theirs = self.read(tmp_path, self.GROUPS).groups[-1]
+
+        groups = self.read(tmp_path, [theirs, *self.GROUPS[1:]]).groups
+
+        assert (groups == theirs).sum() == 1
+
+
+class TestEqualTimes:
+    """Rows of one time are on one side: what is known of some of them tells of the others."""
+
+    @staticmethod
+    def of_times(times: Any) -> TrainingTable:
+        return replace(binary_table().take(np.arange(len(times)) % 300), times=np.asarray(times, dtype=np.float64))
+
+    @pytest.mark.parametrize(
+        ("sizes", "apart"), [((30, 30, 30), 30), ((10, 75, 15), 15), ((60, 30, 5, 5), 10), ((14, 86), 86)]
+    )
+    def test_the_cut_is_at_the_nearest_change_of_time(self, sizes, apart):
+        times = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+
+        split = self.of_times(times).split(task=Task.REGRESSION, test_share=0.2, seed=0)
+
+        assert split.test.rows == apart
+        assert split.train.times.max() < split.test.times.min()
+        assert bool(split.warnings) == (apart == 86)
+
+    def test_rows_without_a_time_come_first_and_stay_together(self):
+        times = np.where(np.arange(100) % 4 > 0, np.nan, np.arange(100))
+
+        split = self.of_times(times).split(task=Task.REGRESSION, test_share=0.4, seed=0)
+
+        assert (split.train.rows, split.test.rows) == (75, 25)
+
+    @pytest.mark.parametrize("times", [np.zeros(100), np.repeat([0.0, 1.0], [3, 97])], ids=["one", "hardly two"])
+    def test_where_all_are_of_one_time_the_share_is_kept_apart(self, times):
+        table = self.of_times(times)
+
+        assert table.split(task=Task.REGRESSION, test_share=0.2, seed=0).test.rows == 20
+        assert [fold.test.rows for fold in table.folds(task=Task.REGRESSION, count=4, seed=0)] == [20] * 4
+
+    @pytest.mark.parametrize(("days", "folds"), [(12, 4), (3, 2)])
+    def test_folds_are_cut_at_changes_of_time(self, days, folds):
+        table = self.of_times(np.random.default_rng(0).permutation(np.arange(300) % days))
+
+        found = table.folds(task=Task.REGRESSION, count=4, seed=0)
+
+        assert len(found) == folds
+        for fold in found:
+            assert fold.train.times.max() < fold.test.times.min()
+        assert found[-1].train.rows + found[-1].test.rows == 300
+
+    def test_a_sample_is_as_large_as_asked_for(self):
+        assert self.of_times(np.arange(300) % 2).sample(60, task=Task.REGRESSION, seed=0).rows == 60
 
 
 class TestFolds:

@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from apps.algorithms.base import BaseMLService, NotFitted
 from apps.algorithms.engine.metrics import beats_baseline
 from apps.algorithms.forecast_service import ForecastService
 from apps.algorithms.predictors import load_predictor
+from apps.algorithms.predictors.calendar import Calendar, Unit
 from apps.algorithms.results import Cancelled, Quantity
-from apps.algorithms.schema import Task
+from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.errors import InvalidInput
 from tests.contracts.cases import ROOT, SERVICES
 from tests.contracts.series import DAYS, series_of, weekly_series
@@ -201,6 +203,19 @@ def test_a_short_series_of_few_steps_can_be_learned(service, tmp_path):
 
     assert np.isfinite(values).all()
     assert 0 < min(values) < max(values) < 60
+
+
+@each_service
+@pytest.mark.parametrize("time", [1e300, -1e300, 2.0**60])
+def test_a_row_at_a_number_past_counting_is_refused(service, time, tmp_path):
+    numbered = replace(series_of([float(i % 7) for i in range(60)]), calendar=Calendar(Unit.NUMBER, 1, 0.0))
+    model = made(service)
+    model.fit(replace(numbered, columns=(Column("day", ColumnKind.NUMBER),)), silent)
+
+    with pytest.raises(InvalidInput, match="lies on no step") as refused:
+        model.predict([{"day": time, "sales": 5.0}])
+
+    assert [problem.code for problem in refused.value.problems] == ["off_step"]
 
 
 @each_service

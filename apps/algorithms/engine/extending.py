@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from apps.algorithms.predictors.rows import columns_of_rows, epoch_seconds
 from apps.algorithms.schema import Column, ColumnKind, TableSchema, Task
-from apps.algorithms.tables import TrainingTable
+from apps.algorithms.tables import TrainingTable, group_name
 from apps.core.errors import InvalidInput
 
 LEAST_OF_NEW_CLASS = 20  # rows; a class that no row of the table has is learned from so many on
@@ -116,7 +116,7 @@ def _without_rare(table: TrainingTable, targets: list[Any], places: list[int]) -
 
 def _groups(posted: list[Posted], group: str) -> npt.NDArray[Any]:
     named = [one.row.get(group) for one in posted]
-    texts = [f"posted {one.key}" if name is None else str(name) for one, name in zip(posted, named, strict=True)]
+    texts = [f"posted {one.key}" if name is None else group_name(name) for one, name in zip(posted, named, strict=True)]
     return np.array(texts, dtype=object)
 
 

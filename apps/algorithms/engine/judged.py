@@ -152,12 +152,16 @@ class JudgedAmounts(Judged):
 
 @dataclass(frozen=True)
 class JudgedAlerts(Judged):
-    """Anomaly scores, the rows that alert, and where labels say so which rows are anomalies; `share` of rows may alert."""
+    """Anomaly scores, the rows that alert, and where labels say so which rows are anomalies; `share` of rows may alert.
+
+    Where `is_part`, these are the rows with a label alone, of which the share of alerts says nothing.
+    """
 
     scores: Doubles
     alerts: Bools
     truth: Bools | None
     share: float
+    is_part: bool = False
 
     @property
     def rows(self) -> int:
@@ -172,7 +176,7 @@ class JudgedAlerts(Judged):
     @property
     def shares(self) -> Mapping[str, int]:
         """How many rows are behind each share."""
-        found = {metrics.ALERT_RATE: self.rows}
+        found = {} if self.is_part else {metrics.ALERT_RATE: self.rows}
         if self.truth is not None:
             found |= dict.fromkeys(("roc_auc", "average_precision", "recall_of_alerts"), int(self.truth.sum()))
             found["precision_of_alerts"] = int(self.alerts.sum())
@@ -188,7 +192,7 @@ class JudgedAlerts(Judged):
     def measures(self) -> Mapping[str, Measure]:
         """The measures of `metrics.anomaly_metrics`."""
         alerts = self.alerts.astype(np.float64)
-        found: dict[str, Measure] = {metrics.ALERT_RATE: mean_of(alerts)}
+        found: dict[str, Measure] = {} if self.is_part else {metrics.ALERT_RATE: mean_of(alerts)}
         if self.truth is not None and 0 < self.truth.sum() < self.rows:
             truth, ranked = self.truth.astype(np.float64), Ranked.of(self.scores, self.truth)
             found |= {

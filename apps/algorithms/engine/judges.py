@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.algorithms.engine import metrics
+from apps.algorithms.engine.anomaly_labels import Truth, counts_of, read_labels
 from apps.algorithms.engine.density import find_clusters, samples_for
 from apps.algorithms.engine.growth import spread_rows
 from apps.algorithms.engine.judged import JudgedAlerts, JudgedAmounts, JudgedGroups
@@ -28,7 +29,19 @@ _AS_NORMAL = 1.4826  # the median absolute deviation of a normal distribution, t
 _ALERT_SHARE = 0.01  # where a service does not ask for one
 _MOST_GROUPED = 10_000  # rows whose neighbours are looked for
 _RESAMPLED = 0.8  # of the dense rows
-_USUAL = (0, False, "0", "normal", "no", "non", "inlier")  # labels of rows that are no anomaly
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The rows that were learned from: as they were read, as numbers (rows x features, NaN: missing), and their target so.
+
+    `target` is what `Judge.target` returns, `classes` how many there are.
+    """
+
+    table: TrainingTable
+    matrix: Matrix
+    target: npt.NDArray[Any] | None
+    classes: int
 
 
 class Judge(ABC):
@@ -38,8 +51,8 @@ class Judge(ABC):
         """Return what is learned from a table's target (class codes, numbers or nothing), and the classes."""
         return None, ()
 
-    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
-        """Return what the trivial answers need to know of the training rows."""
+    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
+        """Return what the measures and the trivial answers need to know of the training rows."""
         return {}
 
     @abstractmethod
@@ -65,9 +78,10 @@ class _Classes(Judge):
         code_of = {label: code for code, label in enumerate(classes)}
         return np.array([code_of[label] for label in labels], dtype=np.int64), tuple(classes)
 
-    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
+    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
+        target = learned.target
         assert target is not None
-        return {"shares": (np.bincount(target, minlength=classes) / len(target)).tolist()}
+        return {"shares": (np.bincount(target, minlength=learned.classes) / len(target)).tolist()}
 
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         codes, seen = self._codes(light, table)
@@ -123,9 +137,9 @@ class _Amounts(Judge):
         assert table.target is not None
         return table.target.astype(np.float64), ()
 
-    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
-        assert target is not None
-        return {"mean": float(target.mean())}
+    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
+        assert learned.target is not None
+        return {"mean": float(learned.target.mean())}
 
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         assert table.target is not None
@@ -154,40 +168,73 @@ class _Amounts(Judge):
 
 
 class _Anomalies(Judge):
-    def remember(self, target: npt.NDArray[Any] | None, classes: int, parameters: Facts) -> dict[str, Any]:
-        return {"alert_share": float(parameters.get("alert_share", _ALERT_SHARE))}
+    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
+        share, matrix = float(parameters.get("alert_share", _ALERT_SHARE)), np.nan_to_num(learned.matrix, nan=0.0)
+        middle = np.median(matrix, axis=0)
+        spread = np.median(np.abs(matrix - middle), axis=0) * _AS_NORMAL
+        threshold = float(np.quantile(_robust_scores(matrix, middle, spread), 1 - share))
+        labels = learned.table.target
+        return {
+            "alert_share": share,
+            "labels": {} if labels is None else counts_of(labels.tolist()),
+            "middle": middle.tolist(),
+            "spread": spread.tolist(),
+            "threshold": threshold,
+        }
 
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         answers = light.answers(_matrix(light, table))
         scores, alerts = np.array([d["score"] for d in answers.details]), np.array(answers.values) == -1
-        truth, share = self._truth(table), facts["alert_share"]
-        found = metrics.anomaly_metrics(scores, alerts, truth, share=share)
+        truth = self._truth(table, facts)
+        found, judged = self._judged(scores, alerts, truth, facts["alert_share"])
         main = "roc_auc" if "roc_auc" in found else metrics.ALERT_RATE
-        curves = metrics.anomaly_curves(scores, truth, threshold=light.tail.threshold if light.tail else None)
-        judged = JudgedAlerts(scores, alerts, truth, share)
-        return Evaluation(found, main, greater_is_better="roc_auc" in found, curves=curves, judged=judged, rows=table)
+        threshold = light.tail.threshold if light.tail else None
+        curves = metrics.anomaly_curves(scores, None, threshold=threshold)
+        if truth is not None:
+            curves |= metrics.anomaly_curves(judged.scores, truth.anomalies, threshold=threshold) | curves
+        return Evaluation(
+            found,
+            main,
+            greater_is_better="roc_auc" in found,
+            curves=curves,
+            warnings=() if truth is None else truth.warnings,
+            judged=judged,
+            rows=table.take(truth.rows) if truth is not None and judged.is_part else table,
+        )
 
     def baseline(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Baseline:
         matrix = np.nan_to_num(_matrix(light, table), nan=0.0)
-        middle = np.median(matrix, axis=0)
-        spread = np.median(np.abs(matrix - middle), axis=0) * _AS_NORMAL
-        scores = (np.abs(matrix - middle) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float64)
-        alerts = scores > np.quantile(scores, 1 - facts["alert_share"])
-        truth, share = self._truth(table), facts["alert_share"]
-        found = metrics.anomaly_metrics(scores, alerts, truth, share=share)
-        return Baseline("the largest robust z-score", found, judged=JudgedAlerts(scores, alerts, truth, share))
+        scores = _robust_scores(matrix, np.array(facts["middle"]), np.array(facts["spread"]))
+        alerts = scores > facts["threshold"]
+        found, judged = self._judged(scores, alerts, self._truth(table, facts), facts["alert_share"])
+        return Baseline("the largest robust z-score", found, judged=judged)
 
     @staticmethod
-    def _truth(table: TrainingTable) -> npt.NDArray[np.bool_] | None:
-        """Return which rows the labels call anomalies; None where it cannot be said which label is the usual one."""
-        if table.target is None:
+    def _judged(
+        scores: Doubles, alerts: npt.NDArray[np.bool_], truth: Truth | None, share: float
+    ) -> tuple[dict[str, float], JudgedAlerts]:
+        """Measure all rows by their alerts, and those that have a label by it."""
+        found = metrics.anomaly_metrics(scores, alerts, None, share=share)
+        if truth is None:
+            return found, JudgedAlerts(scores, alerts, None, share)
+        own = JudgedAlerts(
+            scores[truth.rows], alerts[truth.rows], truth.anomalies, share, is_part=len(truth.rows) < len(scores)
+        )
+        return metrics.anomaly_metrics(own.scores, own.alerts, own.truth, share=share) | found, own
+
+    @staticmethod
+    def _truth(table: TrainingTable, facts: Facts) -> Truth | None:
+        """Return which rows the labels call anomalies; None where it cannot be said, or the few that have one are all alike."""
+        truth = None if table.target is None else read_labels(table.target.tolist(), facts["labels"])
+        if truth is not None and len(truth.rows) < table.rows and len(np.unique(truth.anomalies)) < 2:
             return None
-        labels = [label.lower() if isinstance(label, str) else label for label in table.target.tolist()]
-        values = set(labels)
-        usual = 1 if values <= {1, -1} else next((label for label in _USUAL if label in values), None)
-        if usual is None:
-            return None
-        return np.array([label is not None and label != usual for label in labels], dtype=bool)
+        return truth
+
+
+def _robust_scores(matrix: Matrix, middle: npt.NDArray[Any], spread: npt.NDArray[Any]) -> Doubles:
+    """Return how many spreads each row (rows x features) lies from the middle, in the feature where it is most."""
+    scores: Doubles = (np.abs(matrix - middle) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float64)
+    return scores
 
 
 class _Clusters(Judge):

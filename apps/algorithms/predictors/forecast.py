@@ -21,6 +21,7 @@ LARGEST = float(np.finfo(np.float64).max)
 _OF_KNOWN = ("tails", "beside")
 _SHOWN = 10
 _LEAST_APART = 0.1
+_MOST_PLACE = 2.0**53  # of whole numbers, all below are told apart
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ class ForecastPredictor(LightForm):
         times = np.asarray(columns[str(self.schema.time)], dtype=np.float64)
         names = columns[self.schema.series] if self.schema.series else [""] * len(rows)
         places = self.calendar.places(times)
+        places[np.abs(places) > _MOST_PLACE] = np.nan
         problems = []
         for i, (place, name) in enumerate(zip(places.tolist(), names, strict=True)):
             if name is None:
