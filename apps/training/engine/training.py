@@ -140,9 +140,7 @@ def _train(campaign: TrainingCampaign, token: UUID, attempt: int) -> None:
     _save(service, folder, service.profile(data if learns_again else split.train, answers))
     report.stage("checking", 0.97)
     _check_parity(service, folder, split)
-    warnings = dict.fromkeys(
-        (*split.warnings, *service.warnings, *evaluation.warnings, *importance.warnings, *judged.warnings)
-    )
+    warnings = dict.fromkeys(text for one in (split, service, evaluation, importance, judged) for text in one.warnings)
     facts = VersionFacts(
         dataset_version=campaign.dataset_version,
         algorithm=service.slug,
