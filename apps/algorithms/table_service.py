@@ -267,7 +267,8 @@ def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL
     """Return half-widths from held-out residuals by bins of the predicted value.
 
     Split conformal prediction (Vovk et al. 2005) within each bin (Mondrian), which follows a spread that grows with the
-    value. Each bin has at least 100 rows; fewer than 20 rows in all give no interval.
+    value. Bins have 100 rows and more, fewer where predictions are equal; one of fewer than 20 takes the residuals of all, and fewer
+    than 20 in all give no interval.
     """
     if len(truth) < 20:
         return None

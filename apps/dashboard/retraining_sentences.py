@@ -60,8 +60,6 @@ OF_RETRAINING = (
     gettext_noop(
         "Its %(what)s is %(ratio)s times the champion's: beyond the %(most)s allowed, but so little more is not felt."
     ),
-    gettext_noop("It asks for no column that the champion does not."),
-    gettext_noop("It asks for the column %(column)s, which the champion does not: requests without it would be refused."),
     gettext_noop("latency"),
     gettext_noop("size"),
     # the triggers: whether to retrain, by verdicts

@@ -103,7 +103,6 @@ def _judged(report: GateReport, hold: Callable[[], None]) -> tuple[Verdict, dict
             learned_rows=0,
             latency_ms=latency,
             size_bytes=float(light.size_bytes),
-            columns=frozenset(column.name for column in light.schema.columns),
         )
         for judged, latency, light in zip(
             answers, _latencies(champion, challenger, holdout.table), (champion, challenger), strict=True

@@ -80,7 +80,7 @@ def fit_boosting(
         fitted.append(library.fit(left, right, rounds=rounds, patience=patience, report=report))
     chosen = [rounds if patience is None else library.used(model) for model in fitted]
     best = max(1, round(float(np.mean(chosen))))
-    # Each by the number of rounds of all: by its own it would be too good on the very rows that chose it.
+    # Of folds each by the number of rounds of all: by its own it would be too good on the very rows that chose it.
     fitted = [library.trimmed(model, best) for model in fitted]
     predicted = [library.predict(model, right) for model, (_, right) in zip(fitted, parts, strict=True)]
     truth = [target[right] for _, right in parts]

@@ -46,8 +46,7 @@ _OF_A_KIND = 5  # rows to be found and others, for a slice to be ranked
 class Contender:
     """A model on the rows kept apart: what it answered, and the hash of the rows that it answered to.
 
-    `learned_rows` is how many of these rows it has learned from. Latency is of one row, of both measured on one machine. `columns`
-    are those that a request must hold.
+    `learned_rows` is how many of these rows it has learned from. Latency is of one row, of both measured on one machine.
     """
 
     judged: "Judged"
@@ -55,7 +54,6 @@ class Contender:
     learned_rows: int
     latency_ms: float | None = None
     size_bytes: float | None = None
-    columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def judge_challenger(
     assert champion is not None
     pair = _Pair(champion.judged, challenger.judged, metric, greater_is_better, codes, seed)
     checks += [_gain(pair, margins), *_slices(pair, margins, slices or {})]
-    checks += [*_calibration(pair, margins), *_costs(champion, challenger, margins), _asked_for(champion, challenger)]
+    checks += [*_calibration(pair, margins), *_costs(champion, challenger, margins)]
     failed = tuple(check.sentence for check in checks if not check.passed)
     return Verdict(not failed, tuple(checks), failed or tuple(check.sentence for check in checks))
 
@@ -309,15 +307,6 @@ def _miscalibration(judged: "Judged") -> Measure | None:
         return None
     level, coverage = getattr(judged, "level", LEVEL_OF_BOUNDS), measures["interval_coverage"]
     return lambda weights: np.abs(coverage(weights) - level)
-
-
-def _asked_for(champion: Contender, challenger: Contender) -> Check:
-    """Check that whoever asks the champion can ask the challenger."""
-    more = sorted(challenger.columns - champion.columns)
-    text = "It asks for no column that the champion does not."
-    if more:
-        text = f"It asks for the column {more[0]!r}, which the champion does not: requests without it would be refused."
-    return Check("columns", not more, float(len(more)), 0.0, text)
 
 
 def _costs(champion: Contender, challenger: Contender, margins: Margins) -> Iterator[Check]:
