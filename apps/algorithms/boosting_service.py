@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.conformal import conformal_sets, conformal_widths
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Finish, Intervals, PredictionSets
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import Encoded, conformal_sets, conformal_widths
 from apps.algorithms.tree_service import FEW_ROWS, Fitted, TreeService
 
 if TYPE_CHECKING:

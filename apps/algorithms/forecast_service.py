@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from apps.algorithms.base import Wanted
+from apps.algorithms.conformal import LEVEL, conformal_factors
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.light_service import LightService
 from apps.algorithms.predictors import forecast
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from apps.algorithms.engine.forecasts import Origins
     from apps.algorithms.series import OneSeries, SeriesSplit, TrainingSeries
 
-LEVEL = 0.90
 FREQUENCIES = ("found", "hour", "day", "week", "month")
 REPEATED = ("refused", "sum", "mean")
 LEAST_STEPS = 12
@@ -141,7 +141,7 @@ class ForecastService(LightService):
         return asked
 
     def _fit(self, data: "TrainingSeries", progress: Progress) -> None:
-        from apps.algorithms.engine.forecasts import Origins, conformal_factors, found_season, naive_scales
+        from apps.algorithms.engine.forecasts import Origins, found_season, naive_scales
 
         progress(0.0, "preparing")
         horizon = self.horizon = self.horizon or self._horizon_of(data)

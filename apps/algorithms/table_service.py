@@ -3,59 +3,35 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.algorithms.base import Wanted
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.light_service import LightService
 from apps.algorithms.predictors import load_predictor
-from apps.algorithms.predictors.encoder import Encoder, Matrix
-from apps.algorithms.predictors.finish import Doubles, Intervals, PredictionSets
+from apps.algorithms.predictors.encoder import Matrix
+from apps.algorithms.predictors.finish import Doubles
 from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.predictors.table import TablePredictor, with_warnings
 from apps.algorithms.reference import Reference, answers_as_columns
 from apps.algorithms.results import Answers, Baseline, Evaluation, Importance, Progress
-from apps.algorithms.schema import Column, TableSchema, Task
+from apps.algorithms.schema import Column, TableSchema
 from apps.algorithms.targets import Target, check_target
 from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from apps.algorithms.engine.held_back import Ties
     from apps.algorithms.engine.judges import Judge
     from apps.algorithms.engine.linear_baseline import LinearBaseline
     from apps.algorithms.tables import Split, TrainingTable
 
-LEVEL = 0.90
 LEAST_ROWS = 10
 MOST_EXPLAINED = 1_000
 _ROWS_AT_ONCE = 10
-_LEAST_OF_A_CLASS = 9  # rows of which the worst bounds nine tenths of those to come
-_TIE = 1e-6
 _COMPARED_ROWS = 500
 _NAMED = 5
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The training rows as numbers: `matrix` (rows x features, float32; missing values are NaN), `target` class codes or
-    numbers, `classes` how many (0: none), `ties` what makes rows alike. `task`, `schema` and `encoder` are for the predictor.
-    """
-
-    matrix: Matrix
-    target: npt.NDArray[Any] | None
-    classes: int
-    task: Task
-    schema: TableSchema
-    encoder: Encoder
-    ties: "Ties"
-
-    def common(self) -> dict[str, Any]:
-        """Return the fields that every `TablePredictor` has."""
-        return {"task": self.task, "schema": self.schema, "encoder": self.encoder}
 
 
 class TableService(LightService):
@@ -167,7 +143,6 @@ class TableService(LightService):
     def _fit_known(self, table: "TrainingTable", progress: Progress, *, judges: bool) -> None:
         from apps.algorithms.engine.encoding import fit_encoder
         from apps.algorithms.engine.held_back import ties_of
-        from apps.algorithms.engine.judges import Learned
         from apps.algorithms.engine.linear_baseline import fit_linear_baseline
 
         progress(0.0, "preparing")
@@ -185,8 +160,8 @@ class TableService(LightService):
             classes=classes,
             unused=(*(column for column in table.features if column.name not in read), *table.idle),
         )
-        self.trivial = self._judge.remember(Learned(table, fitted.matrix, target, len(classes)), self.parameters)
         encoded = Encoded(fitted.matrix, target, len(classes), self.task, schema, fitted.encoder, ties_of(table))
+        self.trivial = self._judge.remember(table, encoded, self.parameters)
         self.light = self._learn(encoded, progress)
         if target is not None and judges:
             self.linear = fit_linear_baseline(fitted.matrix, target, classes=len(classes))
@@ -261,46 +236,3 @@ def largest_difference(native: Answers, light: Answers) -> float:
         else:
             worst = max(worst, abs(one - other) / max(1.0, abs(one)))
     return worst
-
-
-def conformal_widths(predicted: Doubles, truth: Doubles, *, level: float = LEVEL) -> Intervals | None:
-    """Return half-widths from held-out residuals by bins of the predicted value.
-
-    Split conformal prediction (Vovk et al. 2005) within each bin (Mondrian), which follows a spread that grows with the
-    value. Bins have 100 rows and more, fewer where predictions are equal; one of fewer than 20 takes the residuals of all, and fewer
-    than 20 in all give no interval.
-    """
-    if len(truth) < 20:
-        return None
-    bins = int(np.clip(len(truth) // 100, 1, 10))
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.zeros(0)
-    where = np.searchsorted(edges, predicted)
-    residuals = np.abs(predicted - truth) + _TIE * np.abs(truth)
-    widths = [_conformal_quantile(residuals[where == b], residuals, level) for b in range(len(edges) + 1)]
-    return Intervals(level=level, edges=tuple(edges.tolist()), widths=tuple(widths))
-
-
-def conformal_sets(chances: Doubles, truth: npt.NDArray[np.int64], *, level: float = LEVEL) -> PredictionSets | None:
-    """Return the least probability of each class for its set, from held-out rows (rows x classes) and their codes.
-
-    Split conformal prediction by the probability of the true class, within each class (Vovk et al. 2005, section 4.5), so that
-    rare classes are covered too; classes of too few rows for that are taken together, and are in every set where even these
-    are too few. A probability may fall short by `_TIE`: held-out ones are not computed to the last bit as the served ones are.
-    """
-    if len(truth) < 20:
-        return None
-    missing = 1.0 - chances[np.arange(len(truth)), truth]
-    counts = np.bincount(truth, minlength=chances.shape[1])
-    together = missing[counts[truth] < _LEAST_OF_A_CLASS]
-    pools = [missing[truth == code] if counts[code] >= _LEAST_OF_A_CLASS else together for code in range(len(counts))]
-    least = [1.0 - _quantile(pool, level) - _TIE if len(pool) >= _LEAST_OF_A_CLASS else 0.0 for pool in pools]
-    return PredictionSets(level, tuple(least))
-
-
-def _conformal_quantile(own: Doubles, everyone: Doubles, level: float) -> float:
-    return _quantile(own if len(own) >= 20 else everyone, level)
-
-
-def _quantile(values: Doubles, level: float) -> float:
-    ordered = np.sort(values)
-    return float(ordered[min(len(ordered), int(np.ceil((len(ordered) + 1) * level))) - 1])

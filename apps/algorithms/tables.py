@@ -19,7 +19,7 @@ _LEAST_GROUPS = 10  # of a sample, so that folds of whole groups can be made of 
 _LEAST_OF_A_CLASS = 20  # rows of a sample, or all that there are
 _LEAST_FOLDS, _LEAST_STRATIFIED = 2, 3
 _LEAST_LEARNED = 10  # rows of a fold, where later ones have as many
-_OF_NONE = "\0"  # begins the name of a group that is one row without a group
+_OF_NONE = "\x01"  # begins the name of a group that is one row without a group
 _FAR = 2.0  # a part of so many times the rows that were asked for, or of so many times fewer, is told of
 
 
@@ -126,7 +126,7 @@ class TrainingTable:
         """Keep `test_share` of the rows apart: the latest, whole groups, or at random (stratified by class)."""
         if self.times is not None:
             order = self._in_time()
-            (cut,) = _changes(self.times[order], [self.rows - max(1, round(self.rows * test_share))])
+            (cut,) = nearest_changes(self.times[order], [self.rows - max(1, round(self.rows * test_share))])
             parts = self._parts(order[:cut], order[cut:], "time", "the latest rows are kept apart")
             return replace(parts, warnings=_said_of_share(parts, test_share))
         shuffled = np.random.default_rng(seed).permutation(self.rows)
@@ -181,7 +181,7 @@ class TrainingTable:
         rows = np.arange(self.rows)
         if self.times is not None:
             order = self._in_time()
-            cuts = _changes(self.times[order], [int(part[0]) for _, part in TimeSeriesSplit(count).split(rows)])
+            cuts = nearest_changes(self.times[order], [int(part[0]) for _, part in TimeSeriesSplit(count).split(rows)])
             return [
                 self._parts(order[:a], order[a:b], "time", "each part is measured on what follows it")
                 for a, b in pairwise([*cuts, self.rows])
@@ -295,7 +295,7 @@ def _fitting(sizes: Index, most: int) -> npt.NDArray[np.bool_]:
     return taken
 
 
-def _changes(times: npt.NDArray[np.float64], cuts: list[int]) -> list[int]:
+def nearest_changes(times: npt.NDArray[np.float64], cuts: list[int]) -> list[int]:
     """Return the change of sorted times that is nearest to each cut, each change once; the cuts where all are of one time.
 
     A change that leaves hardly any rows to learn from is taken only where the cut does so too.

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.ensemble import TreePredictor
 from apps.algorithms.predictors.finish import Doubles, Finish, Intervals, PredictionSets, Tail
@@ -14,7 +15,7 @@ from apps.algorithms.predictors.kernels import kernel
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.predictors.trees import FlatTrees
 from apps.algorithms.results import Progress, StoredPredictor
-from apps.algorithms.table_service import MOST_EXPLAINED, Encoded, TableService
+from apps.algorithms.table_service import MOST_EXPLAINED, TableService
 
 FEW_ROWS = 8_000  # below, every row is held back once, by folds
 _SHAP_WORK = 150_000_000  # nodes times depth walked for the importance: about one second of one core

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from apps.algorithms import catalog
+from apps.algorithms.conformal import conformal_sets
 from apps.algorithms.engine.held_back import held_back
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.predictors.finish import PredictionSets
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.schema import Column, ColumnKind, Task
-from apps.algorithms.table_service import conformal_sets
 from apps.algorithms.tables import TrainingTable
 from tests.contracts.tables import silent
 

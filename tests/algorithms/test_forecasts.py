@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from apps.algorithms.conformal import conformal_factors
 from apps.algorithms.engine.bootstrap import interval_of, resampling
 from apps.algorithms.engine.forecasts import (
     Origins,
-    conformal_factors,
     drift_forecast,
     found_season,
     naive_forecast,

@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.svm import SVC
 
+from apps.algorithms.conformal import conformal_sets
 from apps.algorithms.engine import kernel_machine
 from apps.algorithms.engine.held_back import held_back
 from apps.algorithms.engine.kernel_machine import Settings, fit, fit_calibrated, usual_gamma
@@ -17,7 +18,6 @@ from apps.algorithms.predictors.finish import probabilities
 from apps.algorithms.predictors.scaling import scaled, scaling_of
 from apps.algorithms.schema import ColumnKind, Task
 from apps.algorithms.services.svm import SVMService
-from apps.algorithms.table_service import conformal_sets
 from apps.algorithms.tables import TrainingTable
 from tests.contracts.tables import mixed_table, silent
 

@@ -84,6 +84,26 @@ def test_what_is_known_ahead_must_be_posted(tmp_path):
     assert len(light.forecast(horizon=1, rows=[row]).details) == 1
 
 
+def test_bounds_after_posted_rows_are_as_wide_as_so_many_steps_later(tmp_path):
+    _frame, data = shop()
+    service = ProphetService(task=Task.FORECAST, parameters={"horizon": HORIZON, "holidays": "none"})
+    service.fit(data, silent)
+    service.predictor(tmp_path)
+    light = load_predictor(tmp_path)
+    posted = [{"day": str(FIRST + STEPS + i), "sales": 999.0 if i < 10 else None, "cut": 1.0} for i in range(HORIZON)]
+    nothing_known = [{**row, "sales": None} for row in posted]
+
+    later, straight = light.forecast(horizon=20, rows=posted), light.forecast(horizon=30, rows=nothing_known)
+
+    assert later.values == pytest.approx(straight.values[10:])  # noqa: PD011
+    assert [one["interval"] for one in later.details] == [pytest.approx(one["interval"]) for one in straight.details[10:]]
+    assert (
+        "values of the last 10 steps say where the forecast begins, and are not learned from"
+        in later.details[0]["warnings"][0]
+    )
+    assert "warnings" not in straight.details[0]
+
+
 def test_series_of_numbered_steps_have_the_season_that_was_found(tmp_path):
     chance = np.random.default_rng(0)
     values = 20 + 5 * np.sin(2 * np.pi * np.arange(160) / 10) + chance.normal(scale=0.3, size=160)

@@ -253,6 +253,16 @@ def test_windows_held_back_come_from_several_periods_however_many_series_there_a
     assert [set((84 - period[:, 1]) // 6) for period in periods] == [{0}, {1}, {2}]
 
 
+def test_windows_held_back_are_of_all_series_where_there_are_too_many():
+    many = SeriesSet([np.arange(30.0)] * 5_000, None, 1)
+    _, periods, _ = many.ends(Cut(season=1, sequence_length=6, context=12, horizon=4))
+
+    series = np.concatenate(periods)[:, 0]
+
+    assert len(series) == 4_096
+    assert 2_300 < np.median(series) < 2_700
+
+
 @pytest.mark.parametrize(("gains", "is_worth"), [
     ([0.03, 0.02, 0.04], True),
     ([0.12, -0.05, 0.0], False),  # won once, by chance perhaps

@@ -70,9 +70,7 @@ def fit_boosting(
 ) -> Boosted:
     """Fit with as many rounds as help on folds of `few` rows, or on one part held out; `patience` None takes all."""
     parts = list(held_back(target, stratified=stratified, folds=few, seed=seed, ties=ties))
-    again = (
-        few or ties.times is not None
-    )  # else the latest rows, which are most like those to come, would not be learned from
+    again = few or ties.times is not None  # the latest rows are most like those to come: they are learned from too
     share = 0.90 / (len(parts) + 1) if again else 0.93
     fitted = []
     for number, (left, right) in enumerate(parts):

@@ -4,6 +4,7 @@ Categories of many levels are target-encoded with scikit-learn's `TargetEncoder`
 that a training row's own label never shapes its own features.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,30 +102,32 @@ def _levels(
 ) -> tuple[ColumnEncoding, Matrix | None]:
     levels = sorted(set(values) - {None}, key=str)
     if len(levels) <= FEW_LEVELS:
-        return _one_hot(name, [str(level) for level in levels], has_missing=None in values), None
+        return _one_hot(name, [str(level) for level in levels], values), None
     if target is None or len(values) < SMALL_FOR_CROSS_FIT:
         return _frequency(name, values), None
     return _target_encoding(name, values, task=task, target=target, seed=seed)
 
 
-def _one_hot(name: str, levels: list[str], *, has_missing: bool) -> ColumnEncoding:
-    known = levels if has_missing or len(levels) != 2 else levels[1:]
-    names = [f"{name}={level}" for level in known] + ([f"{name} missing"] if has_missing else [])
-    rows = np.eye(len(names))
-    table = {level: (0.0,) * len(names) for level in levels}
-    table |= {level: tuple(rows[i].tolist()) for i, level in enumerate(known)}
-    none = (0.0,) * len(names)
-    missing = tuple(rows[-1].tolist()) if has_missing else none
-    return ColumnEncoding(name, "levels", tuple(names), table, missing, none)
+def _one_hot(name: str, levels: list[str], values: list[str | None]) -> ColumnEncoding:
+    """Return a feature for each level, and for no value where the column ever had none; of two levels alone the second's.
+
+    What is neither of two levels gets the second's share, which is what is known of it.
+    """
+    has_missing = None in values
+    if len(levels) == 2 and not has_missing:
+        first, second = levels
+        share = values.count(second) / len(values)
+        return ColumnEncoding(name, "levels", (f"{name}={second}",), {first: (0.0,), second: (1.0,)}, (), (share,))
+    names = [f"{name}={level}" for level in levels] + ([f"{name} missing"] if has_missing else [])
+    *rows, none = np.eye(len(names) + 1)[:, :-1].tolist()
+    table = {level: tuple(row) for level, row in zip(levels, rows, strict=False)}
+    return ColumnEncoding(name, "levels", tuple(names), table, tuple(rows[-1]) if has_missing else (), tuple(none))
 
 
 def _frequency(name: str, values: list[str | None]) -> ColumnEncoding:
-    counts: dict[str | None, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    table = {str(level): (count / len(values),) for level, count in counts.items() if level is not None}
-    missing = (counts.get(None, 0) / len(values),)
-    return ColumnEncoding(name, "levels", (f"share of {name}",), table, missing, (0.0,))
+    shares = {level: (count / len(values),) for level, count in Counter(values).items()}
+    table = {str(level): share for level, share in shares.items() if level is not None}
+    return ColumnEncoding(name, "levels", (f"share of {name}",), table, shares.get(None, ()), (0.0,))
 
 
 def _target_encoding(
@@ -141,7 +144,7 @@ def _target_encoding(
         str(level): tuple(float(codes[i]) for codes in fitted.encodings_) for i, level in enumerate(fitted.categories_[0])
     }
     unseen = tuple(float(mean) for mean in np.atleast_1d(fitted.target_mean_))
-    missing = table.pop(_MISSING, unseen)
+    missing = table.pop(_MISSING, ())
     width = crossed.shape[1]
     suffixes = [""] if width == 1 else [f" for class {i}" for i in range(width)]
     features = tuple(f"target mean by {name}{suffix}" for suffix in suffixes)

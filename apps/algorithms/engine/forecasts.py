@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from apps.algorithms.engine.judged_series import LEVEL, JudgedSeries
+from apps.algorithms.engine.judged_series import JudgedSeries
 from apps.algorithms.predictors.calendar import Doubles, Places
-from apps.algorithms.predictors.forecast import bounds_apart
 from apps.algorithms.series import OneSeries
 
-_LEAST_ERRORS, _POOLED_ERRORS = 20, 100
 _SHOWN_SERIES, _SHOWN_HISTORY = 3, 4  # series, horizons
 _WORST_SERIES = 10
 _OF_A_SERIES = ("mase", "smape", "within_tolerance", "interval_coverage")
@@ -116,29 +114,6 @@ def found_season(series: Sequence[OneSeries]) -> int:
 def _without_gaps(values: Doubles) -> Doubles:
     known = np.flatnonzero(np.isfinite(values))
     return np.interp(np.arange(len(values)), known, values[known])
-
-
-def conformal_factors(observed: Doubles, forecasts: Doubles, scales: Doubles, *, level: float = LEVEL) -> tuple[float, ...]:
-    """Return how many times the distance from middle to bounds must be taken at each step ahead; none for too few errors.
-
-    Split conformal prediction of errors beside the forecast's own bounds, over series and origins (Lei et al. 2018, section 5.2).
-    Neighbouring steps are taken together until there are errors enough.
-    """
-    low, middle, high = np.moveaxis(bounds_apart(forecasts, scales), -1, 0)
-    missed = observed - middle
-    beside = np.where(missed < 0, -missed / (middle - low), missed / (high - middle))
-    known, horizon = np.isfinite(beside), observed.shape[2]
-    if known.sum() < _LEAST_ERRORS:
-        return ()
-    counts, factors = known.sum(axis=(0, 1)), []
-    for step in range(horizon):
-        reach = next(
-            (far for far in range(horizon) if counts[max(0, step - far) : step + far + 1].sum() >= _POOLED_ERRORS), horizon
-        )
-        near = slice(max(0, step - reach), step + reach + 1)
-        errors = np.sort(beside[..., near][known[..., near]])
-        factors.append(float(errors[min(len(errors), int(np.ceil((len(errors) + 1) * level))) - 1]))
-    return tuple(factors)
 
 
 def forecast_curves(

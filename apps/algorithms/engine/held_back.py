@@ -19,7 +19,7 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
-from apps.algorithms.tables import TrainingTable, numbered
+from apps.algorithms.tables import TrainingTable, nearest_changes, numbered
 
 RowNumbers = npt.NDArray[np.int64]
 Part = tuple[RowNumbers, RowNumbers]
@@ -52,7 +52,7 @@ def ties_of(table: TrainingTable) -> Ties:
     """Return what ties the rows of a table: as it is parted for the test, it is parted for every fit within."""
     if table.times is not None:
         return Ties(times=table.times)
-    return Ties() if table.groups is None else Ties(groups=numbered(table.groups)[1])
+    return ALONE if table.groups is None else Ties(groups=numbered(table.groups)[1])
 
 
 def held_back(target: npt.NDArray[Any], *, stratified: bool, folds: bool, seed: int, ties: Ties = ALONE) -> Iterator[Part]:
@@ -89,7 +89,11 @@ def held_back(target: npt.NDArray[Any], *, stratified: bool, folds: bool, seed: 
 
 def _apart(ties: Ties, *, folds: bool, seed: int) -> Iterator[Part]:
     if ties.times is not None:
-        yield _latest(np.nan_to_num(ties.times, nan=-np.inf), 1 / FOLDS if folds else SHARE)
+        if len(np.unique(ties.times)) > 1:
+            order = np.argsort(np.nan_to_num(ties.times, nan=-np.inf), kind="stable")
+            share = 1 / FOLDS if folds else SHARE
+            (cut,) = nearest_changes(ties.times[order], [round((1 - share) * len(order))])
+            yield np.sort(order[:cut]), np.sort(order[cut:])
         return
     assert ties.groups is not None
     groups = len(np.unique(ties.groups))
@@ -99,16 +103,6 @@ def _apart(ties: Ties, *, folds: bool, seed: int) -> Iterator[Part]:
     if folds:
         splitter = GroupKFold(min(FOLDS, groups), shuffle=True, random_state=seed)
     yield from splitter.split(ties.groups, groups=ties.groups)
-
-
-def _latest(times: npt.NDArray[np.float64], share: float) -> Part:
-    """Part the rows at the change of time that is nearest to a share; at none, where all are of one time."""
-    moments, rows = np.unique(times, return_counts=True)
-    after = len(times) - np.cumsum(rows)  # rows later than each moment
-    last = moments[int(np.argmin(np.abs(after - share * len(times))))]
-    if last == moments[-1] and len(moments) > 1:
-        last = moments[-2]
-    return np.flatnonzero(times <= last), np.flatnonzero(times > last)
 
 
 def _with_every_class(target: npt.NDArray[Any], part: Part) -> Part:

@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from apps.algorithms.conformal import LEVEL
 from apps.algorithms.engine import metrics
 from apps.algorithms.engine.bootstrap import Doubles, Index, Measure
 from apps.algorithms.engine.ranking import Bools, Ranked, ratio
@@ -101,7 +102,7 @@ class JudgedAmounts(Judged):
     values: Doubles
     low: Doubles | None = None
     high: Doubles | None = None
-    level: float = 0.9
+    level: float = LEVEL
 
     @property
     def rows(self) -> int:

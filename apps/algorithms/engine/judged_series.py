@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from apps.algorithms.conformal import LEVEL
 from apps.algorithms.engine.bootstrap import Doubles, Index, Measure
 from apps.algorithms.engine.judged import FROM_ZERO, SHARE, Judged
+from apps.algorithms.engine.metrics import pinball
 from apps.algorithms.engine.ranking import ratio
 
-LEVEL = 0.90
 TOLERANCE = 0.10  # a forecast this near, as a share of what was observed, counts as right
 _TINY = 1e-12
 _SHARES = ("within_tolerance", "interval_coverage")
@@ -63,8 +64,8 @@ class JudgedSeries(Judged):
             judged,
             covered=summed(((observed >= low) & (observed <= high)).astype(np.float64)),
             width=summed(high - low),
-            below=summed(_pinball(observed, low, (1 - LEVEL) / 2)),
-            above=summed(_pinball(observed, high, (1 + LEVEL) / 2)),
+            below=summed(pinball(observed, low, (1 - LEVEL) / 2)),
+            above=summed(pinball(observed, high, (1 + LEVEL) / 2)),
         )
 
     @property
@@ -120,8 +121,3 @@ class JudgedSeries(Judged):
 
     def _by_step(self, sums: Doubles) -> Measure:
         return lambda weights: ratio(weights @ sums, weights @ self.steps)
-
-
-def _pinball(observed: Doubles, quantile: Doubles, share: float) -> Doubles:
-    above = observed - quantile
-    return np.maximum(share * above, (share - 1) * above)

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.engine import metrics
 from apps.algorithms.engine.anomaly_labels import Truth, counts_of, read_labels
 from apps.algorithms.engine.density import find_clusters, samples_for
@@ -31,19 +32,6 @@ _MOST_GROUPED = 10_000  # rows whose neighbours are looked for
 _RESAMPLED = 0.8  # of the dense rows
 
 
-@dataclass(frozen=True)
-class Learned:
-    """The rows that were learned from: as they were read, as numbers (rows x features, NaN: missing), and their target so.
-
-    `target` is what `Judge.target` returns, `classes` how many there are.
-    """
-
-    table: TrainingTable
-    matrix: Matrix
-    target: npt.NDArray[Any] | None
-    classes: int
-
-
 class Judge(ABC):
     """Measures a fitted `TablePredictor` on rows that it never saw; has no state of its own."""
 
@@ -51,8 +39,8 @@ class Judge(ABC):
         """Return what is learned from a table's target (class codes, numbers or nothing), and the classes."""
         return None, ()
 
-    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
-        """Return what the measures and the trivial answers need to know of the training rows."""
+    def remember(self, table: TrainingTable, data: Encoded, parameters: Facts) -> dict[str, Any]:
+        """Return what the measures and the trivial answers need to know of the training rows, read and as numbers."""
         return {}
 
     @abstractmethod
@@ -78,10 +66,10 @@ class _Classes(Judge):
         code_of = {label: code for code, label in enumerate(classes)}
         return np.array([code_of[label] for label in labels], dtype=np.int64), tuple(classes)
 
-    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
-        target = learned.target
+    def remember(self, table: TrainingTable, data: Encoded, parameters: Facts) -> dict[str, Any]:
+        target = data.target
         assert target is not None
-        return {"shares": (np.bincount(target, minlength=learned.classes) / len(target)).tolist()}
+        return {"shares": (np.bincount(target, minlength=data.classes) / len(target)).tolist()}
 
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         codes, seen = self._codes(light, table)
@@ -137,9 +125,9 @@ class _Amounts(Judge):
         assert table.target is not None
         return table.target.astype(np.float64), ()
 
-    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
-        assert learned.target is not None
-        return {"mean": float(learned.target.mean())}
+    def remember(self, table: TrainingTable, data: Encoded, parameters: Facts) -> dict[str, Any]:
+        assert data.target is not None
+        return {"mean": float(data.target.mean())}
 
     def evaluate(self, light: TablePredictor, facts: Facts, table: TrainingTable) -> Evaluation:
         assert table.target is not None
@@ -168,12 +156,12 @@ class _Amounts(Judge):
 
 
 class _Anomalies(Judge):
-    def remember(self, learned: Learned, parameters: Facts) -> dict[str, Any]:
-        share, matrix = float(parameters.get("alert_share", _ALERT_SHARE)), np.nan_to_num(learned.matrix, nan=0.0)
+    def remember(self, table: TrainingTable, data: Encoded, parameters: Facts) -> dict[str, Any]:
+        share, matrix = float(parameters.get("alert_share", _ALERT_SHARE)), np.nan_to_num(data.matrix, nan=0.0)
         middle = np.median(matrix, axis=0)
         spread = np.median(np.abs(matrix - middle), axis=0) * _AS_NORMAL
         threshold = float(np.quantile(_robust_scores(matrix, middle, spread), 1 - share))
-        labels = learned.table.target
+        labels = table.target
         return {
             "alert_share": share,
             "labels": {} if labels is None else counts_of(labels.tolist()),

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as sk
 
+from apps.algorithms.conformal import LEVEL
 from apps.algorithms.engine.ranking import Ranked
 from apps.algorithms.results import Evaluation
 
@@ -129,7 +130,7 @@ def sets_by_row(truth: Codes, members: list[list[int]]) -> tuple[npt.NDArray[np.
 
 
 def regression_metrics(
-    truth: Doubles, values: Doubles, bounds: Doubles | None = None, *, level: float = 0.9
+    truth: Doubles, values: Doubles, bounds: Doubles | None = None, *, level: float = LEVEL
 ) -> dict[str, float]:
     """Score point predictions and, when given, intervals (n x 2) of `level`."""
     error = values - truth

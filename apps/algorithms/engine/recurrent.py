@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import t
 
+from apps.algorithms.conformal import LEVEL
 from apps.algorithms.engine.recurrent_training import Trainer
 from apps.algorithms.engine.recurrent_windows import Ends, Examples, SeriesSet, drawn
 from apps.algorithms.predictors.finish import Doubles
@@ -47,7 +48,7 @@ class Settings:
     most_windows: int = 16_384
     context: int = 732
     head: int = 64
-    level: float = 0.9
+    level: float = LEVEL
     seed: int = 0
     threads: int = 1
     refit: bool = True

@@ -80,7 +80,8 @@ class SeriesSet:
             for found, some in ((learned, before), (held, apart), (every, own)):
                 found.append(np.stack([np.full(len(some), number), some], axis=1))
             periods.append((last - apart) // cut.horizon)
-        back, apart = np.concatenate(periods)[:_MOST_HELD], np.concatenate(held)[:_MOST_HELD]
+        some = np.sort(np.random.default_rng(0).permutation(sum(map(len, held)))[:_MOST_HELD])
+        back, apart = np.concatenate(periods)[some], np.concatenate(held)[some]
         return np.concatenate(learned), [apart[back == period] for period in np.unique(back)], np.concatenate(every)
 
     def examples(self, ends: Ends, cut: Cut) -> Examples:

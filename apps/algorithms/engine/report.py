@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.algorithms import conformal
 from apps.algorithms.engine.bootstrap import LEAST_GROUPS, LEVEL, Doubles, Index, Resampling, interval_of, resampling
 from apps.algorithms.engine.growth import spread_rows
 from apps.algorithms.engine.judged import Judged, SliceMeasure
@@ -28,7 +29,7 @@ MOST_ROWS = 100_000  # looked at for slices
 MOST_RESAMPLED = 1_000  # rows of a slice; beyond, its interval is that of the normal distribution
 FEW_ROWS = 30  # kept apart
 LEAST_STABLE = 0.5  # agreement of groups that were made twice
-COVERAGES, ASKED, _UNKNOWN_CHANCE = ("set_coverage", "interval_coverage"), 0.90, 0.10
+COVERAGES, _UNKNOWN_CHANCE = ("set_coverage", "interval_coverage"), 0.10
 MEASURES = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "rmse": "root mean squared error", "silhouette": "silhouette",
           "adjusted_rand": "adjusted Rand index", "mase": "mean absolute scaled error"}  # fmt: skip
 
@@ -208,9 +209,9 @@ def said_of_coverage(evaluation: Evaluation, intervals: Mapping[str, Any]) -> It
         if found is None:
             continue
         _, high = intervals.get("metrics", {}).get(name, (found, found + _UNKNOWN_CHANCE))
-        if high < ASKED:
+        if high < conformal.LEVEL:
             yield (
-                f"The bounds held {found:.0%} of the answers kept apart, where {ASKED:.0%} were asked for: "
+                f"The bounds held {found:.0%} of the answers kept apart, where {conformal.LEVEL:.0%} were asked for: "
                 "take them for narrower than they should be."
             )
 

@@ -1,5 +1,6 @@
 """One encoder for training and serving: checked columns in, a float32 matrix out, the same numbers on both sides."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from apps.algorithms.predictors.rows import Columns
 
 Matrix = npt.NDArray[np.float32]
+_DOUBLE = sys.getsizeof(0.0)
 LARGEST = float(np.finfo(np.float32).max)
 _DAY = 86_400.0
 
@@ -19,9 +21,10 @@ _DAY = 86_400.0
 class ColumnEncoding:
     """How one source column becomes features.
 
-    `how` is "number" (one feature), "date" (five, or six with the hour) or "levels" (`table` gives each level's
-    features; `missing` and `unseen` theirs). A number or a date (in seconds since 1970) keeps the least and the largest
-    value it was `seen` with; one that lies beyond them by more than `margin` is warned of.
+    `how` is "number" (one feature), "date" (five, or six with the hour) or "levels": `table` gives each level's features,
+    `unseen` those of any other text, `missing` those of no value, empty where training had none. A number or a date (in
+    seconds since 1970) keeps the least and the largest value it was `seen` with; one that lies beyond them by more than
+    `margin` is warned of.
     """
 
     column: str
@@ -50,6 +53,16 @@ class Encoder:
         """The source column of each of the matrix's columns."""
         return [encoding.column for encoding in self.encodings for _ in encoding.features]
 
+    @cached_property
+    def size_bytes(self) -> int:
+        """About how many bytes the texts take that it knows, with their features."""
+        tables = [encoding.table for encoding in self.encodings]
+        return sum(
+            sys.getsizeof(text) + sys.getsizeof(codes) + _DOUBLE * len(codes)
+            for table in tables
+            for text, codes in table.items()
+        )
+
     def encode(self, columns: Columns, rows: int) -> tuple[Matrix, dict[int, list[str]]]:
         """Return the matrix (rows x features, C order) and, by row, warnings on what was never seen in training."""
         matrix = np.empty((rows, len(self.features)), dtype=np.float32)
@@ -66,6 +79,8 @@ class Encoder:
             else:
                 _fill_levels(encoding, values, block, warnings)
             at += width
+        for row in np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist():
+            warnings.setdefault(row, []).append("every value of it is missing: the answer is a guess")
         if self._bounds is not None:
             low, high = self._bounds
             outside = (matrix < low) | (matrix > high)  # a missing value is neither
@@ -134,10 +149,11 @@ def _shown_day(seconds: float) -> str:
 
 
 def _fill_levels(encoding: ColumnEncoding, values: list[str | None], block: Matrix, warnings: dict[int, list[str]]) -> None:
-    table, missing, unseen = encoding.table, encoding.missing, encoding.unseen
+    table, unseen = encoding.table, encoding.unseen
+    missing = encoding.missing or unseen
     block[:] = [missing if value is None else table.get(value, unseen) for value in values]
     met = set(values)
-    if None in met and missing == unseen:  # else it was missing in training too
+    if None in met and not encoding.missing:
         for row in (row for row, value in enumerate(values) if value is None):
             warnings.setdefault(row, []).append(f"{encoding.column}: it is missing, and never was in training")
     if not table.keys() >= met - {None}:

@@ -25,8 +25,7 @@ class TreePredictor(TablePredictor):
     trees: FlatTrees
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes of the mapped arrays."""
+    def _own_bytes(self) -> int:
         return self.trees.size_bytes
 
     def raw(self, matrix: Matrix) -> Doubles:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from apps.algorithms.predictors.arrays import load_arrays, save_arrays
-from apps.algorithms.predictors.calendar import Calendar, Doubles
+from apps.algorithms.predictors.calendar import Calendar, Doubles, Places
 from apps.algorithms.predictors.form import LightForm
 from apps.algorithms.predictors.rows import columns_of_rows
 from apps.algorithms.results import Answers, Explanation, Quantity
@@ -98,6 +98,10 @@ class ForecastPredictor(LightForm):
     def parts(self, history: History, horizon: int) -> tuple[float, dict[str, Doubles]]:
         """Return what the forecast of a series adds up from: a base, and parts by name (horizon,)."""
 
+    def heeded(self, history: History) -> int:
+        """Return the place of the last step whose value forecasts of this history hang on."""
+        return history.last
+
     @property
     @abstractmethod
     def _own_bytes(self) -> int:
@@ -127,10 +131,11 @@ class ForecastPredictor(LightForm):
         """
         steps, histories = self._asked(horizon, rows, series)
         made = self.ahead(histories, steps) if by is None else by(histories, steps)
-        found = self.widened(made, np.array([history.scale for history in histories]))
+        passed = [history.last - self.heeded(history) for history in histories]
+        found = self.widened(made, np.array([history.scale for history in histories]), np.array(passed, dtype=np.int64))
         values, details, asked = [], [], []
-        warnings = self._warnings(steps, has_rows=len(rows) > 0)
-        for history, answers in zip(histories, found.tolist(), strict=True):
+        for history, own, answers in zip(histories, passed, found.tolist(), strict=True):
+            warnings = self._warnings(steps, own)
             places = history.last + 1 + np.arange(steps)
             for time, (low, middle, high) in zip(self.calendar.written(places), answers, strict=True):
                 of = {self.schema.series: history.name} if self.schema.series else {}
@@ -286,23 +291,32 @@ class ForecastPredictor(LightForm):
             raise InvalidInput(text, [Problem("/data", "rows_missing", text)])
         return replace(history, covariates=covariates)
 
-    def widened(self, found: Doubles, scales: Doubles) -> Doubles:
-        """Return forecasts (…, series, horizon, 3) with bounds as far away as held-out errors showed."""
+    def widened(self, found: Doubles, scales: Doubles, passed: Places | int = 0) -> Doubles:
+        """Return forecasts (…, series, horizon, 3) with bounds as far away as held-out errors showed.
+
+        `passed` (series,) are the steps between the last one heeded and the forecast.
+        """
         if not self.factors:
             return found
-        steps = np.arange(found.shape[-2])
+        steps = np.arange(found.shape[-2]) + np.reshape(passed, (-1, 1))
         factors = np.asarray(self.factors)[np.minimum(steps, len(self.factors) - 1)]
         beyond = np.maximum(steps + 1, len(self.factors)) / len(self.factors)
         apart, middle = bounds_apart(found, scales), found[..., 1:2]
         with np.errstate(over="ignore"):  # of values near the largest numbers there are
-            wide = middle + (apart - middle) * (factors * np.sqrt(beyond))[:, None]
+            wide = middle + (apart - middle) * (factors * np.sqrt(beyond))[..., None]
         bounded: Doubles = np.clip(wide, -LARGEST, LARGEST)
         return bounded
 
-    def _warnings(self, steps: int, *, has_rows: bool) -> list[str]:
-        if steps <= self.horizon:
-            return []
-        return [f"It was measured {self.horizon} steps ahead; what lies further is a guess."]
+    def _warnings(self, steps: int, passed: int) -> list[str]:
+        told = []
+        if passed:
+            told.append(
+                f"The values of the last {passed} steps say where the forecast begins, and are not learned from; its bounds are "
+                "as wide as so many steps later. Train again on newer data."
+            )
+        if steps + passed > self.horizon:
+            told.append(f"It was measured {self.horizon} steps ahead; what lies further is a guess.")
+        return told
 
     def _facts(self) -> dict[str, Any]:
         known = self.known

@@ -41,7 +41,7 @@ class KernelMachinePredictor(TablePredictor):
     background: Doubles
 
     @property
-    def size_bytes(self) -> int:
+    def _own_bytes(self) -> int:
         """Bytes of its arrays."""
         return bytes_of(self, _ARRAYS)
 

@@ -70,6 +70,11 @@ class ProphetPredictor(ForecastPredictor):
         """How many steps ahead it can look."""
         return MOST_AHEAD
 
+    def heeded(self, history: History) -> int:
+        """Return the last step that was learned from: values of later ones change nothing."""
+        assert history.number is not None
+        return self.known.last[history.number]
+
     def ahead(self, histories: Sequence[History], horizon: int) -> Doubles:
         """Return the forecasts; Prophet has no bounds of its own here."""
         found = np.empty((len(histories), horizon, 3))

@@ -24,6 +24,16 @@ class TablePredictor(LightForm):
     sets: PredictionSets | None = None
     tail: Tail | None = None
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its arrays and of the encoder's texts."""
+        return self._own_bytes + self.encoder.size_bytes
+
+    @property
+    @abstractmethod
+    def _own_bytes(self) -> int:
+        """Bytes of the arrays that a subclass adds."""
+
     @abstractmethod
     def raw(self, matrix: Matrix) -> Doubles:
         """Return the raw outputs of an encoded matrix (rows x outputs), which `finish.link` turns into answers."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.density import DensityPredictor
 from apps.algorithms.predictors.finish import Doubles, Finish
@@ -11,7 +12,7 @@ from apps.algorithms.predictors.scaling import scaled, scaling_of
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Importance, Progress, StoredPredictor
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import Encoded, TableService
+from apps.algorithms.table_service import TableService
 from apps.core.errors import InvalidInput
 
 if TYPE_CHECKING:

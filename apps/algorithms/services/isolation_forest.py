@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish, Tail
 from apps.algorithms.results import Progress
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import Encoded
 from apps.algorithms.tree_service import Fitted, TreeService, portions
 
 _EULER = 0.5772156649015329

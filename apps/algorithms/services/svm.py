@@ -4,6 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from apps.algorithms.conformal import conformal_sets
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.hyperparameters import Hyperparameter, Range
 from apps.algorithms.predictors.finish import Finish
 from apps.algorithms.predictors.kernel_machine import KernelMachinePredictor
@@ -11,7 +13,7 @@ from apps.algorithms.predictors.scaling import scaled, scaling_of
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import Encoded, TableService, conformal_sets
+from apps.algorithms.table_service import TableService
 
 _BACKGROUND = 64
 _EXPLAINED = 100

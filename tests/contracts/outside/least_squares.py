@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from apps.algorithms.conformal import conformal_widths
+from apps.algorithms.encoded import Encoded
 from apps.algorithms.hyperparameters import Hyperparameter
 from apps.algorithms.predictors.encoder import Matrix
 from apps.algorithms.predictors.finish import Doubles, Finish
 from apps.algorithms.predictors.table import TablePredictor
 from apps.algorithms.results import Progress, StoredPredictor
 from apps.algorithms.schema import Task
-from apps.algorithms.table_service import Encoded, TableService, conformal_widths
+from apps.algorithms.table_service import TableService
 
 _PORTIONS = 5
 _KEPT = 0.2  # of the rows, for the live curve and the intervals
@@ -30,7 +32,7 @@ class LinearPredictor(TablePredictor):
     means: Doubles
 
     @property
-    def size_bytes(self) -> int:
+    def _own_bytes(self) -> int:
         return self.weights.nbytes + self.means.nbytes
 
     def raw(self, matrix: Matrix) -> Doubles:
