@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from apps.algorithms.engine.bootstrap import MOST_ROWS, RESAMPLES, interval_of, resampling
+from apps.algorithms.engine.bootstrap import MOST_ROWS, RESAMPLES, interval_of, resampling, time_blocks
 from apps.algorithms.engine.weighted import mean_of
 from tests.algorithms.evaluated import APART, SHARE, two_classes
 
@@ -65,6 +65,33 @@ def test_rows_of_a_group_are_drawn_together():
 
     assert 0.88 <= covered / (_SETS // 2) <= 0.99
     assert narrow / (_SETS // 2) < 0.6
+
+
+def test_blocks_of_time_cover_the_truth_where_neighbouring_rows_are_alike():
+    days, of_a_day, held = np.repeat(np.arange(60.0), 20), 20, {"rows": 0, "blocks": 0}
+    for seed in range(100):
+        chance = np.random.default_rng(seed)
+        errors = np.repeat(chance.normal(size=60), of_a_day) + chance.normal(size=len(days))
+        for name, groups in (("rows", None), ("blocks", time_blocks(days))):
+            plan = resampling(len(days), seed=seed, groups=groups)
+            low, high = interval_of(errors.mean(), plan.measured({"mean": mean_of(errors[plan.rows])})["mean"])
+            held[name] += low <= 0 <= high
+
+    assert held["rows"] < 60
+    assert held["blocks"] >= 88
+
+
+def test_a_block_of_time_holds_all_rows_of_its_times_and_few_times_make_none():
+    chance = np.random.default_rng(0)
+    times = chance.integers(0, 400, 1_000).astype(np.float64)
+
+    blocks = time_blocks(times)
+
+    assert 60 < len(np.unique(blocks)) <= 100
+    assert all(len(set(blocks[times == time])) == 1 for time in times)
+    order = np.argsort(times, kind="stable")
+    assert (np.diff(blocks[order]) >= 0).all()
+    assert time_blocks(np.repeat([1.0, 2.0, 3.0, np.nan], 100)) is None
 
 
 def test_every_resample_holds_every_class_in_its_number():

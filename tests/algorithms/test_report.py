@@ -19,10 +19,10 @@ from tests.algorithms.evaluated import evaluated, of_columns, plain_columns, two
 from tests.contracts.tables import mixed_table, silent
 
 
-def told(rows=600, *, apart=1.2, seed=0, groups=None, **more):
+def told(rows=600, *, apart=1.2, seed=0, groups=None, times=None, **more):
     chance = np.random.default_rng(seed)
     columns, values = plain_columns(rows, chance, columns=4)
-    table = TrainingTable(columns, values, rows, groups=groups)
+    table = TrainingTable(columns, values, rows, groups=groups, times=times)
     evaluation, trivial = evaluated(two_classes(rows, chance, apart), table)
     return report_of(evaluation, trivial, more.get("linear"), of_columns(table), seed=5), evaluation
 
@@ -67,6 +67,14 @@ def test_it_is_the_same_again_and_plain_json():
     one, again = (json.dumps(vars(told(700)[0]), allow_nan=False) for _ in range(2))
 
     assert one == again
+
+
+def test_blocks_of_time_are_resampled_where_the_latest_rows_were_kept_apart():
+    report, _ = told(600, times=np.arange(600.0))
+
+    assert (report.intervals["unit"], report.intervals["groups"]) == ("blocks of time", 75)
+    of_two, _ = told(600, times=np.repeat([1.0, 2.0], 300))
+    assert (of_two.intervals["unit"], of_two.warnings) == ("rows", ())
 
 
 def test_whole_groups_are_resampled_where_rows_come_in_groups():

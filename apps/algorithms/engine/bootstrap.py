@@ -108,6 +108,18 @@ def resampling(
     return Resampling(kept, np.arange(len(kept)), planned, rows, 0, seed)
 
 
+def time_blocks(times: Doubles) -> Index | None:
+    """Return which block of time each row is in, so that rows of neighbouring times are drawn together (Carlstein 1986).
+
+    Of n rows a block has about the cube root of n, and all of each time that it begins; None where that makes too few blocks.
+    """
+    _, moments, rows = np.unique(np.nan_to_num(times, nan=-np.inf), return_inverse=True, return_counts=True)
+    begins = np.cumsum(rows) - rows
+    blocks, codes = np.unique(begins // max(1, round(len(times) ** (1 / 3))), return_inverse=True)
+    found: Index = codes[moments].astype(np.int64)
+    return found if len(blocks) >= LEAST_GROUPS else None
+
+
 def _of_groups(codes: Index, chance: np.random.Generator, seed: int, most_rows: int) -> Resampling | None:
     count = int(codes.max()) + 1
     if count < LEAST_GROUPS:

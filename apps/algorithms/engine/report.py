@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from apps.algorithms import conformal
-from apps.algorithms.engine.bootstrap import LEAST_GROUPS, LEVEL, Doubles, Index, Resampling, interval_of, resampling
+from apps.algorithms.engine.bootstrap import LEAST_GROUPS, LEVEL, Doubles, Index, Resampling, interval_of, resampling, time_blocks
 from apps.algorithms.engine.growth import spread_rows
 from apps.algorithms.engine.judged import Judged, SliceMeasure
 from apps.algorithms.engine.metrics import beats_baseline
@@ -22,6 +22,7 @@ from apps.algorithms.results import Baseline, Evaluation, Importance
 from apps.algorithms.schema import Column
 from apps.algorithms.tables import TrainingTable
 
+BLOCKS = "blocks of time"
 NO_BETTER = "The model is no better than the trivial baseline: it is not worth having as it is."
 MOST_WORSE, MOST_WARNED = 10, 3
 MOST_COLUMNS, MOST_VALUES = 6, 8
@@ -69,8 +70,11 @@ def report_of(
 
 
 def _groups(rows: TrainingTable | None) -> Index | None:
-    if rows is None or rows.groups is None:
+    """Return a code for each row: of its group, or of its block of time; None where rows stand alone."""
+    if rows is None or (rows.groups is None and rows.times is None):
         return None
+    if rows.groups is None:
+        return time_blocks(rows.times)
     return np.unique(rows.groups, return_inverse=True)[1].astype(np.int64)
 
 
@@ -93,7 +97,7 @@ def _intervals(evaluation: Evaluation, plan: Resampling, resampled: Mapping[str,
         for name, value in evaluation.metrics.items()
         if name in resampled
     }
-    unit = "groups" if plan.groups else judged.unit
+    unit = judged.unit if not plan.groups else BLOCKS if evaluation.rows and evaluation.rows.groups is None else "groups"
     return {
         **plan.as_json(),
         "unit": unit,
@@ -196,7 +200,7 @@ def _interval_of_slice(one: Slice, measure: SliceMeasure, groups: Index | None, 
 
 
 def _said_of_size(evaluation: Evaluation, groups: Index | None) -> Iterable[str]:
-    if groups is not None and (count := len(np.unique(groups))) < LEAST_GROUPS:
+    if groups is not None and evaluation.rows and evaluation.rows.groups is not None and (count := len(np.unique(groups))) < LEAST_GROUPS:
         yield f"The rows kept apart are of {count} groups: too few to say how sure the scores are. Upload more groups."
     if evaluation.rows is not None and evaluation.rows.rows < FEW_ROWS:
         yield f"Only {evaluation.rows.rows} rows were kept apart: the scores say little. Upload more rows."
