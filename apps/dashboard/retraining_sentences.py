@@ -96,6 +96,9 @@ OF_RETRAINING = (
     gettext_noop("It was trained %(age)s days ago: at least %(asked)s days."),
     gettext_noop("It was trained %(age)s days ago: less than %(asked)s days."),
     gettext_noop("It is not known how many rows are new."),
+    gettext_noop("%(count)s of %(asked)s rows that are new to the live version: enough."),
+    gettext_noop("%(count)s of %(asked)s rows that are new to the live version: not yet."),
+    # as decisions of before tell it
     gettext_noop("%(count)s of %(asked)s new rows: enough."),
     gettext_noop("%(count)s of %(asked)s new rows: not yet."),
     # what stands in the way
@@ -113,6 +116,9 @@ OF_RETRAINING = (
     gettext_noop("No challenger waits for approval."),
     gettext_noop("It is not known whether anything has come since it was trained."),
     gettext_noop("Nothing has come since it was trained."),
+    gettext_noop(
+        "Nothing has come since the newest training, whose version is not live: it has learned from what is new to the live one."
+    ),
     gettext_noop("New data have come since it was trained."),
     gettext_noop("It was never retrained."),
     gettext_noop("The last retraining began at %(began)s: the next may begin at %(free)s."),

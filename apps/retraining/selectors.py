@@ -166,7 +166,16 @@ def _learned(model: RegisteredModel, champion: ModelVersion, newest: DatasetVers
     read = {champion.dataset_version_id, *(one.dataset_version_id for one in trainings)}
     said = Feedback.objects.filter(model=model).aggregate(at=Max("given_at"))["at"]
     came = newest.created_at if newest.pk in read else clock.now()  # it may have been made before, and become ready since
-    return {"learned_until": read_at, "data_changed_at": max(filter(None, (said, came)))}
+    if _labels_wait(model, trainings):
+        came = clock.now()
+    of_live = of_champion is None or read_at <= (of_champion.feedback_until or of_champion.created_at)
+    return {"learned_until": read_at, "data_changed_at": max(filter(None, (said, came))), "is_learned_by_live": of_live}
+
+
+def _labels_wait(model: RegisteredModel, trainings: list[TrainingCampaign]) -> bool:
+    """Say whether there are labels that no training has read: one by hand may leave out those that came before it."""
+    until = max((one.feedback_until for one in trainings if one.feedback_until is not None), default=None)
+    return can_learn_from_labels(model) and count_to_learn(model, since=until) > 0
 
 
 def _new_rows(model: RegisteredModel, champion: ModelVersion, newest: DatasetVersion) -> int:

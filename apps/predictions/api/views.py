@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.algorithms.results import Explanation
-from apps.core.api.names import LONGEST, words_for_unknown
-from apps.core.api.queries import chosen
+from apps.core.api.queries import ChoiceFilter, chosen
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
+from apps.core.names import LONGEST, words_for_unknown
 from apps.core.permissions import Act
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions, selectors
@@ -156,7 +156,7 @@ class BatchFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is 
 
     model = filters.UUIDFilter(field_name="model_id")
     workspace = filters.UUIDFilter(field_name="model__workspace_id")
-    status = filters.ChoiceFilter(choices=BatchPrediction.Status.choices)
+    status = ChoiceFilter(choices=BatchPrediction.Status.choices)
 
     class Meta:
         model = BatchPrediction

@@ -5,10 +5,43 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.algorithms.hyperparameters import Hyperparameter
 from apps.core.api.serializers import KnownFieldsOnly
 from apps.predictions.models import TrafficSplit
+from apps.retraining.gate.margins import SETTINGS as OF_GATE
 from apps.retraining.models import GateReport, RetrainingDecision
 from apps.retraining.selectors import shown_so_far
+from apps.retraining.triggers import SETTINGS as OF_POLICY
+
+
+class MarginsSerializer(serializers.Serializer[Any]):
+    """What the gate asks of a challenger."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return a field a margin."""
+        return {one.name: field_of(one) for one in OF_GATE}
+
+
+class PolicySerializer(serializers.Serializer[Any]):
+    """A retraining policy whole, for the schema; `Policy` checks it. Conditions of null are off."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return a field a setting."""
+        return {**{one.name: field_of(one) for one in OF_POLICY}, "gate": MarginsSerializer(required=False)}
+
+
+def field_of(setting: Hyperparameter) -> serializers.Field[Any, Any, Any, Any]:
+    """Return a setting as a field."""
+    told = f"{setting.title} ({setting.help})." if setting.help else f"{setting.title}."
+    of_all: dict[str, Any] = {"help_text": told, "default": setting.default, "allow_null": setting.nullable}
+    if setting.kind == "choice":
+        return serializers.ChoiceField(choices=setting.choices, **of_all)
+    if setting.kind == "boolean":
+        return serializers.BooleanField(**of_all)
+    if setting.kind == "integer":
+        low, high = (None if bound is None else int(bound) for bound in (setting.low, setting.high))
+        return serializers.IntegerField(min_value=low, max_value=high, **of_all)
+    return serializers.FloatField(min_value=setting.low, max_value=setting.high, **of_all)
 
 
 class ConditionSerializer(serializers.Serializer[Any]):

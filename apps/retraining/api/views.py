@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.api.queries import ChoiceFilter
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Act
 from apps.predictions.actions import start_split
@@ -23,6 +23,7 @@ from apps.retraining.api.serializers import (
     DeclineSerializer,
     GateReportSerializer,
     KeptDecisionSerializer,
+    PolicySerializer,
     TrafficSerializer,
 )
 from apps.retraining.models import GateReport, RetrainingDecision
@@ -37,7 +38,7 @@ class PolicyViewSet(ScopedViewSet):
     filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ, "update": Act.TRAIN, "evaluate": Act.READ, "retrain": Act.TRAIN}
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=PolicySerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show the policy; 404 where the model has none and is never retrained by itself."""
         policy = policy_as_json(self.get_object())
@@ -45,7 +46,7 @@ class PolicyViewSet(ScopedViewSet):
             raise NotFound("The model has no retraining policy: it is trained by hand alone. PUT one here.")
         return Response(policy)
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=PolicySerializer, responses=PolicySerializer)
     def update(self, request: Request, pk: UUID) -> Response:
         """Set the policy whole: settings that are not given are as by default, conditions of null are off.
 
@@ -97,8 +98,8 @@ class DecisionViewSet(ScopedViewSet):
 class GateFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?status=`, `?outcome=`."""
 
-    status = filters.ChoiceFilter(choices=GateReport.Status.choices)
-    outcome = filters.ChoiceFilter(choices=GateReport.Outcome.choices)
+    status = ChoiceFilter(choices=GateReport.Status.choices)
+    outcome = ChoiceFilter(choices=GateReport.Outcome.choices)
 
     class Meta:
         model = GateReport
