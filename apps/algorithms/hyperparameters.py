@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.core.errors import InvalidInput, Problem
+from apps.core.names import choose_one_of, words_for_unknown
 
 MOST_INTEGERS = 4
 
@@ -43,17 +44,26 @@ class Hyperparameter:
         if value is None:
             return None if self.nullable else "A value is needed."
         if self.kind == "choice":
-            return None if value in self.choices else f"Choose one of: {', '.join(self.choices)}."
+            return None if value in self.choices else choose_one_of(self.choices)
         if self.kind == "boolean":
             return None if isinstance(value, bool) else "Give true or false."
         if self.kind == "integers":
             return self._fault_of_several(value)
         number = isinstance(value, int if self.kind == "integer" else int | float) and not isinstance(value, bool)
-        if not number:
-            return f"Give {'a whole' if self.kind == 'integer' else 'a'} number."
-        below = self.low is not None and value < self.low
-        above = self.high is not None and value > self.high
-        return f"Give a number between {self.low:g} and {self.high:g}." if below or above else None
+        below = number and self.low is not None and value < self.low
+        above = number and self.high is not None and value > self.high
+        return None if number and not below and not above else self._wanted()
+
+    def _wanted(self) -> str:
+        """Say which numbers are taken."""
+        if self.low is None or self.high is None:
+            return "Give a whole number." if self.kind == "integer" else "Give a number."
+        low, high = f"{self.low:.10g}", f"{self.high:.10g}"
+        return (
+            f"Give a whole number between {low} and {high}."
+            if self.kind == "integer"
+            else f"Give a number between {low} and {high}."
+        )
 
     def _fault_of_several(self, values: Any) -> str | None:
         if not isinstance(values, list | tuple) or not 1 <= len(values) <= MOST_INTEGERS:
@@ -95,9 +105,7 @@ def clean_parameters(declared: tuple[Hyperparameter, ...], given: Mapping[str, A
     for name, value in given.items():
         if name not in known:
             text = (
-                f"No such parameter; there are: {', '.join(known)}."
-                if known
-                else "No parameters are taken: a search chooses them."
+                words_for_unknown(name, "parameter", known) if known else "No parameters are taken: a search chooses them."
             )
             problems.append(Problem(f"{pointer}/{name}", "unknown_parameter", text))
         elif fault := known[name].fault(value):

@@ -112,7 +112,7 @@ OF_THE_POLICY = (
     gettext_noop("Negative verdicts at least"),
     gettext_noop("Share of positive verdicts below"),
     gettext_noop("Share of the importance that drifts"),
-    gettext_noop("0: any alarm"),
+    gettext_noop("0: any alarm; 0.2: columns that make up a fifth of what the model goes by"),
     gettext_noop("Realised performance fell by"),
     gettext_noop("Estimated performance fell by"),
     gettext_noop("Retrain on Sundays if anything has come"),

@@ -12,6 +12,7 @@ OF_LEARNING = (
     gettext_noop("No feature column is left to learn from. Choose at least one column besides the target."),
     gettext_noop("There is no algorithm %(slug)s."),
     gettext_noop("Choose one of: %(choices)s."),
+    gettext_noop("There is no choice %(given)s here. Choose one of: %(choices)s."),
     gettext_noop("The column %(column)s is left out: %(why)s."),
     gettext_noop("The measure %(name)s is not a number and is left out."),
     gettext_noop(
@@ -58,7 +59,9 @@ OF_LEARNING = (
     gettext_noop("Give a number."),
     gettext_noop("Give a whole number."),
     gettext_noop("Give a number between %(low)s and %(high)s."),
-    gettext_noop("No such parameter; there are: %(names)s."),
+    gettext_noop("Give a whole number between %(low)s and %(high)s."),
+    gettext_noop("There is no parameter %(name)s here; known: %(names)s."),
+    gettext_noop("There is no parameter %(name)s here; did you mean %(meant)s? Known: %(names)s."),
     gettext_noop(
         "%(count)s labelled answers were left out: they do not fit the data set's columns, or name a class that is still rare."
     ),

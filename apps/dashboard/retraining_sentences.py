@@ -96,6 +96,9 @@ OF_RETRAINING = (
     gettext_noop("It was trained %(age)s days ago: at least %(asked)s days."),
     gettext_noop("It was trained %(age)s days ago: less than %(asked)s days."),
     gettext_noop("It is not known how many rows are new."),
+    gettext_noop("%(count)s of %(asked)s rows that are new to the live version: enough."),
+    gettext_noop("%(count)s of %(asked)s rows that are new to the live version: not yet."),
+    # as decisions of before tell it
     gettext_noop("%(count)s of %(asked)s new rows: enough."),
     gettext_noop("%(count)s of %(asked)s new rows: not yet."),
     # what stands in the way
@@ -113,6 +116,9 @@ OF_RETRAINING = (
     gettext_noop("No challenger waits for approval."),
     gettext_noop("It is not known whether anything has come since it was trained."),
     gettext_noop("Nothing has come since it was trained."),
+    gettext_noop(
+        "Nothing has come since the newest training, whose version is not live: it has learned from what is new to the live one."
+    ),
     gettext_noop("New data have come since it was trained."),
     gettext_noop("It was never retrained."),
     gettext_noop("The last retraining began at %(began)s: the next may begin at %(free)s."),
@@ -166,6 +172,17 @@ OF_RETRAINING = (
     gettext_noop("There is no challenger to share the traffic with: train another version first."),
     gettext_noop("Champion and challenger are compared already. End that comparison first."),
     gettext_noop("This comparison has ended already."),
+    gettext_noop(
+        "The challenger reads the column %(column)s, which the champion does not: requests without it are answered by the "
+        "champion now, and refused once the challenger is live."
+    ),
+    gettext_noop("1 request could not be answered by the challenger, and was by the champion: %(why)s."),
+    gettext_noop("%(count)s requests could not be answered by the challenger, and were by the champion: %(why)s."),
+    gettext_noop("the column %(column)s is missing"),
+    gettext_noop("it has no column %(column)s"),
+    gettext_noop("the column %(column)s holds another kind of values"),
+    gettext_noop("its files cannot be read"),
+    gettext_noop("it does not take such rows"),
     gettext_noop("Version %(number)s is no longer the champion: the comparison ends."),
     gettext_noop("The files of version %(number)s cannot be read: the comparison ends."),
     gettext_noop("It ends after %(days)s days: it could not be weighed."),

@@ -104,7 +104,10 @@ def set_rule(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Acto
     if model.task not in (Task.ANOMALY, Task.CLASSIFICATION):
         raise Conflict("Only models of anomalies and of classes have alerts.")
     labels, least = settings["labels"], settings["least_score"]
-    problems = _problems_with_labels(model, labels, is_on=settings["is_on"])
+    problems = [
+        *_problems_with_labels(model, labels, is_on=settings["is_on"]),
+        *_problems_with_score(model, "least_score", least),
+    ]
     if problems:
         raise InvalidInput(problems[0].detail, problems)
     held: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
@@ -116,6 +119,16 @@ def set_rule(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Acto
         Collection.objects.update_or_create(model=held, defaults={"since": now, "until": now - _READ_BACK})
     record_audit(actor=actor, workspace_id=model.workspace_id, verb="detection_rule.set", target=model, details=wanted)
     return rule
+
+
+def _problems_with_score(model: RegisteredModel, field: str, score: float | None) -> list[Problem]:
+    """Return what is wrong with a bound on scores; of anomalies each model has a scale of its own."""
+    if score is None or (0 <= score <= 1) or (model.task == Task.ANOMALY and math.isfinite(score)):
+        return []
+    text = "The score of a class is its probability: give a number between 0 and 1."
+    if model.task == Task.ANOMALY:
+        text = "A score is a finite number."
+    return [Problem(f"/{field}", "bad_value", text)]
 
 
 def _problems_with_labels(model: RegisteredModel, labels: list[Any], *, is_on: bool) -> list[Problem]:
@@ -185,6 +198,7 @@ def _check_suppression(model: RegisteredModel, fields: Mapping[str, Any], *, is_
     if not fields["conditions"] and least is None and most is None:
         text = "Give a condition on a column, or a score: a rule without any would hide everything."
         problems.append(Problem("/conditions", "required", text))
+    problems += [*_problems_with_score(model, "least_score", least), *_problems_with_score(model, "most_score", most)]
     if (least if least is not None else -math.inf) > (most if most is not None else math.inf):
         problems.append(Problem("/least_score", "bad_value", "The least score is above the most."))
     until: datetime | None = fields["until"]

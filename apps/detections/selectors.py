@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,8 +10,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, TruncHour
 
 from apps.algorithms.schema import TableSchema, Task
 from apps.core import clock
@@ -26,7 +26,11 @@ from apps.registry.selectors import champion_of
 
 MOST_CANDIDATES = 400
 _MOST_REVIEWED = 100
-REAL = (Detection.Status.CONFIRMED, Detection.Status.RESOLVED)
+_SAID = {
+    "confirmed": Detection.Status.CONFIRMED,
+    "false_positives": Detection.Status.FALSE_POSITIVE,
+    "resolved": Detection.Status.RESOLVED,
+}
 
 
 def detections_of(workspace_ids: Iterable[UUID]) -> QuerySet[Detection]:
@@ -42,13 +46,6 @@ def reviewed(model_id: UUID, since: datetime) -> QuerySet[Detection]:
     """
     found = Detection.objects.filter(model_id=model_id, reviewed_at__gte=since).exclude(status=Detection.Status.NEW)
     return found.order_by("reviewed_at", "pk")
-
-
-def false_positive_rate(shown: QuerySet[Detection]) -> Rate:
-    """Return the share of false alarms among the reviewed ones of these, suppressed ones aside."""
-    seen = shown.filter(is_suppressed=False).order_by()
-    false = seen.filter(status=Detection.Status.FALSE_POSITIVE).count()
-    return rate(false, false + seen.filter(status__in=REAL).count())
 
 
 def next_to_review(waiting: QuerySet[Detection], count: int) -> list[Detection]:
@@ -211,8 +208,10 @@ def statistics_of(models: QuerySet[RegisteredModel], *, days: int, by_day: bool)
     today = clock.now().astimezone(local_zone()).date()
     first = today - timedelta(days=days - 1)
     starts = [midnight_of(first + timedelta(days=place)) for place in range(days + 1)]
-    kept = DetectionStatistics.objects.filter(model__in=models, hour__gte=starts[0]).order_by()
-    by_hour = _counts_by_hour(kept)
+    kept = _counted(models, starts[0])
+    by_hour: dict[datetime, Counts] = defaultdict(Counts)
+    for (_, hour), counts in kept.items():
+        by_hour[hour] += counts
     periods = _days_of(starts, by_hour) if by_day else _hours_of(starts[0], by_hour)
     versions = _versions_of(kept)
     total = sum((one.counts for one in versions), Counts())
@@ -230,19 +229,32 @@ def midnight_of(day: date) -> datetime:
     return datetime.combine(day, time(), local_zone()).astimezone(UTC)
 
 
-def _counts_by_hour(kept: QuerySet[DetectionStatistics]) -> dict[datetime, Counts]:
+def _counted(models: QuerySet[RegisteredModel], since: datetime) -> dict[tuple[UUID, datetime], Counts]:
+    """Return by version and hour what was counted, and what people said of it up to now: a verdict shows at once."""
     names = [one.name for one in fields(Counts)]
-    summed = kept.values_list("hour").annotate(*(Sum(name) for name in names))
-    return {hour: Counts(*numbers) for hour, *numbers in summed}
-
-
-def _versions_of(kept: QuerySet[DetectionStatistics]) -> tuple[VersionCounts, ...]:
-    names = [one.name for one in fields(Counts)]
-    by_version = kept.order_by("version__number", "version_id")
-    summed = by_version.values_list("version__number", "version__parameters", "version_id").annotate(
-        *(Sum(name) for name in names)
+    kept = DetectionStatistics.objects.filter(model__in=models, hour__gte=since).order_by()
+    found = {
+        (version, hour): replace(Counts(*numbers), **dict.fromkeys(_SAID, 0))
+        for version, hour, *numbers in kept.values_list("version_id", "hour", *names)
+    }
+    seen = Detection.objects.filter(model__in=models, occurred_at__gte=since, is_suppressed=False).order_by()
+    by_hour = seen.exclude(status=Detection.Status.NEW).annotate(hour=TruncHour("occurred_at", tzinfo=UTC))
+    said = by_hour.values_list("version_id", "hour").annotate(
+        **{name: Count("pk", filter=Q(status=status)) for name, status in _SAID.items()}
     )
-    return tuple(VersionCounts(number, _budget(told), Counts(*numbers)) for number, told, _, *numbers in summed)
+    for version, hour, *numbers in said:
+        counts = found.get((version, hour), Counts())
+        detections = max(counts.detections, sum(numbers))  # what is reviewed within the hour is not counted yet
+        found[version, hour] = replace(counts, detections=detections, **dict(zip(_SAID, numbers, strict=True)))
+    return found
+
+
+def _versions_of(kept: Mapping[tuple[UUID, datetime], Counts]) -> tuple[VersionCounts, ...]:
+    of_each: dict[UUID, Counts] = defaultdict(Counts)
+    for (version, _), counts in kept.items():
+        of_each[version] += counts
+    known = ModelVersion.objects.filter(pk__in=of_each).order_by("number", "pk").values_list("pk", "number", "parameters")
+    return tuple(VersionCounts(number, _budget(told), of_each[version]) for version, number, told in known)
 
 
 def budget_of(version: ModelVersion) -> float | None:

@@ -47,7 +47,8 @@ def read(file_id: UUID, token: UUID) -> None:
         with transaction.atomic():
             actor = Actor(given.created_by_id, given.api_key_prefix)
             taken = take_rows(given.model, rows, source=Feedback.Source.FILE, actor=actor) if rows else Taken(0, 0)
-            facts = {"rows": len(rows), "created": taken.created, "replaced": taken.replaced, "path": ""}
+            givers = len({one.giver for one in rows})
+            facts = {"rows": len(rows), "created": taken.created, "replaced": taken.replaced, "givers": givers, "path": ""}
             _complete(file_id, token, facts)
         path.unlink(missing_ok=True)
     except LeaseLost:

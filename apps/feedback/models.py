@@ -98,6 +98,7 @@ class LabelFile(LeasedRow):
     rows = models.PositiveIntegerField(null=True)
     created = models.PositiveIntegerField(null=True)
     replaced = models.PositiveIntegerField(null=True)
+    givers = models.PositiveIntegerField(null=True)
     problems = models.JSONField(default=list)  # [{"row", "column", "code", "detail"}]
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 

@@ -104,6 +104,13 @@ def outcomes(version: ModelVersion, *, since: datetime, until: datetime | None =
     return [outcome(predicted, label, is_right_or_wrong=False) for predicted, label in pairs]
 
 
+def count_judged(version: ModelVersion, *, since: datetime) -> int:
+    """Count a version's answers since a time of which it is known how right they were."""
+    given = Feedback.objects.filter(version=version, predicted_at__gte=since)
+    known = given.filter(correct__isnull=False) if is_right_or_wrong(version.model) else given.filter(label__isnull=False)
+    return int(known.values("entry_id", "place").distinct().count())
+
+
 def _right_or_wrong(given: QuerySet[Feedback]) -> list[float]:
     found: dict[tuple[UUID, int], float] = {}
     said: Counter[str] = Counter()

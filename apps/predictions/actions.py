@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,12 @@ _TAKES = {  # by what the model learned from: its name, and what may stand in it
     ColumnKind.TEXT: ("texts", _TEXTS),
 }
 _GRACE_SECONDS = 24 * 3600
+_LONGEST_COLUMN = 100  # of a name that is written down
+_PASSED_ON = {  # why a challenger leaves a request to the champion, by the fault that it found
+    "missing_column": "the column {column} is missing",
+    "unknown_column": "it has no column {column}",
+    "wrong_type": "the column {column} holds another kind of values",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +96,28 @@ _AS_MEASURED = Ahead()
 
 def predict(*, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED, subject: Any = None) -> Predicted:
     """Answer rows with the champion, or with the challenger that shares its traffic; the log entry is written behind."""
-    loaded = serving_predictor(model_id, rows=rows, subject=subject)
+    loaded, passed_on = serving_predictor(model_id, rows=rows, subject=subject)
     try:
-        return predict_with(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
-    except InvalidInput:
+        return predict_with(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead, passed_on=passed_on)
+    except InvalidInput as error:
         champion = live_predictor(model_id)
         if champion.version_id == loaded.version_id:
             raise
-        return predict_with(champion, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
+        return predict_with(
+            champion, model_id=model_id, rows=rows, actor=actor, ahead=ahead, passed_on=why_passed_on(error.problems)
+        )
 
 
-def predict_with(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED) -> Predicted:
+def predict_with(
+    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED, passed_on: str = ""
+) -> Predicted:
     """Answer rows with one version; the log entry is written behind, or before the answer when the log has no room.
 
-    The rows of a forecast extend what it knows; None are none. What is logged is what each answer is of.
+    The rows of a forecast extend what it knows; None are none. What is logged is what each answer is of. `passed_on` says why
+    the challenger, whose turn it was, did not answer.
     """
     done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
+    entry.passed_on = passed_on
     recorder.record(entry)
     _count(entry, loaded)
     return done
@@ -214,10 +226,10 @@ def is_subject(given: Any) -> bool:
     return isinstance(given, str) and 0 < len(given) <= LONGEST_SUBJECT
 
 
-def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> Loaded:
+def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> tuple[Loaded, str]:
     """Return the predictor that answers this request: the champion's, or its challenger's while both share the traffic.
 
-    A challenger that cannot be loaded or does not take these rows hurts nobody: the champion answers.
+    A challenger that cannot be loaded or does not take these rows hurts nobody: the champion answers. Why it does stands beside.
     """
     if subject is not None and not is_subject(subject):
         text = f"The subject is a text of at most {LONGEST_SUBJECT} characters."
@@ -225,13 +237,23 @@ def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> Load
     champion = live_predictor(model_id)
     split = open_split(model_id, champion.version_id)
     if split is None or not split.takes(unit_of(rows, subject)):
-        return champion
+        return champion, ""
     try:
         challenger = predictors.get(split.challenger_id)
     except ArtifactDamaged as error:
         logger.warning("The challenger %s does not answer its share: %s", split.challenger_id, error.detail)
-        return champion
-    return challenger
+        return champion, "its files cannot be read"
+    return challenger, ""
+
+
+def why_passed_on(problems: Sequence[Problem]) -> str:
+    """Say why a version did not take rows: by the column, never by what stands in it."""
+    missing = [one for one in problems if one.code == "missing_column"]
+    first = next(iter([*missing, *problems]), None)
+    if first is None or first.code not in _PASSED_ON:
+        return "it does not take such rows"
+    column = first.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")[:_LONGEST_COLUMN]
+    return _PASSED_ON[first.code].format(column=repr(column))
 
 
 @transaction.atomic
@@ -255,9 +277,12 @@ def start_split(*, model: RegisteredModel, actor: Actor, **asked: Any) -> Traffi
 
 
 @transaction.atomic
-def end_split(*, split: TrafficSplit, actor: Actor, standing: Mapping[str, Any] | None = None) -> bool:
+def end_split(
+    *, split: TrafficSplit, actor: Actor, standing: Mapping[str, Any] | None = None, so_far: Mapping[str, Any] | None = None
+) -> bool:
     """End a comparison: the champion answers everything again; False when it had ended before."""
-    facts = {"ended_at": clock.now(), **({"standing": dict(standing)} if standing is not None else {})}
+    kept = {"standing": standing, "so_far": so_far}
+    facts = {"ended_at": clock.now(), **{name: dict(told) for name, told in kept.items() if told is not None}}
     if not TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(**facts):
         return False
     champions.forget_with_commit(split.model_id)

@@ -33,6 +33,9 @@ class PredictionLog(models.Model):
     details = FastJSONField(default=list)
     milliseconds = models.FloatField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    passed_on = models.CharField(
+        max_length=200, blank=True, default="", help_text="Why the challenger, whose turn it was, did not answer it."
+    )
 
     workspace_path: ClassVar[str] = "model__workspace"
     objects = ScopedQuerySet.as_manager()
@@ -98,6 +101,7 @@ class TrafficSplit(models.Model):
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     standing = models.JSONField(default=dict)  # retraining.gate.traffic.Standing.as_json, when it was last weighed
+    so_far = models.JSONField(default=dict)  # retraining.gate.so_far.SoFar.as_json, as it was last counted
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 
     workspace_path: ClassVar[str] = "model__workspace"

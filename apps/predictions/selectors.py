@@ -3,11 +3,14 @@
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Count, Sum
 
 from apps.core.artifacts import safe_join
 from apps.core.errors import NotFound
@@ -18,6 +21,16 @@ from apps.predictions.recorder import recorder
 # The files of a batch's result, by the form in which they are asked for.
 RESULTS = {"csv": "predictions.csv", "semicolons": "predictions_semicolons.csv", "parquet": "predictions.parquet"}
 _PATIENCE = (0.1, 0.2, 0.4)  # seconds: what another process answered is written within a quarter of a second, as a rule
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """How many requests, with how many rows, a version answered; `passed_on` says why the challenger left them to it, if it did."""
+
+    version_id: UUID
+    passed_on: str
+    requests: int
+    rows: int
 
 
 def wants_semicolons(data: DatasetVersion) -> bool:
@@ -99,6 +112,15 @@ def prediction(text: str, workspace_ids: list[UUID]) -> dict[str, Any]:
         "prediction": entry.predictions[place],
         "details": entry.details[place] if entry.details else {},
     }
+
+
+def count_answered(model_id: UUID, *, since: datetime, logged: tuple[datetime, datetime]) -> list[AnsweredBy]:
+    """Count what was asked of a model since a time and was written between two others, by who answered and why it had to."""
+    log = PredictionLog.objects.filter(
+        model_id=model_id, at__gte=since, logged_at__gte=logged[0], logged_at__lt=logged[1]
+    ).order_by()
+    counted = log.values_list("version_id", "passed_on").annotate(requests=Count("pk"), rows=Sum("row_count"))
+    return [AnsweredBy(*row) for row in counted]
 
 
 def unfinished_batches(workspace_id: UUID) -> int:

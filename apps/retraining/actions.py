@@ -26,6 +26,7 @@ from apps.retraining.gate.verdict import Verdict
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.selectors import (
+    counted_until,
     facts_of,
     fall_of,
     is_watched,
@@ -48,6 +49,7 @@ from apps.workspaces.actions import record_audit
 
 logger = logging.getLogger(__name__)
 Outcome = GateReport.Outcome
+_WRITTEN_WITHIN = timedelta(minutes=1)  # what was answered before is in the log, as a rule
 Row = TypeVar("Row", bound=Model)
 Done = TypeVar("Done")
 
@@ -341,6 +343,11 @@ def _rolled_back(report: GateReport, fall: Fall) -> None:
             tell_of_rollback(report, fall.sentence)
 
 
+def end_comparison(*, split: TrafficSplit, actor: Actor, standing: Mapping[str, Any] | None = None) -> bool:
+    """End a comparison on live requests and keep what came of it; False when it had ended before."""
+    return end_split(split=split, actor=actor, standing=standing, so_far=counted_until(split, clock.now()))
+
+
 def weigh_traffic() -> list[TrafficSplit]:
     """Weigh every open comparison on live requests, and end those that are over: by a winner, by time, or by another champion."""
     return _in_turn(splits_to_weigh(), lambda split: split if _weighed(split) else None, "Comparison %s is not weighed")
@@ -361,7 +368,8 @@ def _weighed(split: TrafficSplit) -> bool:
         logger.exception("Comparison %s ends, and could not be weighed", split.pk)
         return _broken_off(split, f"It ends after {split.max_days} days: it could not be weighed.", is_told=True)
     if not standing.is_over:
-        TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(standing=standing.as_json())
+        counts = counted_until(split, clock.now() - _WRITTEN_WITHIN)
+        TrafficSplit.objects.filter(pk=split.pk, ended_at__isnull=True).update(standing=standing.as_json(), so_far=counts)
         return False
     wins = standing.winner == "challenger" and split.on_win == TrafficSplit.OnWin.PROMOTE
     if wins:
@@ -371,7 +379,7 @@ def _weighed(split: TrafficSplit) -> bool:
             logger.warning("Comparison %s ends: %s", split.pk, error.detail)
             return _broken_off(split, unread, is_told=True)
     with transaction.atomic():
-        ended = end_split(split=split, actor=SYSTEM, standing=standing.as_json())
+        ended = end_comparison(split=split, actor=SYSTEM, standing=standing.as_json())
         if ended and standing.winner is not None:
             tell_of_traffic(split, standing.sentence, is_live=wins)
         if ended and wins:
@@ -384,7 +392,7 @@ def _broken_off(split: TrafficSplit, why: str, *, is_told: bool = False) -> bool
     """End a comparison without a winner; how it stood at the last look stays."""
     unknown = dict.fromkeys(("difference", "low", "high"))
     standing = {"labels": 0, **unknown, **split.standing, "winner": None, "is_over": True, "sentence": why}
-    ended = end_split(split=split, actor=SYSTEM, standing=standing)
+    ended = end_comparison(split=split, actor=SYSTEM, standing=standing)
     if ended and is_told:
         tell_of_traffic(split, why, is_live=False)
     return ended

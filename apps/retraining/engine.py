@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -32,10 +32,11 @@ from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import version_folder
 from apps.retraining import actions
 from apps.retraining.gate.challenger import Contender, judge_challenger
-from apps.retraining.gate.verdict import Verdict, refusal, refuse_few
+from apps.retraining.gate.so_far import of_new_column
+from apps.retraining.gate.verdict import Check, Verdict, refusal, refuse_few
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport
-from apps.retraining.selectors import margins_of
+from apps.retraining.selectors import columns_beyond, margins_of
 from apps.training.engine.reading import read_with_feedback
 from apps.training.labelled import learned_labels_until
 
@@ -70,7 +71,7 @@ def judge(report_id: UUID, token: UUID) -> None:
     )
     try:
         verdict, holdout = _judged(report, lambda: judgements.hold(report_id, token))
-        actions.conclude(report=report, token=token, verdict=verdict, holdout=holdout)
+        actions.conclude(report=report, token=token, verdict=_with_columns(verdict, report), holdout=holdout)
     except LeaseLost:
         logger.warning("Judgement %s went on elsewhere", report_id)
     except PlatformError as error:
@@ -119,6 +120,14 @@ def _judged(report: GateReport, hold: Callable[[], None]) -> tuple[Verdict, dict
         seed=report.challenger.seed,
     )
     return verdict, holdout.as_json()
+
+
+def _with_columns(verdict: Verdict, report: GateReport) -> Verdict:
+    """Say of each column that the challenger reads and the champion does not what follows from it; it decides nothing."""
+    said = tuple(of_new_column(name) for name in columns_beyond(report.challenger, report.champion))
+    checks = tuple(Check("columns", True, None, None, text) for text in said)
+    reasons = (*verdict.reasons, *said) if verdict.promote else verdict.reasons
+    return replace(verdict, checks=(*verdict.checks, *checks), reasons=reasons)
 
 
 def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVersion) -> Holdout:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Q
 
 from apps.algorithms.results import Predictor
-from apps.algorithms.schema import Task
+from apps.algorithms.schema import TableSchema, Task
 from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.core.leases import OPEN
@@ -16,15 +16,17 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
 from apps.feedback.learning import count_to_learn
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import is_right_or_wrong, judged_answers, outcome, outcomes, realised
+from apps.feedback.selectors import count_judged, is_right_or_wrong, judged_answers, outcome, outcomes, realised
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import last_judged
 from apps.predictions.cache import predictors
 from apps.predictions.models import TrafficSplit
+from apps.predictions.selectors import count_answered
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_before, champion_of, open_span
 from apps.retraining.gate.fall import Fall, judge_fall
 from apps.retraining.gate.margins import Margins
+from apps.retraining.gate.so_far import SoFar
 from apps.retraining.gate.traffic import Standing, weigh
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy
@@ -164,7 +166,16 @@ def _learned(model: RegisteredModel, champion: ModelVersion, newest: DatasetVers
     read = {champion.dataset_version_id, *(one.dataset_version_id for one in trainings)}
     said = Feedback.objects.filter(model=model).aggregate(at=Max("given_at"))["at"]
     came = newest.created_at if newest.pk in read else clock.now()  # it may have been made before, and become ready since
-    return {"learned_until": read_at, "data_changed_at": max(filter(None, (said, came)))}
+    if _labels_wait(model, trainings):
+        came = clock.now()
+    of_live = of_champion is None or read_at <= (of_champion.feedback_until or of_champion.created_at)
+    return {"learned_until": read_at, "data_changed_at": max(filter(None, (said, came))), "is_learned_by_live": of_live}
+
+
+def _labels_wait(model: RegisteredModel, trainings: list[TrainingCampaign]) -> bool:
+    """Say whether there are labels that no training has read: one by hand may leave out those that came before it."""
+    until = max((one.feedback_until for one in trainings if one.feedback_until is not None), default=None)
+    return can_learn_from_labels(model) and count_to_learn(model, since=until) > 0
 
 
 def _new_rows(model: RegisteredModel, champion: ModelVersion, newest: DatasetVersion) -> int:
@@ -240,6 +251,45 @@ def standing_of(split: TrafficSplit) -> Standing:
         champion, challenger = (outcomes(one, since=split.began_at) for one in (split.champion, split.challenger))
     pairs = split.mode == TrafficSplit.Mode.SHADOW
     return weigh(challenger, champion, are_shares=shares, are_pairs=pairs, days=days, max_days=split.max_days)
+
+
+def so_far(split: TrafficSplit, *, until: datetime | None = None) -> SoFar:
+    """Count what has come of a comparison: what was counted before and the requests written since, and the labels known now."""
+    before = SoFar.from_json(split.so_far)
+    counted = split.so_far.get("counted_until")
+    written = (datetime.fromisoformat(counted) if counted else split.began_at, until or clock.now())
+    sides = {split.champion_id: before.champion, split.challenger_id: before.challenger}
+    passed_on = dict(before.passed_on)
+    for one in count_answered(split.model_id, since=split.began_at, logged=written):
+        if (side := sides.get(one.version_id)) is not None:
+            sides[one.version_id] = replace(side, requests=side.requests + one.requests, rows=side.rows + one.rows)
+        if one.passed_on:
+            passed_on[one.passed_on] = passed_on.get(one.passed_on, 0) + one.requests
+    of_champion = count_judged(split.champion, since=split.began_at)
+    in_shadow = split.mode == TrafficSplit.Mode.SHADOW  # the challenger answers again what has a label
+    of_challenger = of_champion if in_shadow else count_judged(split.challenger, since=split.began_at)
+    return SoFar(
+        replace(sides[split.champion_id], labels=of_champion),
+        replace(sides[split.challenger_id], labels=of_challenger),
+        passed_on,
+        columns_beyond(split.challenger, split.champion),
+    )
+
+
+def counted_until(split: TrafficSplit, until: datetime) -> dict[str, Any]:
+    """Return what to store of a comparison: what is counted next begins where this ends."""
+    return {**so_far(split, until=until).as_json(), "counted_until": until.isoformat()}
+
+
+def shown_so_far(split: TrafficSplit) -> dict[str, Any]:
+    """Return what has come of a comparison: counted now while it goes on, else as it stood at its end."""
+    return so_far(split).as_json() if split.ended_at is None else split.so_far
+
+
+def columns_beyond(version: ModelVersion, other: ModelVersion) -> tuple[str, ...]:
+    """Return the columns that a version reads and another does not."""
+    own, others = ([one.name for one in TableSchema.from_json(of.schema).columns] for of in (version, other))
+    return tuple(name for name in own if name not in others)
 
 
 def answered_again(split: TrafficSplit) -> tuple[list[float], list[float]]:

@@ -28,7 +28,14 @@ SETTINGS = (
     Hyperparameter("negatives", "integer", 20, "Negative verdicts at least", low=1, high=999_999, nullable=True),
     Hyperparameter("satisfaction", "number", 0.7, "Share of positive verdicts below", low=0, high=1, nullable=True),
     Hyperparameter(
-        "drift", "number", None, "Share of the importance that drifts", "0: any alarm", low=0, high=1, nullable=True
+        "drift",
+        "number",
+        None,
+        "Share of the importance that drifts",
+        "0: any alarm; 0.2: columns that make up a fifth of what the model goes by",
+        low=0,
+        high=1,
+        nullable=True,
     ),
     Hyperparameter("realised_fall", "number", None, "Realised performance fell by", low=0, high=1, nullable=True),
     Hyperparameter("estimated_fall", "number", None, "Estimated performance fell by", low=0, high=1, nullable=True),
@@ -105,7 +112,7 @@ class Facts:
     gave them, then counts instead, and holds every verdict: one without a subject stands under the user or key that sent it.
     `realised_rows` are the labelled rows behind `realised_fall`. Where labels contradict the newest estimate (`is_estimate_void`)
     `estimated_fall` is None: it neither begins a retraining nor is it taken for calm. `data_changed_at` is when rows or verdicts last came,
-    `learned_until` when the newest training that ended well read them.
+    `learned_until` when the newest training that ended well read them; `is_learned_by_live` says whether its version is the live one.
     `retrainings` are when those by policy or by force began, failed ones too.
     """
 
@@ -121,6 +128,7 @@ class Facts:
     trained_at: datetime | None = None
     new_rows: int | None = None
     learned_until: datetime | None = None
+    is_learned_by_live: bool = True
     data_changed_at: datetime | None = None
     retrainings: tuple[datetime, ...] = ()
     has_version: bool = True
@@ -305,13 +313,16 @@ def _of_data(policy: Policy, facts: Facts, now: datetime) -> tuple[Condition, ..
             f"It was trained {value} days ago: {'at least' if met else 'less than'} {asked} days."
         )),
         _judged(policy, "new_rows", facts.new_rows, "rows", "It is not known how many rows are new.", (
-            lambda value, asked, met: f"{value} of {asked} new rows: {'enough' if met else 'not yet'}."
+            lambda value, asked, met: f"{value} of {asked} rows that are new to the live version: {'enough' if met else 'not yet'}."
         )),
     )  # fmt: skip
 
 
 _ASKED = "It was asked for, whatever the conditions say."
 _WAITS = "A challenger passed the gate and waits for approval: decide on it first."
+_LEARNED = (
+    "Nothing has come since the newest training, whose version is not live: it has learned from what is new to the live one."
+)
 _BACKUP = "It is the backup of Sundays, whatever the conditions say."
 _FORCED = {"enabled", "unchanged", "waiting", "cooldown"}
 
@@ -335,8 +346,9 @@ def _guards(policy: Policy, facts: Facts, now: datetime) -> tuple[Guard, ...]:
 def _unchanged(facts: Facts) -> Guard:
     if facts.learned_until is None or facts.data_changed_at is None:
         return Guard("unchanged", False, "It is not known whether anything has come since it was trained.")
-    same = _utc(facts.data_changed_at) <= _utc(facts.learned_until)
-    return Guard("unchanged", same, f"{'Nothing has' if same else 'New data have'} come since it was trained.")
+    if _utc(facts.data_changed_at) > _utc(facts.learned_until):
+        return Guard("unchanged", False, "New data have come since it was trained.")
+    return Guard("unchanged", True, "Nothing has come since it was trained." if facts.is_learned_by_live else _LEARNED)
 
 
 def _of_past(policy: Policy, began: list[datetime], now: datetime) -> tuple[Guard, Guard]:

@@ -23,7 +23,7 @@ def test_bad_hyperparameters_are_refused_by_name(service):
         with pytest.raises(InvalidInput) as refused:
             service.clean_parameters({parameter.name: "nonsense" if parameter.kind != "choice" else 7})
         assert refused.value.problems[0].pointer == f"/parameters/{parameter.name}"
-    with pytest.raises(InvalidInput, match="No such parameter"):
+    with pytest.raises(InvalidInput, match="There is no parameter"):
         service.clean_parameters({"no_such": 1})
     schema = service.parameters_schema()
     assert {name: field["default"] for name, field in schema["properties"].items()} == service.clean_parameters({})

@@ -123,3 +123,30 @@ def test_the_description_says_that_other_fields_are_refused():
     assert components["ModelRequest"]["additionalProperties"] is False
     assert components["TrainRequest"]["additionalProperties"] is False
     assert "additionalProperties" not in components["Model"], "fields may be added to answers"
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "said"),
+    [
+        ("channels/", {"workspace": "{acme}", "name": "x", "kind": "pigeon"}, {"/kind": "webhook"}),
+        (
+            "workspaces/{acme}/members/",
+            {"username": "nobody", "role": "king"},
+            {"/role": "There is no choice 'king' here. Choose one of: viewer, annotator"},
+        ),
+        ("detections/review/", {"ids": [], "status": "odd"}, {"/status": "Choose one of: new, confirmed, false_positive"}),
+    ],
+)
+def test_a_choice_that_is_none_is_told_the_choices(address, body, said, cast, api, ids):
+    sent = {name: value.format(**ids) if isinstance(value, str) else value for name, value in body.items()}
+    answer = api(cast.owner).post(f"/api/v1/{address.format(**ids)}", sent, format="json")
+
+    found = faults(answer)
+    for pointer, words in said.items():
+        assert words in found[pointer]["detail"]
+
+
+def test_a_filter_that_is_no_choice_is_told_the_choices(cast, api):
+    answer = api(cast.viewer).get("/api/v1/campaigns/?status=odd")
+
+    assert faults(answer)["/status"]["detail"].startswith("Choose one of: pending, ")

@@ -61,7 +61,7 @@ def test_an_owner_adds_a_user_by_name_or_by_e_mail(cast, browser, given):
         ({"name": "a\0b@example.org"}, "Null characters"),
         ({"name": "x" * 151}, "150"),
         ({"name": "newcomer", "role": "king"}, "king"),
-        ({"name": "newcomer", "role": ""}, "not a valid choice"),
+        ({"name": "newcomer", "role": ""}, "Choose one of: viewer"),
     ],
 )
 def test_who_cannot_be_added_is_said_in_words_and_the_form_is_kept(cast, browser, given, words):

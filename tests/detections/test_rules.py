@@ -101,6 +101,8 @@ def test_a_model_of_classes_alerts_on_the_labels_it_is_told(cast, api, trained):
         ({"labels": "high"}, "/labels"),
         ({"labels": []}, "/labels"),
         ({"labels": ["high"], "least_score": "much"}, "/least_score"),
+        ({"labels": ["high"], "least_score": 2}, "/least_score"),
+        ({"labels": ["high"], "least_score": -0.1}, "/least_score"),
         ({"labels": ["high"], "on": True}, "/on"),
     ],
 )
@@ -110,6 +112,15 @@ def test_a_rule_of_classes_that_means_nothing_is_refused_by_name(said, pointer, 
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"].startswith(pointer)
     assert not DetectionRule.objects.exists()
+
+
+def test_scores_of_classes_are_probabilities_also_where_they_hide(cast, api, watched, trained):  # noqa: F811
+    refused = [hide(api, cast.trainer, trained[0], **{field: 2}) for field in ("least_score", "most_score")]
+    of_anomalies = set_rule(api, cast.trainer, watched, least_score=2)
+
+    assert [one.json()["errors"][0]["pointer"] for one in refused] == ["/least_score", "/most_score"]
+    assert "a number between 0 and 1" in refused[0].json()["detail"]
+    assert of_anomalies.status_code == 200
 
 
 def test_anomalies_have_no_labels_and_amounts_no_alerts(cast, api, watched):

@@ -85,6 +85,24 @@ def test_counted_twice_it_is_the_same_and_a_late_review_is_counted_in_its_hour(c
     assert (after.pk, after.detections, after.rows, after.false_positives) == (before.pk, 3, 3, 1)
 
 
+def test_a_verdict_shows_at_once_before_and_after_its_hour_is_counted(cast, api, watched):
+    ask(watched, [*usual(8), *unusual(2)])
+    tasks.collect()
+    review(api, cast.annotator, ["confirmed"])
+    early = told(api, cast.viewer, watched)["total"]
+    tasks.statistics()
+    counted = told(api, cast.viewer, watched)["total"]
+    review(api, cast.annotator, ["new", "false_positive"])
+
+    late = told(api, cast.viewer, watched)
+
+    assert (early["detections"], early["confirmed"], early["reviewed"]) == (1, 1, 1)
+    assert (counted["detections"], counted["confirmed"], counted["reviewed"]) == (2, 1, 1)
+    assert (late["total"]["confirmed"], late["total"]["false_positives"]) == (0, 1)
+    assert late["total"]["false_positive_rate"]["rate"] == 1.0
+    assert late["versions"][0]["false_positives"] == late["periods"][-1]["false_positives"] == 1
+
+
 def test_only_hours_that_something_happened_in_are_counted_again(watched, monkeypatch):
     ask(watched, unusual(1))
     tasks.collect()

@@ -85,6 +85,19 @@ def test_a_parquet_with_times_and_subjects_is_read(cast, api, answered, monkeypa
     assert not Feedback.objects.filter(subject="clerk-1").exists()
 
 
+def test_a_file_without_subjects_says_that_its_verdicts_are_of_one_giver(cast, api, answered):
+    model, answers = answered
+    rows = [f"{prediction};{predicted}" for prediction, predicted in answers.items()]
+    named = [f"{row};clerk-{place}" for place, row in enumerate(rows)]
+
+    of_one = read(api, cast, model, lines("prediction;label", rows))
+    of_many = read(api, cast, model, lines("prediction;label;subject", named))
+
+    assert of_one["givers"] == 1
+    assert of_one["note"].startswith("The verdicts are of one giver: how content people are goes by no more than 20 of them")
+    assert (of_many["givers"], of_many["note"]) == (30, "")
+
+
 def test_one_fault_and_nothing_is_taken_each_row_named(cast, api, answered):
     model, answers = answered
     one, two, three, *_ = answers

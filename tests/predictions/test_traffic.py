@@ -5,10 +5,15 @@ from uuid import uuid4
 
 import pytest
 
+from apps.core.errors import Problem
+from apps.feedback.actions import Verdict, give_many
 from apps.predictions import actions
 from apps.predictions.cache import Split, champions, predictors, unit_of
 from apps.predictions.models import TrafficSplit
+from apps.predictions.recorder import recorder
 from apps.registry.models import ModelVersion
+from apps.retraining import tasks
+from apps.retraining.actions import start_judgement
 from apps.training.actions import start_campaign
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.models import AuditEntry
@@ -139,3 +144,96 @@ def test_a_subject_that_is_none_is_refused(cast, api, model):
     )
 
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/subject")
+
+
+@pytest.fixture
+def wider(cast, stores):  # noqa: F811
+    """Return a model whose challenger reads a column that the champion does not."""
+    text = as_csv(rows_of(300, seed=0))
+    header, *lines = text.splitlines()
+    floors = [f"floor,{header}", *(f"{i % 7},{line}" for i, line in enumerate(lines))]
+    narrow, wide = upload(cast, text, name="clients.csv"), upload(cast, "\n".join(floors) + "\n", name="wider.csv")
+    model = make_model(cast.acme, target="late", algorithm="random_forest", parameters={"n_estimators": 10, "max_depth": 3})
+    for data in (narrow, wide):
+        campaign = trained_campaign(start_campaign(model=model, dataset_version=data, seed=1, actor=SYSTEM).pk)
+        assert campaign.status == "completed", campaign.error
+    return model
+
+
+def told(api, user, model):
+    recorder.flush()
+    return api(user).get(address(model)).json()["results"][0]["so_far"]
+
+
+def test_what_the_challenger_cannot_answer_is_counted_with_the_reason(cast, api, client, wider):
+    begun = begin(api, cast.approver, wider)
+    versions_of(wider, rows_of(30, seed=9))
+    passed = told(api, cast.viewer, wider)
+    tasks.weigh_traffic()
+    versions_of(wider, rows_of(10, seed=10))
+    more = told(api, cast.viewer, wider)
+    client.force_login(cast.viewer)
+    page = client.get(f"/models/{wider.pk}/watch/").content.decode()
+    ended = api(cast.approver).post(address(wider, f"{begun.json()['id']}/end/")).json()
+
+    assert "reads the column 'floor', which the champion does not" in begun.json()["so_far"]["notes"][0]
+    assert (passed["champion"]["requests"], passed["challenger"]["requests"]) == (30, 0)
+    assert passed["passed_on"][0]["reason"] == "the column 'floor' is missing"
+    assert 5 <= passed["passed_on"][0]["requests"] <= 25
+    assert more["champion"]["requests"] == 40
+    assert f"{more['passed_on'][0]['requests']} requests could not be answered by the challenger" in page
+    assert ended["so_far"] == more
+
+
+def test_the_gate_says_which_columns_only_the_challenger_reads_and_decides_nothing_by_it(wider):
+    report = start_judgement(model=wider, actor=SYSTEM)
+    tasks.run_judgement(str(report.pk))
+    report.refresh_from_db()
+
+    told = next(one for one in report.verdict["checks"] if one["name"] == "columns")
+    assert told["passed"]
+    assert "reads the column 'floor', which the champion does not" in told["sentence"]
+    assert told["sentence"] not in report.verdict["reasons"] or report.verdict["promote"]
+
+
+def test_both_sides_are_counted_as_they_answer_and_as_labels_come(cast, api, model):
+    begin(api, cast.approver, model)
+    done = [actions.predict(model_id=model.pk, rows=[row], actor=SYSTEM) for row in rows_of(40, seed=11)]
+    recorder.flush()
+    said = [Verdict(one.prediction_ids[0], label="yes") for one in done[:12]]
+    give_many(model=model, verdicts=said, source="api", actor=SYSTEM)
+
+    found = told(api, cast.viewer, model)
+
+    of_each = [sum(one.version == number for one in done) for number in (1, 2)]
+    labels = [sum(one.version == number for one in done[:12]) for number in (1, 2)]
+    assert [found[side]["requests"] for side in ("champion", "challenger")] == of_each
+    assert [found[side]["rows"] for side in ("champion", "challenger")] == of_each
+    assert [found[side]["labels"] for side in ("champion", "challenger")] == labels
+    assert (found["passed_on"], found["notes"]) == ([], [])
+
+
+def test_in_the_shadow_the_champion_answers_and_labels_are_of_both(cast, api, model):
+    begin(api, cast.approver, model, mode="shadow")
+    row = rows_of(1, seed=12)[0]
+    done = actions.predict(model_id=model.pk, rows=[row], actor=SYSTEM)
+    recorder.flush()
+    give_many(model=model, verdicts=[Verdict(done.prediction_ids[0], label="yes")], source="api", actor=SYSTEM)
+
+    found = told(api, cast.viewer, model)
+
+    assert found["champion"] == {"requests": 1, "rows": 1, "labels": 1}
+    assert found["challenger"] == {"requests": 0, "rows": 0, "labels": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "pointer", "said"),
+    [
+        ("missing_column", "/data/0/a~1b", "the column 'a/b' is missing"),
+        ("unknown_column", "/data/0/x", "it has no column 'x'"),
+        ("wrong_type", "/data/3/x", "the column 'x' holds another kind of values"),
+        ("bad_form", "", "it does not take such rows"),
+    ],
+)
+def test_why_rows_are_passed_on_names_the_column_and_no_value(code, pointer, said):
+    assert actions.why_passed_on([Problem(pointer, code, "holds 'secret'")]) == said

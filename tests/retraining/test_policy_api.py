@@ -64,8 +64,12 @@ def test_a_policy_is_set_whole_and_shown(cast, api, watched):  # noqa: F811
     [
         ({"feedback": 0}, "/feedback"),
         ({"satisfaction": 2}, "/satisfaction"),
+        ({"drift": True}, "/drift"),
+        ({"weekly": 1}, "/weekly"),
         ({"when": 3}, "/when"),
         ({"mode": "some"}, "/mode"),
+        ({"gate": {"gain": 2}}, "/gate/gain"),
+        ({"gate": {"rows": "many"}}, "/gate/rows"),
     ],
 )
 def test_a_bad_setting_is_refused_by_name(settings, pointer, cast, api, watched):  # noqa: F811
@@ -73,6 +77,20 @@ def test_a_bad_setting_is_refused_by_name(settings, pointer, cast, api, watched)
 
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
     assert api(cast.viewer).get(address(watched)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"drift": True}, "drift: Give a number between 0 and 1."),
+        ({"window_days": "a week"}, "window_days: Give a whole number between 1 and 3650."),
+        ({"new_rows": 0}, "new_rows: Give a whole number between 1 and 1000000000."),
+        ({"promotion": "never"}, "promotion: Choose one of: automatic, approval, hand."),
+        ({"feedbak": 3}, "feedbak: There is no parameter 'feedbak' here; did you mean 'feedback'? Known: "),
+    ],
+)
+def test_a_refusal_says_what_is_allowed(settings, said, cast, api, watched):  # noqa: F811
+    assert put(api, cast.trainer, watched, **settings).json()["detail"].startswith(said)
 
 
 def test_each_condition_is_told_with_its_value_and_nothing_is_written(cast, api, watched):  # noqa: F811
@@ -163,6 +181,23 @@ def test_the_backup_of_sundays_trains_what_has_something_new_once(cast, api, wat
     assert nothing_new["why_not"] == ["Nothing has come since it was trained."]
     assert "A training of this model is under way." in nightly["why_not"]
     assert TrainingCampaign.objects.filter(status="pending").count() == 1
+
+
+def test_labels_that_a_training_by_hand_left_out_are_new_data(cast, api, watched, monkeypatch):  # noqa: F811
+    from apps.predictions import actions as predictions
+
+    ids = predictions.predict(model_id=watched.pk, rows=rows_of(30, seed=9), actor=SYSTEM).prediction_ids
+    predictions.recorder.flush()
+    give_many(model=watched, verdicts=[Verdict(one, label="yes") for one in ids], source="api", actor=SYSTEM)
+    put(api, cast.trainer, watched, **{**OFF, "new_rows": 30})
+    later(monkeypatch, hours=1)
+    TrainingCampaign.objects.update(created_at=clock.now() - timedelta(minutes=1))
+
+    told = api(cast.viewer).post(address(watched, "evaluate/")).json()
+
+    assert condition(told, "new_rows")["met"]
+    assert "New data have come since it was trained." in [one["sentence"] for one in told["guards"]]
+    assert told["retrain"]
 
 
 def test_a_model_that_was_never_trained_and_one_without_policy_are_left_alone(cast, api, watched):  # noqa: F811

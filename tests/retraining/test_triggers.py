@@ -122,7 +122,7 @@ def test_when_all_conditions_are_met_at_once_there_is_one_decision_with_every_re
         "Performance on 30 labelled rows fell by 5%: at least 5%.",
         "Estimated performance fell by 4%: at least 4%.",
         "It was trained 30 days ago: at least 30 days.",
-        "1000 of 1000 new rows: enough.",
+        "1000 of 1000 rows that are new to the live version: enough.",
     )
 
 
@@ -224,6 +224,17 @@ GUARDS = [
     ("cooldown", {"retrainings": (NOW - 19 * HOUR,)}, {}, True),
     ("budget", {"retrainings": tuple(NOW - (day + 1) * DAY for day in range(10))}, {}, False),
 ]
+
+
+def test_new_rows_and_nothing_new_agree_where_the_newest_training_is_not_live():
+    learned = {"learned_until": NOW - DAY, "data_changed_at": NOW - 2 * DAY, "new_rows": 1_000, "is_learned_by_live": False}
+
+    decision = decide(Policy(new_rows=1_000, mode="any"), replace(GOOD, **learned), now=NOW)
+
+    assert by_name(decision.conditions)["new_rows"].sentence == "1000 of 1000 rows that are new to the live version: enough."
+    assert by_name(decision.guards)["unchanged"].sentence.startswith(
+        "Nothing has come since the newest training, whose version is not"
+    )
 
 
 @pytest.mark.parametrize(("name", "facts", "policy", "forced"), GUARDS, ids=[guard[0] for guard in GUARDS])

@@ -20,6 +20,7 @@ from apps.alerts.api.serializers import (
 )
 from apps.alerts.models import Alert, Channel, Kind, Severity
 from apps.alerts.selectors import last_deliveries
+from apps.core.api.queries import ChoiceFilter
 from apps.core.permissions import Act
 from apps.workspaces.api.viewsets import ScopedViewSet
 from apps.workspaces.models import Workspace
@@ -29,8 +30,8 @@ class AlertFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is 
     """`?workspace=`, `?kind=`, `?severity=`, `?model=`, `?acknowledged=`."""
 
     workspace = filters.UUIDFilter(field_name="workspace_id")
-    kind = filters.ChoiceFilter(choices=Kind.choices)
-    severity = filters.ChoiceFilter(choices=Severity.choices)
+    kind = ChoiceFilter(choices=Kind.choices)
+    severity = ChoiceFilter(choices=Severity.choices)
     model = filters.UUIDFilter(field_name="model_id")
     acknowledged = filters.BooleanFilter(field_name="acknowledged_at", lookup_expr="isnull", exclude=True)
 
@@ -68,7 +69,7 @@ class ChannelFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter i
     """`?workspace=`, `?kind=`, `?enabled=`."""
 
     workspace = filters.UUIDFilter(field_name="workspace_id")
-    kind = filters.ChoiceFilter(choices=Channel.Kind.choices)
+    kind = ChoiceFilter(choices=Channel.Kind.choices)
     enabled = filters.BooleanFilter(field_name="enabled")
 
     class Meta:

@@ -2,12 +2,23 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
 from apps.core.errors import InvalidInput, Problem
+from apps.core.names import choose_one_of
 
 WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+
+class ChoiceFilter(filters.ChoiceFilter):  # type: ignore[misc]  # django-filter is not typed
+    """A filter by one of some choices, which it names when it refuses another."""
+
+    def __init__(self, *, choices: Sequence[tuple[str, Any]], **more: Any) -> None:
+        told = choose_one_of(name for name, _ in choices).replace("%", "%%")
+        super().__init__(choices=choices, error_messages={"invalid_choice": told}, **more)
 
 
 def chosen(request: Request, name: str, choices: Sequence[str]) -> str:

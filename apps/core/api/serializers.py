@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 from django.http import QueryDict
 from rest_framework import serializers
 
-from apps.core.api.names import LONGEST, words_for_unknown
+from apps.core.names import LONGEST, choose_one_of, words_for_unknown
 from apps.core.plain_names import is_plain
 
 _OF_EVERY_FORM = frozenset({"csrfmiddlewaretoken"})
@@ -42,6 +42,16 @@ class KnownFieldsOnly(serializers.Serializer[Any]):
         if unknown:
             raise serializers.ValidationError(unknown)
         return value
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields; those that take a choice name the choices when they refuse another."""
+        fields: dict[str, Any] = super().get_fields()
+        for field in fields.values():
+            inner = getattr(field, "child", field)
+            if isinstance(inner, serializers.ChoiceField):
+                known = choose_one_of(inner.choices).replace("{", "{{").replace("}", "}}")
+                inner.error_messages["invalid_choice"] = f"There is no choice {{input!r:.100}} here. {known}"
+        return fields
 
     def _unknown(self, data: dict[str, Any]) -> dict[str, Any]:
         ignored = self.also_taken | (_OF_EVERY_FORM if isinstance(data, QueryDict) else frozenset())

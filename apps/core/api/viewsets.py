@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.viewsets import GenericViewSet
 
-from apps.core.api.names import LONGEST, words_for_unknown
 from apps.core.api.pagination import PAGES
 from apps.core.errors import InvalidInput, Problem
+from apps.core.names import LONGEST, words_for_unknown
 
 
 class KnownQueriesOnly(GenericViewSet[Any]):

@@ -1,6 +1,5 @@
 """The review queue: what was found, why, and people's verdict on it."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from apps.core import clock
 from apps.core.permissions import Act
 from apps.dashboard.detection_charts import Bar, bars_by_day
 from apps.dashboard.figures import figure, on_day
@@ -27,7 +25,6 @@ from apps.detections.selectors import (
     Period,
     budget_of,
     detections_of,
-    false_positive_rate,
     local_zone,
     next_to_review,
     statistics_of,
@@ -70,7 +67,6 @@ def detection_list(visit: Visit) -> HttpResponseBase:
     of = RegisteredModel.objects.filter(pk=chosen["model"].pk) if chosen["model"] else _live(visit)
     found = detections_of(visit.workspace_ids)
     found = found.filter(model=chosen["model"]) if chosen["model"] else found
-    recent = found.filter(occurred_at__gte=clock.now() - timedelta(days=_DAYS))
     statistics = statistics_of(of, days=_DAYS, by_day=True)
     shown = page_of(visit, _ordered(found, chosen), most=_MOST_SUGGESTED)
     return visit.render(
@@ -85,7 +81,7 @@ def detection_list(visit: Visit) -> HttpResponseBase:
         rows=[_row(one) for one in shown],
         waiting=found.filter(status=Detection.Status.NEW, is_suppressed=False).count(),
         hidden=found.filter(is_suppressed=True).count(),
-        false=false_positive_rate(recent),
+        false=statistics.total.false_positive_rate,
         alerts=statistics.total.alert_rate,
         budget=_budget(chosen["model"]),
         chart=_chart(statistics.periods) if statistics.total.detections else "",

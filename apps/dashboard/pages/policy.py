@@ -18,12 +18,11 @@ from apps.dashboard.pages.access import Visit, page
 from apps.dashboard.pages.forms import PageForm, checked
 from apps.dashboard.pages.models import find_model
 from apps.dashboard.pages.parameters import ParameterField, parsed, typed
-from apps.predictions.actions import end_split, start_split
-from apps.predictions.api.serializers import TrafficSerializer
+from apps.predictions.actions import start_split
 from apps.predictions.models import TrafficSplit
 from apps.registry.models import RegisteredModel
-from apps.retraining.actions import approve, decline, set_policy, start_judgement
-from apps.retraining.api.serializers import DeclineSerializer
+from apps.retraining.actions import approve, decline, end_comparison, set_policy, start_judgement
+from apps.retraining.api.serializers import DeclineSerializer, TrafficSerializer
 from apps.retraining.gate.margins import SETTINGS as OF_GATE
 from apps.retraining.models import GateReport
 from apps.retraining.selectors import policy_as_json
@@ -143,8 +142,9 @@ def share_traffic(visit: Visit, pk: UUID) -> HttpResponseBase:
     model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
     with visit.showing_refusals():
-        if open_one := TrafficSplit.objects.select_related("model").filter(model=model, ended_at__isnull=True).first():
-            end_split(split=open_one, actor=visit.access.actor)
+        compared = TrafficSplit.objects.select_related("model", "champion__model", "challenger__model")
+        if open_one := compared.filter(model=model, ended_at__isnull=True).first():
+            end_comparison(split=open_one, actor=visit.access.actor)
             messages.success(visit.request, _("The comparison is ended: the champion answers everything."))
         else:
             sent = visit.request.POST

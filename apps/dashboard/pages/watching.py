@@ -34,7 +34,7 @@ from apps.registry.models import Alias, RegisteredModel
 from apps.registry.selectors import champion_of, version_now
 from apps.retraining.actions import evaluate
 from apps.retraining.models import GateReport, RetrainingDecision
-from apps.retraining.selectors import policy_of
+from apps.retraining.selectors import policy_of, shown_so_far
 from apps.retraining.triggers import Condition
 
 _WINDOW = timedelta(days=30)
@@ -61,7 +61,7 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
             start_check(model=model, actor=visit.access.actor)
             messages.success(visit.request, _("The check was asked for. Load this page again in a moment."))
         return redirect("dashboard:watch", pk=pk)
-    now = clock.now()
+    now, traffic = clock.now(), list(_traffic(model))
     return visit.render(
         "watch.html",
         model=model,
@@ -72,7 +72,7 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
         policy=_policy(model),
         decisions=RetrainingDecision.objects.filter(model=model).select_related("campaign")[:_SHOWN_DECISIONS],
         challenger=version_now(model, Alias.Name.CHALLENGER),
-        traffic=(traffic := list(_traffic(model))),
+        traffic=[{"of": one, "so_far": shown_so_far(one)} for one in traffic],
         may_share=model.task in SPLIT_TASKS and all(one.ended_at for one in traffic),
         judgements=GateReport.objects.filter(model=model).select_related("champion", "challenger")[:_SHOWN_JUDGEMENTS],
     )
@@ -80,7 +80,9 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
 
 def _traffic(model: RegisteredModel) -> QuerySet[TrafficSplit]:
     """Return the last comparisons on live requests, an open one first."""
-    return TrafficSplit.objects.filter(model=model).select_related("champion", "challenger")[:_SHOWN_SPLITS]
+    return TrafficSplit.objects.filter(model=model).select_related("model", "champion__model", "challenger__model")[
+        :_SHOWN_SPLITS
+    ]
 
 
 def _drift(model: RegisteredModel) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from rest_framework.parsers import MultiPartParser
 
-from apps.core.api.names import LONGEST
 from apps.core.artifacts import storage_guard
 from apps.core.errors import InvalidInput, PlatformError, Problem
+from apps.core.names import LONGEST
 from apps.datasets.incoming import incoming_folder, too_large
 
 

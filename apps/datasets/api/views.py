@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from apps.core.api.errors import MEDIA_TYPE, problem_body
 from apps.core.api.pagination import PAGES
-from apps.core.api.queries import chosen
+from apps.core.api.queries import ChoiceFilter, chosen
 from apps.core.errors import Conflict, NotFound, Problem
 from apps.core.permissions import Act
 from apps.datasets.actions import archive_dataset, declare_subject, register_upload
@@ -40,7 +40,7 @@ class DatasetFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter i
     """`?workspace=`, `?kind=`, `?name=`."""
 
     workspace = filters.UUIDFilter(field_name="workspace_id")
-    kind = filters.ChoiceFilter(choices=Kind.choices)
+    kind = ChoiceFilter(choices=Kind.choices)
     name = filters.CharFilter(lookup_expr="icontains")
 
     class Meta:

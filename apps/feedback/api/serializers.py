@@ -8,6 +8,7 @@ from rest_framework import serializers
 from apps.core.api.serializers import KnownFieldsOnly
 from apps.feedback.actions import MOST_AT_ONCE
 from apps.feedback.models import Feedback, FeedbackSample, LabelFile
+from apps.feedback.selectors import MOST_OF_A_GIVER
 
 _PREDICTION = "4f1b8f6c2c0e4b57a3f0d0b7f2f4d6a1-0"
 
@@ -146,13 +147,25 @@ class LabelFileSerializer(serializers.ModelSerializer[LabelFile]):
     """A file of labels: taken whole, or refused with the rows at fault."""
 
     problems = RowProblemSerializer(many=True)
+    note = serializers.SerializerMethodField(help_text="What keeps its verdicts from counting in full; empty for nothing.")
 
     class Meta:
         model = LabelFile
         fields = [
-            "id", "model", "original_name", "status", "rows", "created", "replaced", "problems", "error", "created_at", "finished_at",
+            "id", "model", "original_name", "status", "rows", "created", "replaced", "givers", "note", "problems", "error",
+            "created_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_note(self, file: LabelFile) -> str:
+        """Say of a file that names no subjects how many of its verdicts count."""
+        if file.givers != 1 or (file.rows or 0) <= 1:
+            return ""
+        return (
+            f"The verdicts are of one giver: how content people are goes by no more than {MOST_OF_A_GIVER} of them, and a retraining "
+            "policy by its most_per_subject. Name who said each in a column subject, or set most_per_subject to null. How right the "
+            "answers were goes by every label that names no subject."
+        )
 
 
 class RealisedSerializer(serializers.Serializer[Any]):

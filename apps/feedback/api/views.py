@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core import clock
-from apps.core.api.queries import unreadable, whole_number
+from apps.core.api.queries import ChoiceFilter, unreadable, whole_number
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
 from apps.datasets.api.uploads import UploadParser
@@ -50,7 +50,7 @@ class FeedbackFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
     """`?correct=`, `?source=`, `?subject=`."""
 
     correct = filters.BooleanFilter(field_name="correct")
-    source = filters.ChoiceFilter(choices=Feedback.Source.choices)
+    source = ChoiceFilter(choices=Feedback.Source.choices)
     subject = filters.CharFilter(method="of_subject")
 
     class Meta:

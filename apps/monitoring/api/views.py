@@ -10,6 +10,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.api.queries import ChoiceFilter
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
 from apps.monitoring import actions
@@ -23,8 +24,8 @@ from apps.workspaces.api.viewsets import ScopedViewSet
 class DriftFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?status=`, `?state=`."""
 
-    status = filters.ChoiceFilter(choices=DriftReport.Status.choices)
-    state = filters.ChoiceFilter(choices=DriftReport.State.choices)
+    status = ChoiceFilter(choices=DriftReport.Status.choices)
+    state = ChoiceFilter(choices=DriftReport.State.choices)
 
     class Meta:
         model = DriftReport

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.core.api.serializers import KnownFieldsOnly
-from apps.predictions.models import BatchPrediction, TrafficSplit
+from apps.predictions.models import BatchPrediction
 
 _MODEL = "7d0c1c7e-52a5-4f0c-9e0e-2f1c6f6f4b11"
 _ROW = {"amount": 1200.5, "city": "Lyon", "since": "2025-09-18"}
@@ -139,32 +139,3 @@ class BatchSerializer(serializers.ModelSerializer[BatchPrediction]):
             "finished_at",
         ]
         read_only_fields = fields
-
-
-class StandingSerializer(serializers.Serializer[Any]):
-    """How a comparison stood when it was last weighed; empty before."""
-
-    labels = serializers.IntegerField(required=False)
-    difference = serializers.FloatField(required=False, allow_null=True)
-    low = serializers.FloatField(required=False, allow_null=True)
-    high = serializers.FloatField(required=False, allow_null=True)
-    winner = serializers.CharField(required=False, allow_null=True)
-    is_over = serializers.BooleanField(required=False)
-    sentence = serializers.CharField(required=False)
-
-
-class TrafficSerializer(KnownFieldsOnly, serializers.ModelSerializer[TrafficSplit]):
-    """A comparison of a challenger with the champion on live requests."""
-
-    champion = serializers.IntegerField(source="champion.number", read_only=True)
-    challenger = serializers.IntegerField(source="challenger.number", read_only=True)
-    share = serializers.FloatField(min_value=0.01, max_value=0.5, default=0.1)
-    max_days = serializers.IntegerField(min_value=1, max_value=90, default=14)
-    standing = StandingSerializer(read_only=True)
-
-    class Meta:
-        model = TrafficSplit
-        fields = [
-            "id", "model", "mode", "share", "max_days", "on_win", "champion", "challenger", "began_at", "ended_at", "standing",
-        ]  # fmt: skip
-        read_only_fields = ["id", "model", "began_at", "ended_at"]

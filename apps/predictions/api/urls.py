@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.predictions.api.views import BatchViewSet, ModelPredictionViewSet, PredictionViewSet, TrafficViewSet
+from apps.predictions.api.views import BatchViewSet, ModelPredictionViewSet, PredictionViewSet
 
 _model = ModelPredictionViewSet.as_view
 _one = "models/<uuid:pk>/"
@@ -12,8 +12,6 @@ urlpatterns = [
     path(f"{_one}invocations/", _model({"post": "invocations"}), name="model-invocations"),
     path(f"{_one}explain/", _model({"post": "explain"}), name="model-explain"),
     path(f"{_one}batch_predictions/", _model({"post": "start_batch"}), name="model-batch"),
-    path("models/<uuid:model_id>/traffic/", TrafficViewSet.as_view({"get": "list", "post": "start"}), name="traffic-list"),
-    path("models/<uuid:model_id>/traffic/<uuid:pk>/end/", TrafficViewSet.as_view({"post": "end"}), name="traffic-end"),
     path("predictions/<str:pk>/", PredictionViewSet.as_view({"get": "retrieve"}), name="prediction-detail"),
     path("batch_predictions/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("batch_predictions/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import FileResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -13,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.algorithms.results import Explanation
-from apps.core.api.names import LONGEST, words_for_unknown
-from apps.core.api.queries import chosen
+from apps.core.api.queries import ChoiceFilter, chosen
 from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
+from apps.core.names import LONGEST, words_for_unknown
 from apps.core.permissions import Act
 from apps.datasets.selectors import datasets_of, latest_ready_version
 from apps.predictions import actions, selectors
@@ -28,13 +27,12 @@ from apps.predictions.api.serializers import (
     PredictedSerializer,
     PredictionSerializer,
     RowsSerializer,
-    TrafficSerializer,
 )
 from apps.predictions.cache import champions
-from apps.predictions.models import BatchPrediction, TrafficSplit
+from apps.predictions.models import BatchPrediction
 from apps.predictions.selectors import RESULTS, result_file
 from apps.registry.models import RegisteredModel
-from apps.registry.selectors import is_forecast, is_live_model, workspace_id_of
+from apps.registry.selectors import is_forecast, workspace_id_of
 from apps.workspaces.api.viewsets import ScopedViewSet
 
 _MOST_NAMED = 20  # unknown fields that one answer names
@@ -140,51 +138,6 @@ def explanation_as_json(explanation: Explanation, row: dict[str, Any], answer: A
     }
 
 
-class TrafficViewSet(ScopedViewSet):
-    """Compare a challenger with the champion on live requests."""
-
-    queryset = TrafficSplit.objects.select_related("champion", "challenger", "model")
-    serializer_class = TrafficSerializer
-    filter_backends = []
-    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "start": Act.PROMOTE, "end": Act.PROMOTE}
-
-    def get_queryset(self) -> QuerySet[Any]:
-        """Return the comparisons of the model named in the URL."""
-        if getattr(self, "swagger_fake_view", False):
-            return TrafficSplit.objects.none()
-        return super().get_queryset().filter(model_id=self.kwargs["model_id"], model__archived_at__isnull=True)
-
-    def list(self, request: Request, model_id: UUID) -> Response:
-        """List a model's comparisons, newest first, with how they stand."""
-        if not is_live_model(model_id, self.access.workspace_ids):
-            raise NotFound
-        page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-    @extend_schema(request=TrafficSerializer, responses={201: TrafficSerializer})
-    def start(self, request: Request, model_id: UUID) -> Response:
-        """Have the challenger answer a share of the requests (`ab`), or answer again beside the champion (`shadow`)."""
-        model = (
-            RegisteredModel.objects.in_workspaces(self.access.workspace_ids).filter(pk=model_id, archived_at=None).first()
-        )
-        if model is None:
-            raise NotFound
-        self.access.require(Act.PROMOTE, model.workspace_id)
-        given = TrafficSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        split = actions.start_split(model=model, actor=self.access.actor, **given.validated_data)
-        return Response(TrafficSerializer(split).data, status.HTTP_201_CREATED)
-
-    @extend_schema(request=None, responses=TrafficSerializer)
-    def end(self, request: Request, model_id: UUID, pk: UUID) -> Response:
-        """End a comparison: the champion answers everything again."""
-        split = self.get_object()
-        if not actions.end_split(split=split, actor=self.access.actor):
-            raise Conflict("This comparison has ended already.")
-        split.refresh_from_db()
-        return Response(TrafficSerializer(split).data)
-
-
 class PredictionViewSet(ScopedViewSet):
     """Read single predictions."""
 
@@ -203,7 +156,7 @@ class BatchFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is 
 
     model = filters.UUIDFilter(field_name="model_id")
     workspace = filters.UUIDFilter(field_name="model__workspace_id")
-    status = filters.ChoiceFilter(choices=BatchPrediction.Status.choices)
+    status = ChoiceFilter(choices=BatchPrediction.Status.choices)
 
     class Meta:
         model = BatchPrediction

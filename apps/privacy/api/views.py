@@ -12,6 +12,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.api.queries import ChoiceFilter
 from apps.core.errors import NotFound
 from apps.core.instance import private_folder
 from apps.core.permissions import Act
@@ -37,8 +38,8 @@ _FIELDS = ("prediction_days", "feedback_days", "sample_days")
 class SubjectRequestFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?kind=`, `?status=`, `?subject=` (a pseudonym)."""
 
-    kind = filters.ChoiceFilter(choices=SubjectRequest.Kind.choices)
-    status = filters.ChoiceFilter(choices=SubjectRequest.Status.choices)
+    kind = ChoiceFilter(choices=SubjectRequest.Kind.choices)
+    status = ChoiceFilter(choices=SubjectRequest.Status.choices)
     subject = filters.CharFilter(field_name="subject")
 
     class Meta:

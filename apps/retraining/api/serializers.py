@@ -2,9 +2,46 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.algorithms.hyperparameters import Hyperparameter
+from apps.core.api.serializers import KnownFieldsOnly
+from apps.predictions.models import TrafficSplit
+from apps.retraining.gate.margins import SETTINGS as OF_GATE
 from apps.retraining.models import GateReport, RetrainingDecision
+from apps.retraining.selectors import shown_so_far
+from apps.retraining.triggers import SETTINGS as OF_POLICY
+
+
+class MarginsSerializer(serializers.Serializer[Any]):
+    """What the gate asks of a challenger."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return a field a margin."""
+        return {one.name: field_of(one) for one in OF_GATE}
+
+
+class PolicySerializer(serializers.Serializer[Any]):
+    """A retraining policy whole, for the schema; `Policy` checks it. Conditions of null are off."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return a field a setting."""
+        return {**{one.name: field_of(one) for one in OF_POLICY}, "gate": MarginsSerializer(required=False)}
+
+
+def field_of(setting: Hyperparameter) -> serializers.Field[Any, Any, Any, Any]:
+    """Return a setting as a field."""
+    told = f"{setting.title} ({setting.help})." if setting.help else f"{setting.title}."
+    of_all: dict[str, Any] = {"help_text": told, "default": setting.default, "allow_null": setting.nullable}
+    if setting.kind == "choice":
+        return serializers.ChoiceField(choices=setting.choices, **of_all)
+    if setting.kind == "boolean":
+        return serializers.BooleanField(**of_all)
+    if setting.kind == "integer":
+        low, high = (None if bound is None else int(bound) for bound in (setting.low, setting.high))
+        return serializers.IntegerField(min_value=low, max_value=high, **of_all)
+    return serializers.FloatField(min_value=setting.low, max_value=setting.high, **of_all)
 
 
 class ConditionSerializer(serializers.Serializer[Any]):
@@ -97,3 +134,64 @@ class GateReportSerializer(serializers.ModelSerializer[GateReport]):
             "declined_because", "created_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """How a comparison stood when it was last weighed; empty before."""
+
+    labels = serializers.IntegerField(required=False)
+    difference = serializers.FloatField(required=False, allow_null=True)
+    low = serializers.FloatField(required=False, allow_null=True)
+    high = serializers.FloatField(required=False, allow_null=True)
+    winner = serializers.CharField(required=False, allow_null=True)
+    is_over = serializers.BooleanField(required=False)
+    sentence = serializers.CharField(required=False)
+
+
+class SideSerializer(serializers.Serializer[Any]):
+    """What one version answered, and how many of its answers are known to be right or wrong."""
+
+    requests = serializers.IntegerField()
+    rows = serializers.IntegerField()
+    labels = serializers.IntegerField()
+
+
+class PassedOnSerializer(serializers.Serializer[Any]):
+    """Why the challenger left requests to the champion, and how many."""
+
+    reason = serializers.CharField()
+    requests = serializers.IntegerField()
+
+
+class SoFarSerializer(serializers.Serializer[Any]):
+    """What came of a comparison so far; when it has ended, up to then."""
+
+    champion = SideSerializer(required=False)
+    challenger = SideSerializer(required=False)
+    passed_on = PassedOnSerializer(many=True, required=False)
+    notes = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class TrafficSerializer(KnownFieldsOnly, serializers.ModelSerializer[TrafficSplit]):
+    """A comparison of a challenger with the champion on live requests."""
+
+    champion = serializers.IntegerField(source="champion.number", read_only=True)
+    challenger = serializers.IntegerField(source="challenger.number", read_only=True)
+    share = serializers.FloatField(min_value=0.01, max_value=0.5, default=0.1)
+    max_days = serializers.IntegerField(min_value=1, max_value=90, default=14)
+    standing = StandingSerializer(read_only=True)
+    so_far = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TrafficSplit
+        fields = [
+            "id", "model", "mode", "share", "max_days", "on_win", "champion", "challenger", "began_at", "ended_at", "standing",
+            "so_far",
+        ]  # fmt: skip
+        read_only_fields = ["id", "model", "began_at", "ended_at"]
+
+    @extend_schema_field(SoFarSerializer)
+    def get_so_far(self, split: TrafficSplit) -> dict[str, Any]:
+        """Return what has come of it: counted now while it goes on, else as it was kept."""
+        shown = shown_so_far(split)
+        return dict(SoFarSerializer(shown).data)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.retraining.api.views import DecisionViewSet, GateReportViewSet, PolicyViewSet, StartGateViewSet
+from apps.retraining.api.views import DecisionViewSet, GateReportViewSet, PolicyViewSet, StartGateViewSet, TrafficViewSet
 
 _policy = PolicyViewSet.as_view
 _judged = GateReportViewSet.as_view
@@ -18,4 +18,6 @@ urlpatterns = [
     path("models/<uuid:model_id>/gate_reports/<uuid:pk>/", _judged({"get": "retrieve"}), name="gate-detail"),
     path("models/<uuid:model_id>/gate_reports/<uuid:pk>/approve/", _judged({"post": "approve"}), name="gate-approve"),
     path("models/<uuid:model_id>/gate_reports/<uuid:pk>/decline/", _judged({"post": "decline"}), name="gate-decline"),
+    path("models/<uuid:model_id>/traffic/", TrafficViewSet.as_view({"get": "list", "post": "start"}), name="traffic-list"),
+    path("models/<uuid:model_id>/traffic/<uuid:pk>/end/", TrafficViewSet.as_view({"post": "end"}), name="traffic-end"),
 ]

@@ -5,14 +5,16 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.errors import InvalidInput, NotFound, Problem
+from apps.core.api.queries import ChoiceFilter
+from apps.core.errors import Conflict, InvalidInput, NotFound, Problem
 from apps.core.permissions import Act
+from apps.predictions.actions import start_split
+from apps.predictions.models import TrafficSplit
 from apps.registry.models import RegisteredModel
 from apps.registry.selectors import is_live_model
 from apps.retraining import actions
@@ -21,6 +23,8 @@ from apps.retraining.api.serializers import (
     DeclineSerializer,
     GateReportSerializer,
     KeptDecisionSerializer,
+    PolicySerializer,
+    TrafficSerializer,
 )
 from apps.retraining.models import GateReport, RetrainingDecision
 from apps.retraining.selectors import policy_as_json
@@ -34,7 +38,7 @@ class PolicyViewSet(ScopedViewSet):
     filter_backends = []
     acts: ClassVar[dict[str, Act]] = {"retrieve": Act.READ, "update": Act.TRAIN, "evaluate": Act.READ, "retrain": Act.TRAIN}
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=PolicySerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show the policy; 404 where the model has none and is never retrained by itself."""
         policy = policy_as_json(self.get_object())
@@ -42,7 +46,7 @@ class PolicyViewSet(ScopedViewSet):
             raise NotFound("The model has no retraining policy: it is trained by hand alone. PUT one here.")
         return Response(policy)
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=PolicySerializer, responses=PolicySerializer)
     def update(self, request: Request, pk: UUID) -> Response:
         """Set the policy whole: settings that are not given are as by default, conditions of null are off.
 
@@ -94,8 +98,8 @@ class DecisionViewSet(ScopedViewSet):
 class GateFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is not typed
     """`?status=`, `?outcome=`."""
 
-    status = filters.ChoiceFilter(choices=GateReport.Status.choices)
-    outcome = filters.ChoiceFilter(choices=GateReport.Outcome.choices)
+    status = ChoiceFilter(choices=GateReport.Status.choices)
+    outcome = ChoiceFilter(choices=GateReport.Outcome.choices)
 
     class Meta:
         model = GateReport
@@ -157,3 +161,48 @@ class GateReportViewSet(ScopedViewSet):
         given.is_valid(raise_exception=True)
         report = actions.decline(report=report, actor=self.access.actor, reason=given.validated_data["reason"])
         return Response(self.get_serializer(report).data)
+
+
+class TrafficViewSet(ScopedViewSet):
+    """Compare a challenger with the champion on live requests."""
+
+    queryset = TrafficSplit.objects.select_related("champion__model", "challenger__model", "model")
+    serializer_class = TrafficSerializer
+    filter_backends = []
+    acts: ClassVar[dict[str, Act]] = {"list": Act.READ, "start": Act.PROMOTE, "end": Act.PROMOTE}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the comparisons of the model named in the URL."""
+        if getattr(self, "swagger_fake_view", False):
+            return TrafficSplit.objects.none()
+        return super().get_queryset().filter(model_id=self.kwargs["model_id"], model__archived_at__isnull=True)
+
+    def list(self, request: Request, model_id: UUID) -> Response:
+        """List a model's comparisons, newest first, with how they stand."""
+        if not is_live_model(model_id, self.access.workspace_ids):
+            raise NotFound
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request=TrafficSerializer, responses={201: TrafficSerializer})
+    def start(self, request: Request, model_id: UUID) -> Response:
+        """Have the challenger answer a share of the requests (`ab`), or answer again beside the champion (`shadow`)."""
+        model = (
+            RegisteredModel.objects.in_workspaces(self.access.workspace_ids).filter(pk=model_id, archived_at=None).first()
+        )
+        if model is None:
+            raise NotFound
+        self.access.require(Act.PROMOTE, model.workspace_id)
+        given = TrafficSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        split = start_split(model=model, actor=self.access.actor, **given.validated_data)
+        return Response(TrafficSerializer(split).data, status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=TrafficSerializer)
+    def end(self, request: Request, model_id: UUID, pk: UUID) -> Response:
+        """End a comparison: the champion answers everything again."""
+        split = self.get_object()
+        if not actions.end_comparison(split=split, actor=self.access.actor):
+            raise Conflict("This comparison has ended already.")
+        split.refresh_from_db()
+        return Response(TrafficSerializer(split).data)

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api.pagination import PAGES
-from apps.core.api.queries import whole_number
+from apps.core.api.queries import ChoiceFilter, whole_number
 from apps.core.api.renderers import dump_json
 from apps.core.permissions import Act
 from apps.registry.models import RegisteredModel
@@ -73,7 +73,7 @@ class CampaignFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
 
     model = filters.UUIDFilter(field_name="model_id")
     workspace = filters.UUIDFilter(field_name="model__workspace_id")
-    status = filters.ChoiceFilter(choices=TrainingCampaign.Status.choices)
+    status = ChoiceFilter(choices=TrainingCampaign.Status.choices)
 
     class Meta:
         model = TrainingCampaign

@@ -1,6 +1,6 @@
 """Names that a client got wrong: said with what it may have meant, and with those that are known."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 LONGEST = 100  # of a name that is said back
@@ -13,3 +13,8 @@ def words_for_unknown(name: str, kind: str, known: Collection[str]) -> str:
     meant = f"did you mean {near[0]!r}? " if near else ""
     words = f"There is no {kind} {shown!r} here; {meant}"
     return words + (f"{'K' if near else 'k'}nown: {', '.join(sorted(known))}." if known else "none is read.")
+
+
+def choose_one_of(choices: Iterable[object]) -> str:
+    """Return what to say to a choice that is none."""
+    return f"Choose one of: {', '.join(map(str, choices))}."
