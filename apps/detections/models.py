@@ -99,6 +99,9 @@ class Detection(models.Model):
     score = models.FloatField()
     tail_probability = models.FloatField(null=True)
     row = FastJSONField()
+    subject = models.CharField(
+        max_length=64, default="", blank=True, help_text="Pseudonym of whom the request said it is for."
+    )
     reason = models.JSONField(null=True)  # detectors.reasons.Reason.as_json; None until a worker has explained it
     status = models.CharField(max_length=14, choices=Status.choices, default=Status.NEW)
     note = models.CharField(max_length=1_000, blank=True)
@@ -122,6 +125,7 @@ class Detection(models.Model):
             models.Index(fields=["workspace", "-occurred_at", "id"], name="detection_by_workspace"),
             models.Index(fields=["model", "status", "-occurred_at"], name="detection_by_model"),
             models.Index(fields=["model", "changed_at"], name="detection_changed"),
+            models.Index(fields=["subject"], condition=~models.Q(subject=""), name="detection_by_subject"),
             models.Index(fields=["-occurred_at"], condition=models.Q(reason__isnull=True), name="detection_unexplained"),
         ]
 

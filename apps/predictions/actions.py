@@ -30,6 +30,7 @@ from apps.registry.selectors import champion_id_of, champion_of, version_now
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
+from apps.workspaces.subjects import pseudonym
 
 logger = logging.getLogger(__name__)
 EXPLAIN_MAX_ROWS = 200
@@ -98,36 +99,46 @@ def predict(*, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASU
     """Answer rows with the champion, or with the challenger that shares its traffic; the log entry is written behind."""
     loaded, passed_on = serving_predictor(model_id, rows=rows, subject=subject)
     try:
-        return predict_with(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead, passed_on=passed_on)
+        return predict_with(
+            loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead, subject=subject, passed_on=passed_on
+        )
     except InvalidInput as error:
         champion = live_predictor(model_id)
         if champion.version_id == loaded.version_id:
             raise
-        return predict_with(
-            champion, model_id=model_id, rows=rows, actor=actor, ahead=ahead, passed_on=why_passed_on(error.problems)
-        )
+        why = why_passed_on(error.problems)
+        return predict_with(champion, model_id=model_id, rows=rows, actor=actor, ahead=ahead, subject=subject, passed_on=why)
 
 
 def predict_with(
-    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED, passed_on: str = ""
+    loaded: Loaded,
+    *,
+    model_id: UUID,
+    rows: Any,
+    actor: Actor,
+    ahead: Ahead = _AS_MEASURED,
+    subject: str | None = None,
+    passed_on: str = "",
 ) -> Predicted:
     """Answer rows with one version; the log entry is written behind, or before the answer when the log has no room.
 
-    The rows of a forecast extend what it knows; None are none. What is logged is what each answer is of. `passed_on` says why
-    the challenger, whose turn it was, did not answer.
+    The rows of a forecast extend what it knows; None are none. What is logged is what each answer is of, under a
+    pseudonym of the subject it is for. `passed_on` says why the challenger, whose turn it was, did not answer.
     """
-    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead)
+    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead, subject=subject)
     entry.passed_on = passed_on
     recorder.record(entry)
     _count(entry, loaded)
     return done
 
 
-def predict_in_memory(loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor) -> Predicted | None:
+def predict_in_memory(
+    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, subject: str | None = None
+) -> Predicted | None:
     """Answer rows without touching the database; None when the log has no room for the entry."""
     if not recorder.has_room():
         return None
-    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor)
+    done, entry = _answer(loaded, model_id=model_id, rows=rows, actor=actor, subject=subject)
     if not recorder.offer(entry):
         return None
     _count(entry, loaded)
@@ -145,7 +156,7 @@ def _count(entry: PredictionLog, loaded: Loaded) -> None:
 
 
 def _answer(
-    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED
+    loaded: Loaded, *, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED, subject: str | None = None
 ) -> tuple[Predicted, PredictionLog]:
     began = time.perf_counter()
     if loaded.forecaster is None:
@@ -166,6 +177,7 @@ def _answer(
         details=answers.details,
         milliseconds=(time.perf_counter() - began) * 1e3,
         user_id=actor.user_id,
+        subject=pseudonym(loaded.workspace_id, subject),
     )
     return Predicted(entry.pk, model_id, loaded.number, answers.values, answers.details), entry
 

@@ -48,6 +48,7 @@ class Loaded:
     predictor: Predictor
     version_id: UUID
     number: int
+    workspace_id: UUID
     subjects: "Subjects | None" = None
 
     @property
@@ -110,7 +111,13 @@ def _load(version: ModelVersion) -> Loaded:
     verify_version(version, below="predictor/")
     column = version.evaluation.get("subject_column")
     subjects = Subjects(column, version.model.workspace_id) if column else None
-    return Loaded(load_predictor(version_folder(version) / "predictor"), version.pk, version.number, subjects)
+    return Loaded(
+        load_predictor(version_folder(version) / "predictor"),
+        version.pk,
+        version.number,
+        version.model.workspace_id,
+        subjects,
+    )
 
 
 predictors = PredictorCache()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.predictions.models import PredictionLog
 
@@ -15,14 +15,26 @@ def entries_of_subject(
     model_id: UUID, columns: Collection[str], matches: Callable[[Any], bool], hold: Callable[[], None]
 ) -> Iterator[tuple[PredictionLog, list[int]]]:
     """Yield a model's log entries that hold rows of a subject, the oldest first, with the places of those rows."""
-    rows = PredictionLog.objects.filter(model_id=model_id).order_by("at", "pk")
+    for entry in _oldest_first(PredictionLog.objects.filter(model_id=model_id), hold):
+        if places := places_of_subject(entry.rows, columns, matches):
+            yield entry, places
+
+
+def entries_for_subject(
+    workspace_id: UUID, pseudonyms: Collection[str], hold: Callable[[], None]
+) -> Iterator[tuple[PredictionLog, list[int]]]:
+    """Yield the log entries of requests that were said to be for a subject, with the places of all their rows."""
+    for entry in _oldest_first(PredictionLog.objects.filter(model__workspace=workspace_id, subject__in=pseudonyms), hold):
+        yield entry, [place for place, row in enumerate(entry.rows) if row is not None]
+
+
+def _oldest_first(entries: QuerySet[PredictionLog], hold: Callable[[], None]) -> Iterator[PredictionLog]:
+    """Yield entries in portions; those yielded may be removed meanwhile."""
     after = Q()
-    while entries := list(rows.filter(after)[:_AT_ONCE]):
+    while some := list(entries.filter(after).order_by("at", "pk")[:_AT_ONCE]):
         hold()
-        for entry in entries:
-            if places := places_of_subject(entry.rows, columns, matches):
-                yield entry, places
-        last = entries[-1]
+        yield from some
+        last = some[-1]
         after = Q(at__gte=last.at) & (Q(at__gt=last.at) | Q(pk__gt=last.pk))
 
 

@@ -33,6 +33,9 @@ class PredictionLog(models.Model):
     details = FastJSONField(default=list)
     milliseconds = models.FloatField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    subject = models.CharField(
+        max_length=64, default="", blank=True, help_text="Pseudonym of whom the request said it is for."
+    )
     passed_on = models.CharField(
         max_length=200, blank=True, default="", help_text="Why the challenger, whose turn it was, did not answer it."
     )
@@ -45,6 +48,7 @@ class PredictionLog(models.Model):
         indexes = [
             models.Index(fields=["model", "-at"], name="prediction_by_model"),
             models.Index(fields=["model", "logged_at", "id"], name="prediction_as_logged"),
+            models.Index(fields=["subject"], condition=~Q(subject=""), name="prediction_by_subject"),
         ]
 
     def __str__(self) -> str:

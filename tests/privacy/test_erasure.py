@@ -92,6 +92,29 @@ def test_after_an_erasure_nothing_of_a_person_is_left(traces, cast, api, caplog,
     assert told["erased"]["answers"] > 0
 
 
+def test_requests_that_were_said_to_be_for_a_person_are_erased_whole(traces, cast, api, prediction_log):
+    """Also those of a model whose data name no subject, also what was detected in them."""
+    model, address = traces.model, f"/api/v1/models/{traces.model.pk}"
+    api(cast.trainer).put(f"{address}/detection_rule/", {"is_on": True, "labels": ["yes", "no"]}, format="json")
+    for subject in (PERSON, "person-99", None):
+        body = {"data": [{"amount": 300}, {"amount": 20}], **({"subject": subject} if subject else {})}
+        answer = api(cast.viewer).post(f"{address}/predict/", body, format="json")
+        assert answer.status_code == 200, answer.json()
+    prediction_log.flush()
+    collecting.collect()
+    logged = PredictionLog.objects.filter(model=model)
+    kept = set(logged.filter(row_count=2).exclude(subject=pseudonym(model.workspace_id, PERSON)).values_list("pk", flat=True))
+    assert not logged.filter(subject__contains=PERSON).exists()
+
+    counted, erased = erase(api, cast, traces.workspace)
+
+    told = json.loads(erased.certificate)["erased"]
+    assert told["predictions"] == counted.counts["predictions"] == 1 + 4 + 2
+    assert told["detections"] == counted.counts["detections"] == 2
+    assert set(logged.filter(row_count=2).values_list("pk", flat=True)) == kept
+    assert {one.entry_id for one in Detection.objects.all()} == kept
+
+
 def test_others_keep_their_rows_their_ids_and_their_answers(traces, cast, api):
     others = [row for row in rows_of_people() if row["customer"] != PERSON]
     theirs = PredictionLog.objects.order_by("at").first().predictions

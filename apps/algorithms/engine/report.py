@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from apps.algorithms import conformal
-from apps.algorithms.engine.bootstrap import LEAST_GROUPS, LEVEL, Doubles, Index, Resampling, interval_of, resampling, time_blocks
+from apps.algorithms.engine.bootstrap import (
+    LEAST_GROUPS,
+    LEVEL,
+    Doubles,
+    Index,
+    Resampling,
+    interval_of,
+    resampling,
+    time_blocks,
+)
 from apps.algorithms.engine.growth import spread_rows
 from apps.algorithms.engine.judged import Judged, SliceMeasure
 from apps.algorithms.engine.metrics import beats_baseline
@@ -71,11 +80,9 @@ def report_of(
 
 def _groups(rows: TrainingTable | None) -> Index | None:
     """Return a code for each row: of its group, or of its block of time; None where rows stand alone."""
-    if rows is None or (rows.groups is None and rows.times is None):
-        return None
-    if rows.groups is None:
-        return time_blocks(rows.times)
-    return np.unique(rows.groups, return_inverse=True)[1].astype(np.int64)
+    if rows is not None and rows.groups is not None:
+        return np.unique(rows.groups, return_inverse=True)[1].astype(np.int64)
+    return None if rows is None or rows.times is None else time_blocks(rows.times)
 
 
 def _resampled(evaluation: Evaluation, simpler: Mapping[str, Baseline], plan: Resampling) -> dict[str, Doubles]:
@@ -200,7 +207,12 @@ def _interval_of_slice(one: Slice, measure: SliceMeasure, groups: Index | None, 
 
 
 def _said_of_size(evaluation: Evaluation, groups: Index | None) -> Iterable[str]:
-    if groups is not None and evaluation.rows and evaluation.rows.groups is not None and (count := len(np.unique(groups))) < LEAST_GROUPS:
+    if (
+        groups is not None
+        and evaluation.rows
+        and evaluation.rows.groups is not None
+        and (count := len(np.unique(groups))) < LEAST_GROUPS
+    ):
         yield f"The rows kept apart are of {count} groups: too few to say how sure the scores are. Upload more groups."
     if evaluation.rows is not None and evaluation.rows.rows < FEW_ROWS:
         yield f"Only {evaluation.rows.rows} rows were kept apart: the scores say little. Upload more rows."

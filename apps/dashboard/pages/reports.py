@@ -58,7 +58,10 @@ def _certainty(intervals: dict[str, Any]) -> str:
         return ""
     values = {name: figure(intervals[name]) for name in ("resamples", "rows", "groups") if name in intervals}
     if intervals.get("unit") == "blocks of time":
-        return _("The intervals come from %(resamples)s resamples of %(groups)s blocks of time of the rows kept apart.") % values
+        return (
+            _("The intervals come from %(resamples)s resamples of %(groups)s blocks of time of the rows kept apart.")
+            % values
+        )
     if "groups" in intervals:
         return _("The intervals come from %(resamples)s resamples of the %(groups)s groups of rows kept apart.") % values
     if intervals.get("unit") == "series":

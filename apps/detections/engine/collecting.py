@@ -116,7 +116,7 @@ def _found(reading: _Reading, ids: list[UUID]) -> Iterator[Detection]:
         fresh = [one for one in alerts_among(reading.alerting, predictions, details) if (pk, one.place) not in known]
         if fresh:
             alerts[pk] = fresh
-    for entry in log.filter(pk__in=alerts).only("version_id", "at", "rows").iterator(chunk_size=50):
+    for entry in log.filter(pk__in=alerts).only("version_id", "at", "rows", "subject").iterator(chunk_size=50):
         for alert in alerts[entry.pk]:
             if entry.rows[alert.place] is not None:  # erased meanwhile
                 yield _detection(reading, entry, alert)
@@ -136,6 +136,7 @@ def _detection(reading: _Reading, entry: PredictionLog, alert: Alert) -> Detecti
         score=alert.score,
         tail_probability=alert.tail_probability,
         row=row,
+        subject=entry.subject,
         is_suppressed=hidden_by is not None,
         suppressed_by_id=hidden_by.id if hidden_by else None,
     )

@@ -171,7 +171,7 @@ def from_memory(model_id: UUID, headers: dict[bytes, bytes], body: bytes) -> byt
         loaded = predictors.peek(champion.version_for(parsed["data"], subject))
         if loaded is None or loaded.forecaster is not None:  # many series take long: not in the loop
             return None
-        done = actions.predict_in_memory(loaded, model_id=model_id, rows=parsed["data"], actor=access.actor)
+        done = actions.predict_in_memory(loaded, model_id=model_id, rows=parsed["data"], actor=access.actor, subject=subject)
         return None if done is None else dump_json(done.as_json())
     except PlatformError:
         return None

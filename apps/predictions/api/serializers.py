@@ -60,7 +60,7 @@ class RowsSerializer(KnownFieldsOnly):
     subject = serializers.CharField(
         max_length=200,
         required=False,
-        help_text="Pseudonym of whom it is for: answered by the same version while two share.",
+        help_text="Whom it is for: answered by the same version while two share, and logged under a pseudonym.",
     )
     horizon = serializers.IntegerField(min_value=1, required=False, help_text="Of a forecast: steps ahead.")
     series = serializers.ListField(

@@ -65,7 +65,8 @@ class ModelPredictionViewSet(ScopedViewSet):
 
         A forecast takes `horizon`, `series` and `data`, all optional: steps ahead, names of series, rows that extend what it
         knows. It answers one prediction a step of each series. While a challenger shares the traffic, requests of one `subject`
-        (a pseudonym; without one, of the same first row) are answered by the same version.
+        (without one, of the same first row) are answered by the same version. The log holds a pseudonym of it, by which they are
+        exported and erased.
         """
         model_id = self._model_id(pk)
         rows, ahead = asked_of(request, is_forecast=is_forecast(model_id), more=["subject"])

@@ -13,7 +13,7 @@ from apps.datasets.selectors import table_file
 from apps.detections.models import Detection
 from apps.feedback.models import Feedback, FeedbackSample
 from apps.predictions.engine import table_path
-from apps.predictions.erasing import entries_of_subject, places_of_subject
+from apps.predictions.erasing import entries_for_subject, entries_of_subject, places_of_subject
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.privacy.models import SubjectRequest
 from apps.privacy.selectors import (
@@ -70,14 +70,19 @@ class Search:
         return list(found.exclude(result_path=""))
 
     def entries(self) -> Iterator[tuple[PredictionLog, list[int]]]:
-        """Yield the log entries that hold rows of the subject, with their places."""
+        """Yield the log entries that hold rows of the subject, or are of requests for it, with their places."""
+        yield from entries_for_subject(self.workspace_id, self.pseudonyms, self.hold)
         for model_id, columns in subject_columns(self.workspace_id).items():
-            yield from entries_of_subject(model_id, columns, self.matches, self.hold)
+            for entry, places in entries_of_subject(model_id, columns, self.matches, self.hold):
+                if entry.subject not in self.pseudonyms:
+                    yield entry, places
 
     def detections(self) -> Iterator[Detection]:
-        """Yield the detections whose row names the subject, also those whose prediction has left the log."""
+        """Yield the detections whose row or request names the subject, also those whose prediction has left the log."""
+        named = Detection.objects.filter(workspace_id=self.workspace_id, subject__in=self.pseudonyms)
+        yield from named.order_by("pk").iterator(chunk_size=_AT_ONCE)
         for model_id, columns in subject_columns(self.workspace_id).items():
-            found = Detection.objects.filter(model_id=model_id).order_by("pk")
+            found = Detection.objects.filter(model_id=model_id).exclude(subject__in=self.pseudonyms).order_by("pk")
             for at, one in enumerate(found.iterator(chunk_size=_AT_ONCE)):
                 if at % _AT_ONCE == 0:
                     self.hold()
