@@ -49,7 +49,12 @@ def check_database() -> Finding:
     except db.Error as error:
         return Finding("database", is_well=False, detail=type(error).__name__, advice="Start it, or check DATABASE_URL.")
     if waiting:
-        return Finding("database", is_well=False, detail=f"{len(waiting)} migrations wait", advice="Run manage.py migrate.")
+        return Finding(
+            "database",
+            is_well=False,
+            detail=_count(len(waiting), "1 migration waits", "migrations wait"),
+            advice="Run manage.py migrate.",
+        )
     return Finding("database", is_well=True, detail=connection.vendor)
 
 
@@ -107,7 +112,7 @@ def check_workers() -> Finding:
     if missing := _without_worker(queues):
         advice = f"Start what serves them: {'; '.join(_workers_of(missing))}."
         return Finding("workers", is_well=False, detail=f"no worker serves {', '.join(missing)}", advice=advice)
-    return Finding("workers", is_well=True, detail=f"{len(queues)} workers answer")
+    return Finding("workers", is_well=True, detail=_count(len(queues), "1 worker answers", "workers answer"))
 
 
 def unserved_queues() -> list[str] | None:
@@ -146,7 +151,7 @@ def check_schedule() -> Finding:
     except db.Error as error:
         return Finding("schedule", is_well=False, detail=type(error).__name__, advice="Start the database first.")
     if len(rows) < len(settings.PERIODIC_TASKS):
-        missing = f"{len(settings.PERIODIC_TASKS) - len(rows)} of its tasks are missing"
+        missing = _count(len(settings.PERIODIC_TASKS) - len(rows), "1 of its tasks is missing", "of its tasks are missing")
         return Finding("schedule", is_well=False, detail=missing, advice="Run manage.py migrate: it writes them.")
     off = [name for name, enabled, _ in rows if not enabled]
     if len(off) == len(rows):
@@ -191,3 +196,8 @@ def recent_findings(seconds: float = _RECENT_SECONDS) -> tuple[Finding, ...]:
             _recent.findings = tuple(probe() for probe in PROBES)
             _recent.at = time.monotonic()
         return _recent.findings
+
+
+def _count(count: int, one: str, many: str) -> str:
+    """Say how many of something there are."""
+    return one if count == 1 else f"{count} {many}"

@@ -46,6 +46,14 @@ OF_FORECASTS = (
     gettext_noop(
         "Several rows have the same %(time)s, and no column tells series apart. Choose their sum or mean when you train."
     ),
+    gettext_noop(
+        "Several rows have the same %(time)s, and no column tells series apart. Add a column that names the series of each row, "
+        "or, where they are parts of one series, choose their sum or mean when you train."
+    ),
+    gettext_noop(
+        "Several rows have the same %(time)s, and %(column)s seems to tell series apart. Name it as the column of the series when "
+        "you train; their sum or mean is for rows that are parts of one series."
+    ),
     gettext_noop("The column %(column)s holds dates; a %(task)s predicts a number. Choose a numeric column."),
     gettext_noop("The column %(column)s holds text; a %(task)s predicts a number. Choose %(instead)s."),
     gettext_noop("classification, or a numeric column"),

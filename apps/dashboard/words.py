@@ -1,14 +1,16 @@
 """What the pages call things that the platform names by a code, and what they make of its sentences."""
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 
 from django.utils.formats import number_format
+from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from apps.algorithms.results import Explanation, Quantity
-from apps.dashboard.figures import day
+from apps.dashboard.figures import day, moment
 from apps.dashboard.sentences import SENTENCES
 
 METRICS = {
@@ -229,12 +231,21 @@ _WORDS = {
     "measured",
 }
 _FRACTION = re.compile(r"[-+]?\d+\.\d+")
+_OF_UTC = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 _AMOUNT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?(%|points)")
 
 
 def translated(text: str) -> str:
-    """Say in the reader's language what the platform said in English; what it never said stays as it is."""
-    text = text.strip()
+    """Say in the reader's language and zone what the platform said in English; what it never said stays as it is."""
+    return _OF_UTC.sub(_local, _in_language(text.strip()))
+
+
+def _local(found: re.Match[str]) -> str:
+    """Write a time of a sentence as all times of a page are written."""
+    return moment(localtime(datetime.fromisoformat(found[1]).replace(tzinfo=UTC)))
+
+
+def _in_language(text: str) -> str:
     if not text or get_language() == "en":
         return text
     known = gettext(text)

@@ -231,6 +231,8 @@ def _counted(policy: Policy, facts: Facts) -> _Verdicts:
     pairs = [_capped(*pair, most) for pair in facts.subjects.values()]
     count, negatives = sum(map(sum, pairs)), sum(pair[1] for pair in pairs)
     note = f"Of {given} verdicts {count} count, no more than {most} of each of {len(pairs)} subjects."
+    if len(pairs) == 1:
+        note = f"Of {given} verdicts {count} count, no more than {most} of the one subject that gave them."
     return _Verdicts(count, negatives, (note,) if count < given else ())
 
 
@@ -310,7 +312,7 @@ def _of_data(policy: Policy, facts: Facts, now: datetime) -> tuple[Condition, ..
     age = None if trained is None or trained > now else round((now - trained) / _DAY)
     return (
         _judged(policy, "age_days", age, "days", "It is not known when it was trained.", lambda value, asked, met: (
-            f"It was trained {value} days ago: {'at least' if met else 'less than'} {asked} days."
+            f"It was trained {_days(value)} ago: {'at least' if met else 'less than'} {_days(asked)}."
         )),
         _judged(policy, "new_rows", facts.new_rows, "rows", "It is not known how many rows are new.", (
             lambda value, asked, met: f"{value} of {asked} rows that are new to the live version: {'enough' if met else 'not yet'}."
@@ -379,6 +381,10 @@ def _utc(when: datetime) -> datetime:
 
 def _short(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _percent(share: float) -> str:

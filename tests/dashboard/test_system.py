@@ -4,8 +4,9 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django_celery_beat.models import PeriodicTask
 
 from apps.core import clock, health, system
@@ -117,10 +118,29 @@ def test_as_it_is_without_broker_and_workers_it_names_no_workspace(cast, browser
         ("93% of its memory is used", "93 % de sa mémoire est occupée"),
         ("4 workers answer", "4 workers répondent"),
         ("12 tasks, beat runs; switched off: a, b", "désactivées"),
-        ("beat sent nothing since 2026-01-02 03:04 UTC", "envoyé depuis 2026-01-02 03:04 UTC"),
+        ("beat sent nothing since 2026-01-02 03:04 UTC", "envoyé depuis 02/01/2026 04:04"),
+        ("1 worker answers", "1 worker répond"),
         ("52.3 GiB free", "52,3 Gio libres"),
     ],
 )
 def test_what_the_probes_find_is_said_in_french(said, french):
-    with translation.override("fr"):
+    with translation.override("fr"), timezone.override("Europe/Paris"):
         assert french in translated(said).replace("\u00a0", " ")
+
+
+def test_times_of_sentences_are_of_the_zone_of_the_page_which_says_which_it_is(cast, browser):
+    said = "The last retraining began at 2026-06-02 23:04 UTC: the next may begin at 2026-06-03 19:04 UTC."
+    with timezone.override("Europe/Paris"):
+        told = translated(said)
+
+    assert told == "The last retraining began at 2026-06-03 01:04: the next may begin at 2026-06-03 21:04."
+    assert (
+        f"times are those of {settings.PAGES_TIME_ZONE}" in Page(browser(cast.owner).get(reverse("dashboard:settings"))).text
+    )
+
+
+@pytest.mark.parametrize("task", sorted(settings.PERIODIC_TASKS))
+def test_each_periodic_task_has_a_french_name(task):
+    words = task.rpartition(": ")[2]
+    with translation.override("fr"):
+        assert translated(words) != words

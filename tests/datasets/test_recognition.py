@@ -158,3 +158,23 @@ def test_a_refused_file_leaves_the_kind_of_its_data_set(cast, store):
     second = upload(cast.acme, people, kind="series", dataset=first.dataset)
 
     assert (second.status, second.dataset.kind) == ("refused", "tabular")
+
+
+@pytest.mark.parametrize(
+    ("shops", "words"),
+    [
+        (lambda i: ["Lyon", "Brest"][i // 60], "and 'shop' seems to tell series apart. Name it as the column of the series"),
+        (lambda i: "Lyon", "and no column tells series apart. Add a column that names the series of each row"),
+    ],
+)
+def test_rows_of_one_time_are_told_by_the_column_that_nearly_tells_them_apart(shops, words, tmp_path):
+    source, table = tmp_path / "sent.csv", tmp_path / "table.parquet"
+    places = [i % 60 for i in range(ROWS)]
+    places[1] = 0  # one row of one shop stands there twice
+    source.write_bytes(csv(day=days(places), shop=[shops(i) for i in range(ROWS)], sales=numbers()))
+    copied = write_table(find_dialect(source, tmp_path / "text"), table)
+
+    found = series_in(table, profile_table(table, copied).columns, copied.rows, kind="series")
+
+    assert found.series is not None
+    assert words in found.series["problem"]

@@ -298,6 +298,13 @@ def test_a_time_without_its_zone_is_a_mistake():
         decide(Policy(), GOOD, now=NOW.replace(tzinfo=None))
 
 
+@pytest.mark.parametrize(("days", "said"), [(1, "1 day ago: less than 30 days."), (2, "2 days ago: less than 30 days.")])
+def test_a_day_is_one_day(days, said):
+    decision = decide(Policy(age_days=30), replace(GOOD, trained_at=NOW - days * DAY), now=NOW)
+
+    assert by_name(decision.conditions)["age_days"].sentence == f"It was trained {said}"
+
+
 def test_one_subject_cannot_flood():
     crowd = {f"user {i}": (6, 4) for i in range(10)}
     flood = {"one": (0, 5_000)}
@@ -306,7 +313,7 @@ def test_one_subject_cannot_flood():
     decision = decide(Policy(), Facts(subjects=flood), now=NOW)
     assert [one.value for one in decision.conditions[:2]] == [10, 10]
     assert not decision.retrain
-    assert decision.notes == ("Of 5000 verdicts 10 count, no more than 10 of each of 1 subjects.",)
+    assert decision.notes == ("Of 5000 verdicts 10 count, no more than 10 of the one subject that gave them.",)
     assert not decide(Policy(mode="any", feedback=None), Facts(subjects=flood), now=NOW).retrain
     assert decide(Policy(most_per_subject=None), Facts(subjects=flood), now=NOW).retrain
 

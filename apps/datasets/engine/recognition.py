@@ -22,6 +22,7 @@ from apps.datasets.models import Kind
 
 _MOST_ROWS = 1_000_000  # of which the series are looked at
 _MOST_TRIED = 5  # columns that may tell series apart
+_NEARLY = 0.9  # of the rows stand alone at their time, in their series
 _LEAST_FULL = 0.8  # of the steps, that have a row: else times are not taken for regular unless somebody says so
 _MOST_BESIDE = 4  # numbers beside the time and the value of one series, unless somebody says so
 _WAY_OUT = "If it holds series, upload the file again as series (kind series)."
@@ -81,8 +82,7 @@ def _said(
 ) -> dict[str, Any] | None:
     """Return what is found where somebody says that there are series, what is wrong with them included."""
     if name is None:
-        words = f"Several rows have the same {time!r}, and no column tells series apart. Choose their sum or mean when you train."
-        return {"time": time, "series": "", "value": numbers[0], "problem": words}
+        return {"time": time, "series": "", "value": numbers[0], "problem": _of_repeated(path, kinds, time)}
     value = next((number for number in numbers if number != name), None)
     if value is None:
         return None
@@ -90,6 +90,33 @@ def _said(
         return _told(_read(path, kinds, Roles(time, value, name)))
     except InvalidInput as error:
         return {"time": time, "series": name, "value": value, "problem": error.detail}
+
+
+def _of_repeated(path: Path, kinds: dict[str, ColumnKind], time: str) -> str:
+    """Say what to do with rows of one time, which no column tells apart without fail."""
+    fits = _nearly_tells_apart(path, kinds, time)
+    if fits is None:
+        return (
+            f"Several rows have the same {time!r}, and no column tells series apart. Add a column that names the series of each row, "
+            "or, where they are parts of one series, choose their sum or mean when you train."
+        )
+    return (
+        f"Several rows have the same {time!r}, and {fits!r} seems to tell series apart. Name it as the column of the series when you "
+        "train; their sum or mean is for rows that are parts of one series."
+    )
+
+
+def _nearly_tells_apart(path: Path, kinds: dict[str, ColumnKind], time: str) -> str | None:
+    """Return the column beside whose values nearly every time stands once."""
+    candidates = [name for name in kinds if kinds[name] in _NAMES and name != time][:_MOST_TRIED]
+    table = pq.read_table(path, columns=[time, *candidates], use_threads=False)
+    found: list[tuple[bool, int, str]] = []  # words before numbers, which may be the values
+    for name in candidates:
+        groups = pc.count_distinct(table.column(name)).as_py()
+        pairs = table.select([name, time]).group_by([name, time]).aggregate([([], "count_all")]).num_rows
+        if 1 < groups <= table.num_rows / LEAST_ROWS_IN_ALL and pairs >= _NEARLY * table.num_rows:
+            found.append((kinds[name] != ColumnKind.INTEGER, pairs, name))
+    return max(found)[-1] if found else None
 
 
 def _recognised(path: Path, columns: list[dict[str, Any]], time: str, numbers: list[str], name: str | None) -> Recognised:
