@@ -27,6 +27,10 @@ OF_FORECASTS = (
     gettext_noop("The series"),
     gettext_noop("Every value of %(name)s is the same: there is nothing to forecast."),
     gettext_noop("Give as horizon a whole number of steps from 1 to %(most)s; one step is one %(step)s."),
+    gettext_noop(
+        "The values of the last %(passed)s steps say where the forecast begins, and are not learned from; its bounds are as wide "
+        "as so many steps later. Train again on newer data."
+    ),
     gettext_noop("It was measured %(horizon)s steps ahead; what lies further is a guess."),
     gettext_noop("Name at least one series, or leave it out."),
     gettext_noop('Name series as a list of texts, such as ["north", "south"].'),

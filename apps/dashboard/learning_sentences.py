@@ -67,6 +67,7 @@ OF_LEARNING = (
     ),
     gettext_noop("%(column)s: %(value)s was never seen in training"),
     gettext_noop("%(column)s: it is missing, and never was in training"),
+    gettext_noop("every value of it is missing: the answer is a guess"),
     gettext_noop("%(column)s: %(value)s lies outside what was seen in training, %(least)s to %(largest)s"),
     gettext_noop(
         "The groups are not stable: grouped anew by four fifths of the dense rows they agree by %(found)s, where 1 is the same. "

@@ -5,7 +5,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ from apps.registry.models import ModelVersion, RegisteredModel
 from apps.workspaces.access import SYSTEM
 from apps.workspaces.actions import issue_key
 from apps.workspaces.recent_keys import recent_keys
+from apps.workspaces.subjects import pseudonym
 from tests.predictions.conftest import train_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,6 +128,18 @@ def test_it_answers_as_the_long_way(client):
     assert (found.was_short, wanted.was_short) == (True, False)
     for name in ("predictions", "details", "model", "version"):
         assert found.body[name] == wanted.body[name]
+
+
+def test_both_ways_log_whom_a_request_is_for_under_a_pseudonym(client, log):
+    know(client)
+    body = orjson.dumps({"data": client.rows, "subject": "client-7"})
+
+    answers = client.post(body), client.post(body, idempotency_key=str(uuid.uuid4()))
+    log.flush()
+
+    assert [answer.was_short for answer in answers] == [True, False]
+    logged = [PredictionLog.objects.get(pk=answer.body["prediction_ids"][0].split("-")[0]).subject for answer in answers]
+    assert logged == [pseudonym(client.model.workspace_id, "client-7")] * 2
 
 
 @pytest.mark.parametrize("given", [{"content_type": "application/json; charset=utf-8"}, {"accept": "text/plain, */*;q=0.1"}])
@@ -237,7 +250,7 @@ def test_what_goes_wrong_on_the_short_way_is_answered_by_the_long_way(client, ca
             raise ZeroDivisionError
 
     know(client)
-    predictors._loaded[loaded.version_id] = type(loaded)(Broken(), loaded.version_id, loaded.number)
+    predictors._loaded[loaded.version_id] = replace(loaded, predictor=Broken())
     headers = {b"authorization": f"Bearer {client.clear}".encode()}
     assert from_memory(client.model.pk, headers, orjson.dumps({"data": client.rows})) is None
     predictors._loaded[loaded.version_id] = loaded

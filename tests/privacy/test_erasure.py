@@ -103,7 +103,9 @@ def test_requests_that_were_said_to_be_for_a_person_are_erased_whole(traces, cas
     prediction_log.flush()
     collecting.collect()
     logged = PredictionLog.objects.filter(model=model)
-    kept = set(logged.filter(row_count=2).exclude(subject=pseudonym(model.workspace_id, PERSON)).values_list("pk", flat=True))
+    kept = set(
+        logged.filter(row_count=2).exclude(subject=pseudonym(model.workspace_id, PERSON)).values_list("pk", flat=True)
+    )
     assert not logged.filter(subject__contains=PERSON).exists()
 
     counted, erased = erase(api, cast, traces.workspace)
