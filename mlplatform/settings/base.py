@@ -169,6 +169,7 @@ SPECTACULAR_SETTINGS = {
         "AlertKind": "apps.alerts.models.Kind",
         "AlertSeverity": "apps.alerts.models.Severity",
         "ChannelKind": "apps.alerts.models.Channel.Kind",
+        "PolicyMode": (("all", "all"), ("any", "any")),
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
