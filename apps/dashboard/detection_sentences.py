@@ -3,6 +3,8 @@
 from django.utils.translation import gettext_noop
 
 OF_DETECTIONS = (
+    gettext_noop("The score of a class is its probability: give a number between 0 and 1."),
+    gettext_noop("A score is a finite number."),
     gettext_noop("Somebody else has reviewed it meanwhile. Look at it again, then decide."),
     gettext_noop("This verdict does not follow the one it has: confirm it, or take that one back first."),
     gettext_noop(

@@ -311,9 +311,7 @@ def _of_data(policy: Policy, facts: Facts, now: datetime) -> tuple[Condition, ..
     trained = None if facts.trained_at is None else _utc(facts.trained_at)
     age = None if trained is None or trained > now else round((now - trained) / _DAY)
     return (
-        _judged(policy, "age_days", age, "days", "It is not known when it was trained.", lambda value, asked, met: (
-            f"It was trained {_days(value)} ago: {'at least' if met else 'less than'} {_days(asked)}."
-        )),
+        _judged(policy, "age_days", age, "days", "It is not known when it was trained.", _of_age),
         _judged(policy, "new_rows", facts.new_rows, "rows", "It is not known how many rows are new.", (
             lambda value, asked, met: f"{value} of {asked} rows that are new to the live version: {'enough' if met else 'not yet'}."
         )),
@@ -383,8 +381,16 @@ def _short(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+def _of_age(age: int, asked: int, met: bool) -> str:
+    if age == 1:
+        return "It was trained 1 day ago: at least 1 day." if met else f"It was trained 1 day ago: less than {asked} days."
+    if asked == 1:
+        return (
+            f"It was trained {age} days ago: at least 1 day." if met else f"It was trained {age} days ago: less than 1 day."
+        )
+    if met:
+        return f"It was trained {age} days ago: at least {asked} days."
+    return f"It was trained {age} days ago: less than {asked} days."
 
 
 def _percent(share: float) -> str:

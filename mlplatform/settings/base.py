@@ -168,8 +168,9 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "apps.alerts.models.Delivery.Status",
         "AlertKind": "apps.alerts.models.Kind",
         "AlertSeverity": "apps.alerts.models.Severity",
+        "TrafficModeEnum": "apps.predictions.models.TrafficSplit.Mode",
+        "DecisionModeEnum": (("all", "all"), ("any", "any")),
         "ChannelKind": "apps.alerts.models.Channel.Kind",
-        "PolicyMode": (("all", "all"), ("any", "any")),
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [

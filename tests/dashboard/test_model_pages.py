@@ -34,6 +34,15 @@ def test_the_page_of_a_model_says_how_good_it_is_and_of_what(cast, late_payers, 
     assert "confusion" in {table.get("class") for table in page.all("table")}
 
 
+def test_what_matters_stands_beside_the_scores_and_not_below_them(cast, late_payers, browser):
+    client = browser(cast.viewer)
+    version = reverse("dashboard:version", args=[late_payers.pk, 1])
+    for address, before in ((reverse("dashboard:model", args=[late_payers.pk]), "Try it"), (version, "How it was made")):
+        text = Page(client.get(address)).text
+
+        assert text.index("On rows it never saw") < text.index(before) < text.index("What matters")
+
+
 def test_the_try_it_form_is_made_of_the_schema_and_filled_with_a_row(cast, late_payers, browser):
     page = Page(browser(cast.viewer).get(address_of(late_payers)))
 
@@ -299,7 +308,7 @@ def test_of_many_columns_what_matters_most_can_be_tried_first_and_all_are_sent(c
     assert {field.get("name") for field in page.all("input") if field.get("name").startswith("row.")} == {
         f"row.c{n}" for n in range(30)
     }
-    assert "6 more columns" in page.all("summary")[-1].text
+    assert "Columns that matter less: 6" in page.all("summary")[-1].text
 
 
 def test_groups_are_found_shown_and_asked_for(cast, browser):

@@ -215,7 +215,7 @@ def test_the_form_offers_labelled_answers_and_learning_from_them_is_a_difference
     page = f"/models/{model.pk}/train/"
     assert "labelled answers" not in client.get(page).content.decode()
     say(model, [Verdict(one, label="no") for one, _ in ask(model, rows(40, seed=5))])
-    assert "Learn from 40 labelled answers too" in client.get(page).content.decode()
+    assert "Learn from labelled answers too: 40" in client.get(page).content.decode()
     version = ModelVersion.objects.get()
     sent = {"dataset": str(version.dataset_version_id), "seed": 0, "start": "1"}
 
