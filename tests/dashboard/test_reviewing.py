@@ -115,4 +115,4 @@ def test_page_and_policy_each_say_how_much_of_one_giver_they_count(cast, browser
     page = words(Page(browser(cast.viewer, "en").get(address(watched, "watch"))))
 
     assert "60; people who gave them: 1; 20 count, no more than 20 of each" in page
-    assert "Of 60 verdicts 10 count, no more than 10 of each of 1 subjects." in page
+    assert "Of 60 verdicts 10 count, no more than 10 of the one subject that gave them." in page
