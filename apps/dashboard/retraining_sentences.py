@@ -172,7 +172,7 @@ OF_RETRAINING = (
     gettext_noop("Gate: %(reason)s"),
     gettext_noop("Send the gate's margins as an object."),
     # live requests: champion and challenger side by side
-    gettext_noop("The subject is a text of at most %(most)s characters."),
+    gettext_noop("The subject is a text of 1 to %(most)s characters, without signs that nobody sees."),
     gettext_noop("Only models whose answers labels can prove right or wrong share their traffic with a challenger."),
     gettext_noop("There is no challenger to share the traffic with: train another version first."),
     gettext_noop("Champion and challenger are compared already. End that comparison first."),
@@ -199,6 +199,10 @@ OF_RETRAINING = (
         "%(labels)s labels have come for the arm with fewer; %(least)s are needed. It ends after %(days)s days without a winner."
     ),
     gettext_noop("On %(labels)s labels each the challenger is ahead by %(low)s to %(high)s."),
+    gettext_noop(
+        "On %(labels)s labels each the challenger is ahead, but it left %(passed)s of its %(asked)s requests to the champion: it does not win "
+        "as long as it cannot answer them."
+    ),
     gettext_noop(
         "On %(labels)s labels each the challenger is ahead by %(low)s to %(high)s. It ends after %(days)s days without a winner."
     ),

@@ -241,8 +241,11 @@ def translated(text: str) -> str:
 
 
 def _local(found: re.Match[str]) -> str:
-    """Write a time of a sentence as all times of a page are written."""
-    return moment(localtime(datetime.fromisoformat(found[1]).replace(tzinfo=UTC)))
+    """Write a time of a sentence as all times of a page are written; what is none, as somebody wrote it, stays."""
+    try:
+        return moment(localtime(datetime.fromisoformat(found[1]).replace(tzinfo=UTC)))
+    except (ValueError, OverflowError):
+        return found[0]
 
 
 def _in_language(text: str) -> str:

@@ -151,7 +151,7 @@ def _problems_with_labels(model: RegisteredModel, labels: list[Any], *, is_on: b
 @transaction.atomic
 def make_suppression(*, model: RegisteredModel, fields: Mapping[str, Any], actor: Actor) -> SuppressionRule:
     """Hide what is known to be harmless, from now on; raise `InvalidInput` that names each fault."""
-    _check_suppression(model, fields)
+    _check_suppression(model, fields, given=fields)
     held: RegisteredModel = RegisteredModel.objects.select_for_update().get(pk=model.pk)
     if SuppressionRule.objects.filter(model=held).count() >= MOST_RULES:
         raise Conflict(f"The model has {MOST_RULES} suppression rules already. Delete one that is not needed.")
@@ -167,7 +167,7 @@ def change_suppression(*, rule: SuppressionRule, fields: Mapping[str, Any], acto
     if held is None:
         raise NotFound
     present = {name: getattr(held, name) for name in ("conditions", "least_score", "most_score", "reason", "until")}
-    _check_suppression(rule.model, {**present, **fields}, is_new="until" in fields)
+    _check_suppression(rule.model, {**present, **fields}, given=fields)
     for name, value in fields.items():
         setattr(held, name, value)
     held.save(update_fields=list(fields))
@@ -192,17 +192,19 @@ def _audit(rule: SuppressionRule, verb: str, actor: Actor) -> None:
     record_audit(actor=actor, workspace_id=rule.model.workspace_id, verb=verb, target=rule, details=details)
 
 
-def _check_suppression(model: RegisteredModel, fields: Mapping[str, Any], *, is_new: bool = True) -> None:
+def _check_suppression(model: RegisteredModel, fields: Mapping[str, Any], *, given: Mapping[str, Any]) -> None:
+    """Refuse a rule as it would be; a bound or a time that stands already is not looked at again."""
     problems = problems_with(fields["conditions"], kinds=columns_of(model))
     least, most = fields["least_score"], fields["most_score"]
     if not fields["conditions"] and least is None and most is None:
         text = "Give a condition on a column, or a score: a rule without any would hide everything."
         problems.append(Problem("/conditions", "required", text))
-    problems += [*_problems_with_score(model, "least_score", least), *_problems_with_score(model, "most_score", most)]
+    for name in ("least_score", "most_score"):
+        problems += _problems_with_score(model, name, fields[name]) if name in given else []
     if (least if least is not None else -math.inf) > (most if most is not None else math.inf):
         problems.append(Problem("/least_score", "bad_value", "The least score is above the most."))
     until: datetime | None = fields["until"]
-    if is_new and until is not None and until <= clock.now():
+    if "until" in given and until is not None and until <= clock.now():
         problems.append(Problem("/until", "bad_time", "The rule would have ended already: give a time to come."))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -23,6 +23,7 @@ from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
 _ENTRIES_AT_ONCE = 200
+_LARGEST_ERROR = 1e100
 # Verdicts or labels of one giver that count in a window: nobody speaks for all. It is for what is shown and measured; a policy,
 # which begins trainings by itself, has a cap of its own that is narrower (`most_per_subject`).
 MOST_OF_A_GIVER = 20
@@ -130,8 +131,8 @@ def capped_by(giver: str, subject: str, label: Any) -> str:
 
 
 def outcome(predicted: Any, label: Any, *, is_right_or_wrong: bool) -> float:
-    """Return 1 or 0 for an answer that is right or wrong, else its absolute error."""
-    return float(predicted == label) if is_right_or_wrong else abs(float(label) - float(predicted))
+    """Return 1 or 0 for an answer that is right or wrong, else its absolute error, of which squares can still be summed."""
+    return float(predicted == label) if is_right_or_wrong else min(abs(float(label) - float(predicted)), _LARGEST_ERROR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from apps.predictions.recorder import recorder
 from apps.predictions.selectors import results_folder, unfinished_batches
 from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_id_of, champion_of, version_now
+from apps.workspaces import subjects
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
-from apps.workspaces.subjects import pseudonym
 
 logger = logging.getLogger(__name__)
 EXPLAIN_MAX_ROWS = 200
@@ -177,7 +177,7 @@ def _answer(
         details=answers.details,
         milliseconds=(time.perf_counter() - began) * 1e3,
         user_id=actor.user_id,
-        subject=pseudonym(loaded.workspace_id, subject),
+        subject=subjects.pseudonym(loaded.workspace_id, subject),
     )
     return Predicted(entry.pk, model_id, loaded.number, answers.values, answers.details), entry
 
@@ -235,7 +235,7 @@ def live_predictor(model_id: UUID) -> Loaded:
 
 def is_subject(given: Any) -> bool:
     """Say whether this can be the subject of a request."""
-    return isinstance(given, str) and 0 < len(given) <= LONGEST_SUBJECT
+    return isinstance(given, str) and len(given) <= LONGEST_SUBJECT and subjects.is_subject(given)
 
 
 def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> tuple[Loaded, str]:
@@ -244,7 +244,7 @@ def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> tupl
     A challenger that cannot be loaded or does not take these rows hurts nobody: the champion answers. Why it does stands beside.
     """
     if subject is not None and not is_subject(subject):
-        text = f"The subject is a text of at most {LONGEST_SUBJECT} characters."
+        text = f"The subject is a text of 1 to {LONGEST_SUBJECT} characters, without signs that nobody sees."
         raise InvalidInput(text, [Problem("/subject", "bad_subject", text)])
     champion = live_predictor(model_id)
     split = open_split(model_id, champion.version_id)

@@ -18,7 +18,7 @@ from apps.predictions.models import TrafficSplit
 from apps.registry.files import verify_version
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import version_folder
-from apps.workspaces.subjects import pseudonym
+from apps.workspaces.subjects import pseudonym, subject_text
 
 MOST_PREDICTORS = 64
 MOST_BYTES = 1024**3
@@ -163,8 +163,8 @@ def open_split(model_id: UUID, champion_id: UUID) -> Split | None:
 
 def unit_of(rows: object, subject: object) -> bytes:
     """Return what a request sticks to a version by: its subject, else what its first row holds."""
-    if isinstance(subject, str) and subject:
-        return subject.encode(errors="surrogatepass")
+    if isinstance(subject, str) and (text := subject_text(subject)):
+        return text.encode(errors="surrogatepass")
     first = rows[0] if isinstance(rows, list) and rows else rows
     try:
         return orjson.dumps(first, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -20,7 +20,7 @@ from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_checked, refuse_damaged, rollback_model
 from apps.registry.models import Alias, RegisteredModel
 from apps.registry.selectors import champion_id_of, champion_of, version_now
-from apps.retraining.gate.fall import Fall
+from apps.retraining import telling
 from apps.retraining.gate.margins import Margins
 from apps.retraining.gate.verdict import Verdict
 from apps.retraining.lifecycle import judgements
@@ -40,7 +40,6 @@ from apps.retraining.selectors import (
     standing_of,
     version_to_retrain_on,
 )
-from apps.retraining.telling import tell_of_failure, tell_of_no_training, tell_of_rollback, tell_of_traffic, tell_of_verdict
 from apps.retraining.triggers import Decision, Policy, decide
 from apps.training.actions import start_campaign
 from apps.training.models import TrainingCampaign
@@ -129,7 +128,7 @@ def retrain_if_due(
             details = {"reasons": list(decision.reasons), "campaign": str(campaign.pk) if campaign else None}
             record_audit(actor=actor, workspace_id=held.workspace_id, verb="model.retrain", target=held, details=details)
         if error and origin != RetrainingDecision.Origin.PERSON:  # a person sees it in the answer
-            tell_of_no_training(held, error, str(kept.pk))
+            telling.tell_of_no_training(held, error, str(kept.pk))
     return kept
 
 
@@ -219,7 +218,7 @@ def fail_judgement(*, report: GateReport, token: UUID, reason: str) -> None:
     """End a judgement badly, and tell of it where a policy had asked for it."""
     with transaction.atomic():
         if judgements.fail(report.pk, token, reason=reason) and report.decision_id is not None:
-            tell_of_failure(report, reason)
+            telling.tell_of_failure(report, reason)
 
 
 @transaction.atomic
@@ -229,7 +228,7 @@ def take_back_judgements() -> None:
     judgements.take_back_expired()
     failed = GateReport.objects.filter(pk__in=[one.pk for one in spent], error=judgements.died, decision__isnull=False)
     for report in failed.select_related("model", "challenger"):
-        tell_of_failure(report, report.error)
+        telling.tell_of_failure(report, report.error)
 
 
 def close_what_was_overtaken() -> None:
@@ -267,7 +266,7 @@ def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapp
             actor=SYSTEM, workspace_id=report.model.workspace_id, verb="gate.verdict", target=report, details=details
         )
         if report.decision_id is not None:
-            tell_of_verdict(report, outcome, verdict.reasons[0])
+            telling.tell_of_verdict(report, outcome, verdict.reasons[0])
     return outcome
 
 
@@ -331,16 +330,16 @@ def roll_back_what_fell() -> list[GateReport]:
 def _watched(report: GateReport) -> GateReport | None:
     if not is_watched(report) or not (fall := fall_of(report)).roll_back:
         return None
-    _rolled_back(report, fall)
+    try:
+        with transaction.atomic():
+            promoted = GateReport.objects.filter(pk=report.pk, outcome=Outcome.PROMOTED)
+            if promoted.update(outcome=Outcome.ROLLED_BACK):
+                rollback_model(model=report.model, actor=SYSTEM, reason=fall.sentence, leaving=report.challenger)
+                telling.tell_of_rollback(report, fall.sentence)
+    except PlatformError as error:
+        telling.tell_of_failed_rollback(report, error.detail)
+        raise
     return report
-
-
-def _rolled_back(report: GateReport, fall: Fall) -> None:
-    with transaction.atomic():
-        promoted = GateReport.objects.filter(pk=report.pk, outcome=Outcome.PROMOTED)
-        if promoted.update(outcome=Outcome.ROLLED_BACK):
-            rollback_model(model=report.model, actor=SYSTEM, reason=fall.sentence, leaving=report.challenger)
-            tell_of_rollback(report, fall.sentence)
 
 
 def end_comparison(*, split: TrafficSplit, actor: Actor, standing: Mapping[str, Any] | None = None) -> bool:
@@ -381,7 +380,7 @@ def _weighed(split: TrafficSplit) -> bool:
     with transaction.atomic():
         ended = end_comparison(split=split, actor=SYSTEM, standing=standing.as_json())
         if ended and standing.winner is not None:
-            tell_of_traffic(split, standing.sentence, is_live=wins)
+            telling.tell_of_traffic(split, standing.sentence, is_live=wins)
         if ended and wins:
             promote_checked(version=split.challenger, actor=SYSTEM, reason=standing.sentence, over=split.champion)
     return ended
@@ -394,5 +393,5 @@ def _broken_off(split: TrafficSplit, why: str, *, is_told: bool = False) -> bool
     standing = {"labels": 0, **unknown, **split.standing, "winner": None, "is_over": True, "sentence": why}
     ended = end_comparison(split=split, actor=SYSTEM, standing=standing)
     if ended and is_told:
-        tell_of_traffic(split, why, is_live=False)
+        telling.tell_of_traffic(split, why, is_live=False)
     return ended

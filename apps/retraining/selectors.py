@@ -27,7 +27,7 @@ from apps.registry.selectors import champion_before, champion_of, open_span
 from apps.retraining.gate.fall import Fall, judge_fall
 from apps.retraining.gate.margins import Margins
 from apps.retraining.gate.so_far import SoFar
-from apps.retraining.gate.traffic import Standing, weigh
+from apps.retraining.gate.traffic import Standing, unless_passed_on, weigh
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
 from apps.retraining.triggers import MONTH, Facts, Policy
 from apps.training.labelled import can_learn_from_labels, learned_labels_until
@@ -250,7 +250,13 @@ def standing_of(split: TrafficSplit) -> Standing:
     else:
         champion, challenger = (outcomes(one, since=split.began_at) for one in (split.champion, split.challenger))
     pairs = split.mode == TrafficSplit.Mode.SHADOW
-    return weigh(challenger, champion, are_shares=shares, are_pairs=pairs, days=days, max_days=split.max_days)
+    standing = weigh(challenger, champion, are_shares=shares, are_pairs=pairs, days=days, max_days=split.max_days)
+    if pairs or standing.winner != "challenger":
+        return standing
+    known = so_far(split)
+    return unless_passed_on(
+        standing, sum(known.passed_on.values()), known.challenger.requests, is_late=days >= split.max_days
+    )
 
 
 def so_far(split: TrafficSplit, *, until: datetime | None = None) -> SoFar:

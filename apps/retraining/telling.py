@@ -44,6 +44,12 @@ def tell_of_rollback(report: GateReport, reason: str) -> None:
     _tell(report.model, Kind.ROLLED_BACK, f"rollback:{report.challenger_id}", title, reason, str(report.pk))
 
 
+def tell_of_failed_rollback(report: GateReport, reason: str) -> None:
+    """Tell that a promotion which labels show to be worse could not be taken back."""
+    title = f"Version {report.challenger.number} of {report.model.name} is surely worse, and could not be rolled back."
+    _tell(report.model, Kind.ROLLED_BACK, f"failed rollback:{report.challenger_id}", title, reason, str(report.pk))
+
+
 def tell_of_traffic(split: TrafficSplit, reason: str, *, is_live: bool) -> None:
     """Tell that a comparison on live requests has a winner, or cannot go on."""
     name, number = split.model.name, split.challenger.number

@@ -56,10 +56,16 @@ def matcher(workspace_id: UUID, wanted: Collection[str]) -> Callable[[Any], bool
     return matches
 
 
+def is_subject(value: str) -> bool:
+    """Say whether a text can be looked for as an id: not empty, not too long, no sign that nobody sees."""
+    text = subject_text(value)
+    return text is not None and len(text) <= LONGEST and not any(unicodedata.category(sign)[0] == "C" for sign in text)
+
+
 def checked_subject(value: Any) -> str:
     """Return the id that a client names, or raise `InvalidInput`, which does not repeat it."""
     text = subject_text(value) if isinstance(value, str | int) else None
-    if text is None or len(text) > LONGEST or any(unicodedata.category(sign)[0] == "C" for sign in text):
+    if text is None or not is_subject(text):
         words = f"A subject is an id of 1 to {LONGEST} characters, written as in the data."
         raise InvalidInput(words, [Problem("/subject", "bad_subject", words)])
     return text

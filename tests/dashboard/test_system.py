@@ -139,6 +139,12 @@ def test_times_of_sentences_are_of_the_zone_of_the_page_which_says_which_it_is(c
     )
 
 
+@pytest.mark.parametrize("written", ["2026-02-30 10:00 UTC", "2026-11-22 24:61 UTC", "0001-01-01 00:00 UTC"])
+def test_a_time_that_is_none_stays_as_it_was_written(written):
+    with timezone.override("America/New_York"):
+        assert translated(f"agreed {written}.") == f"agreed {written}."
+
+
 @pytest.mark.parametrize("task", sorted(settings.PERIODIC_TASKS))
 def test_each_periodic_task_has_a_french_name(task):
     words = task.rpartition(": ")[2]

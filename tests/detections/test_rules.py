@@ -227,6 +227,17 @@ def test_a_change_is_checked_as_a_new_rule_is(cast, api, watched):
     assert (refused.status_code, SuppressionRule.objects.get().least_score) == (422, 0.1)
 
 
+def test_what_a_rule_held_before_does_not_stand_in_the_way_of_another_change(cast, api, trained):  # noqa: F811
+    """A probability beyond 1, which was taken once."""
+    model = trained[0]
+    rule = hide(api, cast.trainer, model, most_score=0.5).json()
+    SuppressionRule.objects.update(most_score=2.0)
+
+    changed = api(cast.trainer).patch(f"{rules_at(model)}{rule['id']}/", {"reason": "known"}, format="json")
+
+    assert (changed.status_code, changed.json()["reason"]) == (200, "known")
+
+
 @pytest.mark.parametrize(
     ("condition", "value", "holds"),
     [

@@ -59,6 +59,7 @@ def test_a_unit_is_the_subject_or_what_the_first_row_holds():
     row = {"b": 1, "a": 2}
 
     assert unit_of([row], "client-7") == unit_of([{"a": 9}], "client-7")
+    assert unit_of([row], " client-7") == unit_of([row], "client-7")
     assert unit_of([row], None) == unit_of([dict(reversed(row.items())), {"a": 5}], None)
     assert unit_of([row], None) != unit_of([{**row, "a": 3}], None)
     assert unit_of("no rows", None) == unit_of("no rows", None)
@@ -139,11 +140,12 @@ def test_one_comparison_at_a_time_and_none_without_a_challenger(cast, api, model
 
 
 def test_a_subject_that_is_none_is_refused(cast, api, model):
-    refused = api(cast.viewer).post(
-        f"/api/v1/models/{model.pk}/predict/", {"data": rows_of(1, seed=1), "subject": 7}, format="json"
-    )
+    for subject in (7, "", "   ", "a\tb", "a\u200db", "x" * 201):
+        refused = api(cast.viewer).post(
+            f"/api/v1/models/{model.pk}/predict/", {"data": rows_of(1, seed=1), "subject": subject}, format="json"
+        )
 
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/subject")
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/subject")
 
 
 @pytest.fixture

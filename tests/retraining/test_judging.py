@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.alerts.models import Alert
 from apps.core import clock
 from apps.datasets.selectors import table_file
 from apps.feedback.actions import Verdict as Said
 from apps.feedback.actions import give_many
 from apps.predictions import actions as predictions
 from apps.registry.models import Alias, ModelVersion
-from apps.registry.selectors import champion_of
+from apps.registry.selectors import champion_of, version_folder
 from apps.retraining import actions, tasks
 from apps.retraining.models import GateReport, RetrainingDecision
 from apps.retraining.selectors import facts_of
@@ -331,6 +332,24 @@ def test_a_promotion_that_labels_show_to_be_worse_is_taken_back_once(model):
     assert GateReport.objects.get().outcome == "rolled_back"
     assert "surely worse" in Alias.objects.get(model=model, name="champion", until=None).reason
     assert AuditEntry.objects.filter(verb="model.rollback").count() == 1
+
+
+def test_a_worse_promotion_that_cannot_be_taken_back_is_told_once(model):
+    labels(model, 200, wrong=20, seed=2)
+    retrained(model)
+    judged()
+    labels(model, 200, wrong=100, seed=3)
+    damaged = version_folder(model.versions.get(number=1)) / "predictor" / "predictor.json"
+    damaged.chmod(0o600)
+    damaged.write_bytes(b"{}")
+
+    tasks.watch_promotions()
+    tasks.watch_promotions()
+
+    assert (live(model), GateReport.objects.get().outcome) == (2, "promoted")
+    assert [one.title for one in Alert.objects.filter(kind="rolled_back")] == [
+        f"Version 2 of {model.name} is surely worse, and could not be rolled back."
+    ]
 
 
 def test_a_promotion_as_good_as_before_stays(model):

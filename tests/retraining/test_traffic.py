@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from apps.core import clock
+from apps.feedback.selectors import outcome
 from apps.predictions.actions import start_split
 from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_version
 from apps.registry.models import ModelVersion
 from apps.retraining import tasks
-from apps.retraining.gate.traffic import weigh
+from apps.retraining.gate.fall import judge_fall
+from apps.retraining.gate.traffic import unless_passed_on, weigh
 from apps.workspaces.access import SYSTEM
 from tests.forecasts.conftest import few_origins, stores  # noqa: F401  (fixtures)
 from tests.retraining.test_judging import labels, live, model, rows, train  # noqa: F401  (fixtures)
@@ -37,6 +39,26 @@ def test_a_sure_difference_has_a_winner_and_an_interval():
     assert (better.winner, worse.winner) == ("challenger", "champion")
     assert better.low < better.difference < better.high
     assert better.difference == pytest.approx(-worse.difference)
+
+
+@pytest.mark.parametrize(("passed_on", "wins"), [(0, True), (4, True), (5, False), (300, False)])
+def test_a_challenger_that_leaves_requests_to_the_champion_does_not_win(passed_on, wins):
+    standing = weighed(right(0.9, 400, 0), right(0.7, 400, 1))
+
+    early, late = (unless_passed_on(standing, passed_on, 400, is_late=late) for late in (False, True))
+
+    assert (early.winner == "challenger", early.is_over, late.is_over) == (wins, wins, True)
+    assert wins or f"left {passed_on} of its {400 + passed_on} requests" in early.sentence
+
+
+def test_errors_without_measure_end_nothing_and_fail_nothing():
+    huge = outcome(0.0, 1e308, is_right_or_wrong=False)
+
+    found = weighed([huge, *[1.0] * 99], [2.0] * 100, are_shares=False)
+
+    assert found.winner is None
+    assert np.isfinite([found.low, found.high]).all()
+    assert not judge_fall([huge, *[1.0] * 99], [2.0] * 100, are_shares=False).roll_back
 
 
 def test_errors_count_the_other_way_round():

@@ -130,7 +130,7 @@ class Encoder:
                     how=e["how"],
                     features=tuple(e["features"]),
                     table={level: tuple(values) for level, values in e["table"].items()},
-                    missing=tuple(e["missing"]),
+                    missing=tuple(e["missing"]) if e["missing"] != e["unseen"] else (),
                     unseen=tuple(e["unseen"]),
                     seen=tuple(e.get("seen", ())),
                     margin=e.get("margin", 0.0),

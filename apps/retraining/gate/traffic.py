@@ -6,13 +6,14 @@ traffic the difference of the means is judged (Welch); of two answers to the sam
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from statistics import NormalDist, fmean, variance
 from typing import Any
 
 LEAST_LABELS = 50
 WRONG_ENDS = 0.05
+MOST_PASSED_ON = 0.01  # of the requests that were the challenger's to answer
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,18 @@ def weigh(
             f"It ends after {max_days:.4g} days without a winner."
         )
     return Standing(seen, difference, low, high, winner, winner is not None or too_long, text)
+
+
+def unless_passed_on(standing: Standing, passed_on: int, answered: int, *, is_late: bool) -> Standing:
+    """Return how it stands once requests that the challenger could not answer count: what it was spared is no merit of it."""
+    asked = passed_on + answered
+    if passed_on <= MOST_PASSED_ON * asked:
+        return standing
+    text = (
+        f"On {standing.labels} labels each the challenger is ahead, but it left {passed_on} of its {asked} requests to the champion: "
+        "it does not win as long as it cannot answer them."
+    )
+    return replace(standing, winner=None, is_over=is_late, sentence=text)
 
 
 def _variance(values: Sequence[float], are_shares: bool) -> float:
