@@ -95,9 +95,11 @@ def overtaken_while_waiting() -> list[GateReport]:
 
 
 def promotions_that_stand() -> list[GateReport]:
-    """Return the promotions by the gate that still stand."""
+    """Return the promotions by the gate that still stand; who goes back and promotes again by hand, does so knowingly."""
+    left = Alias.objects.filter(name=Alias.Name.CHAMPION, rolled_back=True).values("version_id")
     live = Q(challenger__aliases__name=Alias.Name.CHAMPION, challenger__aliases__until__isnull=True)
     stand = GateReport.objects.filter(live, outcome=GateReport.Outcome.PROMOTED, model__archived_at__isnull=True)
+    stand = stand.exclude(challenger_id__in=left)
     return list(stand.select_related("model", "champion__model", "challenger__model").order_by("created_at"))
 
 

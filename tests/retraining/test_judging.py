@@ -12,6 +12,7 @@ from apps.datasets.selectors import table_file
 from apps.feedback.actions import Verdict as Said
 from apps.feedback.actions import give_many
 from apps.predictions import actions as predictions
+from apps.registry.actions import promote_version, rollback_model
 from apps.registry.models import Alias, ModelVersion
 from apps.registry.selectors import champion_of, version_folder
 from apps.retraining import actions, tasks
@@ -332,6 +333,19 @@ def test_a_promotion_that_labels_show_to_be_worse_is_taken_back_once(model):
     assert GateReport.objects.get().outcome == "rolled_back"
     assert "surely worse" in Alias.objects.get(model=model, name="champion", until=None).reason
     assert AuditEntry.objects.filter(verb="model.rollback").count() == 1
+
+
+def test_what_a_person_promoted_again_is_not_taken_back(model):
+    labels(model, 200, wrong=20, seed=2)
+    retrained(model)
+    judged()
+    rollback_model(model=model, actor=SYSTEM, reason="too early")
+    promote_version(version=model.versions.get(number=2), actor=SYSTEM, reason="now it may")
+    labels(model, 200, wrong=100, seed=3)
+
+    tasks.watch_promotions()
+
+    assert live(model) == 2
 
 
 def test_a_worse_promotion_that_cannot_be_taken_back_is_told_once(model):
