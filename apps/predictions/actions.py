@@ -97,7 +97,8 @@ _AS_MEASURED = Ahead()
 
 def predict(*, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASURED, subject: Any = None) -> Predicted:
     """Answer rows with the champion, or with the challenger that shares its traffic; the log entry is written behind."""
-    loaded, passed_on = serving_predictor(model_id, rows=rows, subject=subject)
+    loaded, passed_on, beside = serving_predictor(model_id, rows=rows, subject=subject)
+    rows, all_rows = without_columns_beyond(loaded, beside, rows), rows
     try:
         return predict_with(
             loaded, model_id=model_id, rows=rows, actor=actor, ahead=ahead, subject=subject, passed_on=passed_on
@@ -106,7 +107,7 @@ def predict(*, model_id: UUID, rows: Any, actor: Actor, ahead: Ahead = _AS_MEASU
         champion = live_predictor(model_id)
         if champion.version_id == loaded.version_id:
             raise
-        why = why_passed_on(error.problems)
+        why, rows = why_passed_on(error.problems), without_columns_beyond(champion, loaded, all_rows)
         return predict_with(champion, model_id=model_id, rows=rows, actor=actor, ahead=ahead, subject=subject, passed_on=why)
 
 
@@ -238,24 +239,41 @@ def is_subject(given: Any) -> bool:
     return isinstance(given, str) and len(given) <= LONGEST_SUBJECT and subjects.is_subject(given)
 
 
-def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> tuple[Loaded, str]:
+def serving_predictor(model_id: UUID, *, rows: Any, subject: Any = None) -> tuple[Loaded, str, Loaded | None]:
     """Return the predictor that answers this request: the champion's, or its challenger's while both share the traffic.
 
-    A challenger that cannot be loaded or does not take these rows hurts nobody: the champion answers. Why it does stands beside.
+    A challenger that cannot be loaded or does not take these rows hurts nobody: the champion answers. Why it does stands beside, and the
+    challenger where it is the champion's turn.
     """
     if subject is not None and not is_subject(subject):
         text = f"The subject is a text of 1 to {LONGEST_SUBJECT} characters, without signs that nobody sees."
         raise InvalidInput(text, [Problem("/subject", "bad_subject", text)])
     champion = live_predictor(model_id)
     split = open_split(model_id, champion.version_id)
-    if split is None or not split.takes(unit_of(rows, subject)):
-        return champion, ""
+    if split is None:
+        return champion, "", None
+    takes = split.takes(unit_of(rows, subject))
     try:
         challenger = predictors.get(split.challenger_id)
     except ArtifactDamaged as error:
         logger.warning("The challenger %s does not answer its share: %s", split.challenger_id, error.detail)
-        return champion, "its files cannot be read"
-    return challenger, ""
+        return champion, "its files cannot be read" if takes else "", None
+    return (challenger, "", None) if takes else (champion, "", challenger)
+
+
+def without_columns_beyond(champion: Loaded, challenger: Loaded | None, rows: Any) -> Any:
+    """Return rows without the columns that only the challenger knows: who compares the two sends what either of them reads."""
+    if challenger is None or not isinstance(rows, list):
+        return rows
+    own, more = (
+        {one.name for one in (*s.columns, *s.unused)} for s in (champion.predictor.schema, challenger.predictor.schema)
+    )
+    beyond = more - own
+    if not beyond:
+        return rows
+    return [
+        {name: value for name, value in row.items() if name not in beyond} if isinstance(row, dict) else row for row in rows
+    ]
 
 
 def why_passed_on(problems: Sequence[Problem]) -> str:

@@ -10,7 +10,7 @@ from apps.core.broker import tell
 from apps.core.constraints import words_of_unique_violation
 from apps.core.errors import Conflict, InvalidInput, Problem, Throttled
 from apps.privacy.models import RetentionPolicy, SubjectRequest
-from apps.privacy.selectors import is_counted, longest_days, open_request
+from apps.privacy.selectors import is_counted, is_of_another, longest_days, open_request
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
 from apps.workspaces.models import Workspace
@@ -35,6 +35,9 @@ def request_erasure(*, workspace: Workspace, subject: Any, counted: UUID | None,
     names = pseudonyms(workspace.pk, checked_subject(subject))
     if (found := open_request(workspace.pk, _Kind.ERASE, names[0])) is not None:
         return found
+    if counted is not None and is_of_another(counted, workspace.pk, names):
+        text = "This is not the id that was counted: write it as it was written then."
+        raise Conflict(text, [Problem("/subject", "not_counted", text)])
     if counted is None or not is_counted(counted, workspace.pk, names, now=clock.now()):
         text = (
             "Erasing cannot be undone: look first at what it would reach. POST the same subject with dry_run: true, wait"

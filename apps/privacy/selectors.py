@@ -1,11 +1,12 @@
 """Reads of privacy: where a workspace's data may name subjects, and how long it keeps what."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.feedback.models import Feedback, FeedbackSample
@@ -72,10 +73,28 @@ def open_request(workspace_id: UUID, kind: str, subject: str) -> SubjectRequest 
 
 
 def is_counted(request_id: UUID, workspace_id: UUID, pseudonyms: list[str], *, now: datetime) -> bool:
-    """Say whether this request has counted what there is of a subject, within the last day."""
+    """Say whether this request has counted what there is of a subject, within the last day and since it was erased last."""
     done = Q(status=SubjectRequest.Status.COMPLETED, finished_at__gte=now - COUNTED_FOR)
     counted = SubjectRequest.objects.filter(done, pk=request_id, workspace_id=workspace_id, kind=SubjectRequest.Kind.COUNT)
-    return bool(counted.filter(subject__in=pseudonyms).exists())
+    found = counted.filter(subject__in=pseudonyms).first()
+    return found is not None and not is_used_up(found, erased_at(workspace_id, pseudonyms))
+
+
+def erased_at(workspace_id: UUID, pseudonyms: Collection[str]) -> dict[str, datetime]:
+    """Return when each of these subjects was last asked to be erased."""
+    asked = SubjectRequest.objects.filter(workspace_id=workspace_id, kind=SubjectRequest.Kind.ERASE, subject__in=pseudonyms)
+    return dict(asked.values_list("subject").annotate(Max("created_at")).order_by())
+
+
+def is_used_up(count: SubjectRequest, erased: Mapping[str, datetime]) -> bool:
+    """Say whether what was counted has been asked to be erased since."""
+    return count.subject in erased and erased[count.subject] >= count.created_at
+
+
+def is_of_another(request_id: UUID, workspace_id: UUID, pseudonyms: Collection[str]) -> bool:
+    """Say whether this request is a count of another subject."""
+    counted = SubjectRequest.objects.filter(pk=request_id, workspace_id=workspace_id, kind=SubjectRequest.Kind.COUNT)
+    return bool(counted.exclude(subject__in=pseudonyms).exists())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from apps.core.errors import Problem
+from apps.core.errors import InvalidInput, Problem
 from apps.feedback.actions import Verdict, give_many
 from apps.predictions import actions
 from apps.predictions.cache import Split, champions, predictors, unit_of
@@ -185,6 +185,19 @@ def test_what_the_challenger_cannot_answer_is_counted_with_the_reason(cast, api,
     assert more["champion"]["requests"] == 40
     assert f"{more['passed_on'][0]['requests']} requests could not be answered by the challenger" in page
     assert ended["so_far"] == more
+
+
+def test_rows_with_what_only_the_challenger_reads_are_answered_by_both(cast, api, wider):
+    rows = [{**row, "floor": 3} for row in rows_of(40, seed=9)]
+    with pytest.raises(InvalidInput, match="no column 'floor'"):
+        versions_of(wider, rows[:1])
+    begin(api, cast.approver, wider)
+
+    answered = versions_of(wider, rows)
+
+    assert set(answered) == {1, 2}
+    with pytest.raises(InvalidInput, match="no column 'florr'"):
+        versions_of(wider, [{**row, "florr": 1} for row in rows])
 
 
 def test_the_gate_says_which_columns_only_the_challenger_reads_and_decides_nothing_by_it(wider):

@@ -227,6 +227,17 @@ def test_an_erasure_must_be_counted_first(traces, cast, api):
     assert found_in(NOTE)[NOTE]
 
 
+def test_a_count_is_used_up_by_its_erasure_and_is_of_one_subject(traces, cast, api):
+    count, _ = erase(api, cast, traces.workspace)
+
+    again = post(api, cast.owner, traces.workspace, "erase", subject=PERSON, counted=count.pk)
+    other = post(api, cast.owner, traces.workspace, "erase", subject="person-08", counted=count.pk)
+
+    assert (again.status_code, other.status_code) == (409, 409)
+    assert "look first at what it would reach" in again.json()["detail"]
+    assert other.json()["detail"] == "This is not the id that was counted: write it as it was written then."
+
+
 def test_asked_twice_there_is_one_request(traces, cast, api):
     first = post(api, cast.owner, traces.workspace, "erase", subject=PERSON, dry_run=True).json()["id"]
     again = post(api, cast.owner, traces.workspace, "erase", subject=f" {PERSON} ", dry_run=True).json()["id"]

@@ -1,5 +1,7 @@
 """Privacy of a workspace: how long things are kept, and what there is of one person. For owners."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from apps.dashboard.pages.forms import checked, page_of
 from apps.privacy.actions import request_count, request_erasure, request_export, set_retention
 from apps.privacy.api.serializers import ErasureSerializer, RetentionSerializer
 from apps.privacy.models import RetentionPolicy, SubjectRequest
-from apps.privacy.selectors import longest_days
+from apps.privacy.selectors import erased_at, is_used_up, longest_days
 from apps.workspaces.models import Workspace
 
 _DAYS = {
@@ -63,7 +65,8 @@ def privacy(visit: Visit, pk: UUID) -> HttpResponseBase:
         {"name": name, "title": title, "value": getattr(own, name, None), "most": most}
         for (name, title), most in zip(_DAYS.items(), limits, strict=True)
     ]
-    return visit.render("privacy.html", days=days, shown=asked, requests=[_told(one) for one in asked])
+    erased = erased_at(pk, {one.subject for one in asked})
+    return visit.render("privacy.html", days=days, shown=asked, requests=[_told(one, erased) for one in asked])
 
 
 def _done(visit: Visit, workspace: Workspace, posted: QueryDict) -> str:
@@ -83,10 +86,11 @@ def _done(visit: Visit, workspace: Workspace, posted: QueryDict) -> str:
     return _("It was asked for. Load this page again in a moment.")
 
 
-def _told(one: SubjectRequest) -> dict[str, Any]:
+def _told(one: SubjectRequest, erased: Mapping[str, datetime]) -> dict[str, Any]:
     counts = [(title, one.counts[name]) for name, title in _PLACES.items() if one.counts.get(name)]
+    is_there = any(number for name, number in one.counts.items() if name != "unsearched_datasets")
     is_done = one.status == SubjectRequest.Status.COMPLETED
-    erasable = one.kind == SubjectRequest.Kind.COUNT and is_done
+    erasable = one.kind == SubjectRequest.Kind.COUNT and is_done and is_there and not is_used_up(one, erased)
     return {
         "of": one,
         "kind": _KINDS[SubjectRequest.Kind(one.kind)],
