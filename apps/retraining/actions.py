@@ -266,7 +266,7 @@ def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapp
             actor=SYSTEM, workspace_id=report.model.workspace_id, verb="gate.verdict", target=report, details=details
         )
         if report.decision_id is not None:
-            telling.tell_of_verdict(report, outcome, verdict.reasons[0])
+            telling.tell_of_verdict(report, outcome, verdict.gist)
     return outcome
 
 
@@ -283,9 +283,7 @@ def _outcome(report: GateReport, *, passed: bool) -> str:
 def _promoted(report: GateReport, verdict: Verdict) -> str:
     try:
         with transaction.atomic():
-            promote_checked(
-                version=report.challenger, actor=SYSTEM, reason=f"Gate: {verdict.reasons[0]}", over=report.champion
-            )
+            promote_checked(version=report.challenger, actor=SYSTEM, reason=f"Gate: {verdict.gist}", over=report.champion)
     except Conflict as error:
         logger.warning("Version %s passed the gate and is not promoted: %s", report.challenger_id, error.detail)
         return Outcome.OVERTAKEN

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from apps.core.errors import InvalidInput
 from apps.core.permissions import Act
 from apps.dashboard.detection_charts import Bar, bars_by_day
 from apps.dashboard.figures import figure, on_day
@@ -187,6 +188,8 @@ def review(visit: Visit) -> HttpResponseBase:
     if posted.get("note"):
         asked["note"] = posted["note"]
     with visit.showing_refusals():
+        if not asked["ids"]:
+            raise InvalidInput(_("Choose at least one detection."))
         given = checked(ReviewOfManySerializer(data=asked))
         verdict = {"note": None, "was": None, **given}
         assert visit.workspace is not None  # the form's

@@ -113,7 +113,11 @@ class HoldoutSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField(required=False)
 
 
-class DeclineSerializer(serializers.Serializer[Any]):
+class NothingSerializer(KnownFieldsOnly):
+    """A request that takes no field."""
+
+
+class DeclineSerializer(KnownFieldsOnly):
     """Why a challenger does not go live though it passed."""
 
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")

@@ -23,6 +23,7 @@ from apps.retraining.api.serializers import (
     DeclineSerializer,
     GateReportSerializer,
     KeptDecisionSerializer,
+    NothingSerializer,
     PolicySerializer,
     TrafficSerializer,
 )
@@ -68,6 +69,7 @@ class PolicyViewSet(ScopedViewSet):
     @extend_schema(request=None, responses=KeptDecisionSerializer)
     def retrain(self, request: Request, pk: UUID) -> Response:
         """Decide as the schedule does, now, and begin the training if it is due."""
+        NothingSerializer(data=request.data).is_valid(raise_exception=True)
         model = self.get_object()
         kept = actions.retrain_if_due(model=model, origin=RetrainingDecision.Origin.PERSON, actor=self.access.actor)
         return Response(KeptDecisionSerializer(kept).data)

@@ -25,6 +25,12 @@ class Verdict:
     checks: tuple[Check, ...]
     reasons: tuple[str, ...]
 
+    @property
+    def gist(self) -> str:
+        """The one sentence that tells most: the gain of what is promoted, else the first reason against it."""
+        gains = [check.sentence for check in self.checks if check.name == "gain"]
+        return gains[0] if self.promote and gains else self.reasons[0]
+
     def as_json(self) -> dict[str, Any]:
         """Return what is shown and stored."""
         checks = [asdict(check) for check in self.checks]
