@@ -51,7 +51,8 @@ class ForecastService(LightService):
     series_parameters: ClassVar[tuple[Hyperparameter, ...]] = (
         Hyperparameter("horizon", "integer", None, "Horizon", "Steps ahead; empty: from the calendar.", 1, 1_000, nullable=True),
         Hyperparameter(
-            "frequency", "choice", "found", "Frequency", "Step that rows are brought down to; found: that of the times.",
+            "frequency", "choice", "found", "Frequency",
+            "Step that rows are brought down to; found: that of the times. Days of times with an offset (as in 08:00Z) are those of UTC.",
             choices=FREQUENCIES,
         ),
         Hyperparameter(

@@ -68,7 +68,9 @@ OF_THE_CATALOGUE = (
     gettext_noop("Horizon"),
     gettext_noop("Steps ahead; empty: from the calendar."),
     gettext_noop("Frequency"),
-    gettext_noop("Step that rows are brought down to; found: that of the times."),
+    gettext_noop(
+        "Step that rows are brought down to; found: that of the times. Days of times with an offset (as in 08:00Z) are those of UTC."
+    ),
     gettext_noop("Several rows of one step"),
     gettext_noop("With their sum, a step without a row is 0."),
     gettext_noop("Season"),

@@ -32,6 +32,7 @@ OF_PRIVACY = (
         "Erasing cannot be undone: look first at what it would reach. POST the same subject with dry_run: true, "
         "wait until that request is completed, and name its id here as counted, within 24 hours."
     ),
+    gettext_noop("This is not the id that was counted: write it as it was written then."),
     gettext_noop("This installation keeps it for at most %(days)s days."),
     gettext_noop("%(count)s requests of this workspace wait already. Wait for some to end."),
     gettext_noop("It stopped with %(error)s; the worker's log has the details. Ask again: it goes on where it was."),
