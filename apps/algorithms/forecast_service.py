@@ -52,7 +52,7 @@ class ForecastService(LightService):
         Hyperparameter("horizon", "integer", None, "Horizon", "Steps ahead; empty: from the calendar.", 1, 1_000, nullable=True),
         Hyperparameter(
             "frequency", "choice", "found", "Frequency",
-            "Step that rows are brought down to; found: that of the times. Days of times with an offset (as in 08:00Z) are those of UTC.",
+            "Step that rows are brought down to; found: that of the times.",
             choices=FREQUENCIES,
         ),
         Hyperparameter(

@@ -12,7 +12,7 @@ from apps.algorithms.engine.regularity import asked_calendar, calendar_of, is_sh
 from apps.algorithms.predictors.calendar import Calendar, Doubles, Places, Unit
 from apps.algorithms.roles import Roles, check_roles
 from apps.algorithms.schema import Column, ColumnKind
-from apps.algorithms.tables import numbered, read_column
+from apps.algorithms.tables import are_instants, numbered, read_column
 from apps.core.errors import InvalidInput
 
 MOST_SERIES = 5_000
@@ -100,7 +100,14 @@ class TrainingSeries:
             else np.zeros((table.num_rows, 0)),
         )
         wanted = [name for name in names if name != roles.target]
-        found = _on_steps(rows, kind=kinds[roles.time], frequency=frequency, repeated=repeated, zone=zone)
+        found = _on_steps(
+            rows,
+            kind=kinds[roles.time],
+            frequency=frequency,
+            repeated=repeated,
+            zone=zone,
+            of_instants=are_instants(table.schema.field(roles.time)),
+        )
         return cls(
             calendar=found.calendar,
             series=found.series,
@@ -171,7 +178,7 @@ class _Found:
     notes: tuple[str, ...]
 
 
-def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, zone: str) -> _Found:
+def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, zone: str, of_instants: bool) -> _Found:
     known = np.isfinite(rows.times) & np.isfinite(rows.values) & np.array([name is not None for name in rows.names])
     notes: list[str] = []
     if dropped := len(known) - int(known.sum()):
@@ -193,8 +200,10 @@ def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, z
     elif kind == ColumnKind.INTEGER:
         raise InvalidInput("The times are step numbers, which have no days or months. Leave the frequency to be found.")
     else:
-        calendar = asked_calendar(frequency, times, kind=kind)
+        calendar = asked_calendar(frequency, times, kind=kind, zone=zone if of_instants else "")
         places = calendar.floored(rows.times).astype(np.float64)
+    if calendar.zone or (of_instants and frequency != "found"):
+        notes.append(f"Steps of one {calendar.name} are counted by the clocks of {calendar.zone or 'UTC'}.")
     merged = _merged(rows, codes, places.astype(np.int64), calendar, names, repeated=repeated, zone=zone)
     notes += merged.notes
     with_zeros = repeated == "sum"

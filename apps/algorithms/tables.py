@@ -15,6 +15,7 @@ from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.errors import InvalidInput
 
 Index = npt.NDArray[np.int64]
+INSTANTS = {b"times": b"instants"}  # what a column of the canonical Parquet copy is marked with
 _LEAST_GROUPS = 10  # of a sample, so that folds of whole groups can be made of it
 _LEAST_OF_A_CLASS = 20  # rows of a sample, or all that there are
 _LEAST_FOLDS, _LEAST_STRATIFIED = 2, 3
@@ -320,6 +321,11 @@ def _said_of_share(parts: Split, asked: float) -> tuple[str, ...]:
 def _codes(values: npt.NDArray[Any] | None) -> Index:
     assert values is not None
     return numbered(values)[1]
+
+
+def are_instants(field: Any) -> bool:
+    """Tell whether the times of a canonical Parquet column carried offsets; they are wall-clock times otherwise."""
+    return bool((field.metadata or {}).items() >= INSTANTS.items())
 
 
 def read_column(column: Any, kind: ColumnKind) -> Any:

@@ -46,6 +46,10 @@ OF_FORECASTS = (
     gettext_noop("Row %(row)s: its time is that of row %(other)s. Send each step of a series once."),
     gettext_noop("Row %(row)s: the series %(name)s was not learned from, and this algorithm knows no other."),
     gettext_noop("Row %(row)s: %(time)s lies on no step of one %(step)s."),
+    gettext_noop(
+        "Row %(row)s: %(time)s lies on no step of one %(step)s. They are counted by the clocks of %(zone)s: write them as "
+        "%(shown)s."
+    ),
     gettext_noop("Row %(row)s: %(column)s must name the series that the row is of."),
     gettext_noop(
         "Several rows have the same %(time)s, and no column tells series apart. Choose their sum or mean when you train."
@@ -120,6 +124,7 @@ OF_FORECASTS = (
         "Upload more of it, or give a shorter horizon."
     ),
     gettext_noop("%(count)s steps of one %(step)s have no row; they count as not known."),
+    gettext_noop("Steps of one %(step)s are counted by the clocks of %(zone)s."),
     gettext_noop("seasonal naive (%(season)s)"),
     gettext_noop("mean size of each part of the forecast (%(what)s), beside the naive forecast's error"),
     gettext_noop("components of the model"),

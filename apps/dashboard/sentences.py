@@ -206,6 +206,7 @@ SENTENCES = (
     gettext_noop("%(column)s: dates read as month/day/year"),
     gettext_noop("%(column)s: times read as day/month/year"),
     gettext_noop("%(column)s: times read as month/day/year"),
+    gettext_noop("%(column)s: times with offsets, kept as those of UTC"),
     gettext_noop("It is %(name)s in another scale; if one is the target, leave the other out."),
     gettext_noop("The column holds no value."),
     gettext_noop("The column always holds the same value; nothing can be learned from it."),
@@ -240,7 +241,10 @@ SENTENCES = (
     gettext_noop(
         "%(count)s of %(known)s values carry a percent sign, yet it is read as text because others carry none: row %(rows)s."
     ),
-    gettext_noop("Every value starts with a date, yet it is read as text: the times are not all there, or do not exist."),
+    gettext_noop(
+        "Every value starts with a date, yet it is read as text: the times are not all there or do not exist, or only "
+        "some carry an offset."
+    ),
     gettext_noop("1 value is infinite or too large for a number; it counts as missing."),
     gettext_noop("numbers"),
     gettext_noop("dates"),

@@ -11,6 +11,7 @@ import pytest
 from apps.algorithms.roles import Roles
 from apps.algorithms.schema import Column, ColumnKind
 from apps.algorithms.series import TrainingSeries
+from apps.algorithms.tables import INSTANTS
 from apps.core.errors import InvalidInput
 
 FIRST = np.datetime64("2026-01-05", "D")
@@ -141,3 +142,52 @@ def test_of_a_series_two_values_must_be_known_before_what_is_forecast(tmp_path):
     assert [one.name for one in found.at_least(12, learned=lambda _: 6).series] == ["a"]
     with pytest.raises(InvalidInput, match="No series has 12 steps with two known values before"):
         found.at_least(12, learned=lambda _: 1)
+
+
+def instants_in(folder: Path, hours: int, *, zone: str = "Europe/Paris", **more: Any) -> TrainingSeries:
+    """Read so many hours from 20 March 2026, 23:30 UTC, on which clocks show the day's first half hour in Paris."""
+    first = np.datetime64("2026-03-20T23:30:00", "us")
+    times = pa.array(first + np.arange(hours) * np.timedelta64(1, "h"), pa.timestamp("us"))
+    schema = pa.schema([pa.field("t", times.type, metadata=INSTANTS), ("y", pa.float64())])
+    pq.write_table(pa.table([times, np.ones(hours)], schema=schema), folder / "t.parquet")
+    read = [Column("t", ColumnKind.DATETIME), Column("y", ColumnKind.NUMBER)]
+    return TrainingSeries.from_parquet(
+        folder / "t.parquet", columns=read, roles=Roles("t", "y"), zone=zone, **{"repeated": "sum", **more}
+    )
+
+
+def test_days_of_instants_that_are_asked_for_begin_at_midnights_of_the_place(tmp_path):
+    found = instants_in(tmp_path, 24 * 14, frequency="day")
+
+    hours = found.series[0].values.tolist()
+    assert hours == [24.0] * 8 + [23.0] + [24.0] * 5 + [1.0]  # clocks are put forward on 29 March
+    assert found.calendar.written(np.array([0, 8, 9])) == [
+        "2026-03-21T00:00:00+01:00", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00",
+    ]  # fmt: skip
+    assert "Steps of one day are counted by the clocks of Europe/Paris." in found.notes
+
+
+def test_weeks_and_months_of_instants_begin_there_too(tmp_path):
+    weeks = instants_in(tmp_path, 24 * 60, frequency="week")
+    months = instants_in(tmp_path, 24 * 60, frequency="month")
+
+    assert weeks.calendar.written(np.array([0, 2])) == ["2026-03-16T00:00:00+01:00", "2026-03-30T00:00:00+02:00"]
+    assert months.calendar.written(np.array([0, 1])) == ["2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00"]
+    assert months.series[0].values.tolist() == [24.0 * 11 - 1, 24.0 * 30, 24.0 * 19 + 1]
+
+
+def test_days_of_instants_are_those_of_utc_where_the_place_is(tmp_path):
+    found = instants_in(tmp_path, 49, frequency="day", zone="UTC")
+
+    assert found.series[0].values.tolist() == [1.0, 24.0, 24.0]
+    assert found.calendar.written(np.array([0])) == ["2026-03-20"]
+    assert "Steps of one day are counted by the clocks of UTC." in found.notes
+
+
+def test_a_time_without_an_offset_is_on_the_wall_clock_whatever_the_place(tmp_path):
+    times = [np.datetime64("2026-03-20T23:30:00") + np.timedelta64(i, "h") for i in range(49)]
+
+    found = series_in(tmp_path, [time.item() for time in times], np.ones(49), frequency="day", repeated="sum")
+
+    assert found.series[0].values.tolist() == [1.0, 24.0, 24.0]
+    assert not [note for note in found.notes if "clocks" in note]

@@ -226,3 +226,20 @@ def test_only_a_fitted_service_is_asked(service, tmp_path):
         with pytest.raises(NotFitted):
             ask()
     assert issubclass(service, ForecastService)
+
+
+@each_service
+def test_rows_of_days_of_a_place_are_posted_with_its_offset(service):
+    of_paris = Calendar(Unit.SECOND, 86_400, 1_767_225_600.0, zone="Europe/Paris")  # from 1 January 2026 on
+    data = replace(series_of([float(i % 7) for i in range(80)]), calendar=of_paris)  # the last one is 21 March
+    model = made(service, horizon=9)
+    model.fit(replace(data, columns=(Column("day", ColumnKind.DATETIME),)), silent)
+
+    answered = model.predict([{"day": "2026-03-22T00:00:00+01:00", "sales": 5.0}])
+
+    assert [answered.details[at]["timestamp"] for at in (0, 6, 7)] == [
+        "2026-03-23T00:00:00+01:00", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00",
+    ]  # fmt: skip
+    for time in ("2026-03-02", None):
+        with pytest.raises(InvalidInput, match="clocks of Europe/Paris: write them as 2026-01-01T00:00:00"):
+            model.predict([{"day": time, "sales": 5.0}])

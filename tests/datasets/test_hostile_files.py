@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from apps.datasets.engine.dialect import Refused
+from apps.datasets.engine.dialect import Reading, Refused
 from apps.datasets.engine.tables import copy_parquet
 from tests.datasets.test_reading import read, refused
 
@@ -115,7 +115,7 @@ def test_parquet_values_that_cannot_be_kept_are_refused_not_bent(column, code, t
     pq.write_table(pa.table({"x": column}), tmp_path / "p")
 
     with pytest.raises(Refused) as verdict:
-        copy_parquet(tmp_path / "p", tmp_path / "out")
+        copy_parquet(tmp_path / "p", Reading(format="parquet"), tmp_path / "out")
 
     assert verdict.value.problems[0]["code"] == code
 
@@ -131,7 +131,7 @@ def test_a_nul_in_a_text_of_a_parquet_file_is_named_by_row_and_column(kind, tmp_
     source = parquet(tmp_path, pa.table({"x": range(70_001), "note": pa.array(texts).cast(kind)}))
 
     with pytest.raises(Refused) as verdict:
-        copy_parquet(source, tmp_path / "out")
+        copy_parquet(source, Reading(format="parquet"), tmp_path / "out")
 
     problem = verdict.value.problems[0]
     assert (problem["code"], problem["row"], problem["column"]) == ("nul", 70_001, "note")
@@ -141,7 +141,7 @@ def test_bytes_that_are_no_text_in_a_parquet_file_are_refused_in_words(tmp_path)
     broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
 
     with pytest.raises(Refused) as verdict:
-        copy_parquet(parquet(tmp_path, pa.table({"note": broken})), tmp_path / "out")
+        copy_parquet(parquet(tmp_path, pa.table({"note": broken})), Reading(format="parquet"), tmp_path / "out")
 
     assert verdict.value.problems[0]["code"] == "unreadable"
 
@@ -149,7 +149,7 @@ def test_bytes_that_are_no_text_in_a_parquet_file_are_refused_in_words(tmp_path)
 def test_control_characters_in_names_are_left_out_with_a_warning(tmp_path):
     source = parquet(tmp_path, pa.table([[1], [2], [3]], names=["a\0b", "\0", "été\u200d"]))
 
-    copied = copy_parquet(source, tmp_path / "out")
+    copied = copy_parquet(source, Reading(format="parquet"), tmp_path / "out")
 
     assert list(copied.kinds) == ["ab", "column_2", "été\u200d"]
     found = [(w["column"], w["code"]) for w in copied.warnings]
@@ -160,13 +160,13 @@ def test_a_torn_parquet_file_is_refused(tmp_path: Path):
     (tmp_path / "p").write_bytes(b"PAR1" + b"junk" * 100 + b"PAR1")
 
     with pytest.raises(Refused, match="cannot be read"):
-        copy_parquet(tmp_path / "p", tmp_path / "out")
+        copy_parquet(tmp_path / "p", Reading(format="parquet"), tmp_path / "out")
 
 
 def test_parquet_columns_without_a_name_get_one(tmp_path):
     pq.write_table(pa.table([[1, 2], ["a", "b"]], names=["", "x" * 500]), tmp_path / "p")
 
-    copied = copy_parquet(tmp_path / "p", tmp_path / "out")
+    copied = copy_parquet(tmp_path / "p", Reading(format="parquet"), tmp_path / "out")
 
     assert list(copied.kinds) == ["column_1", "x" * 200]
     assert [w["code"] for w in copied.warnings] == ["blank_name", "long_name"]

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
-from apps.datasets.engine.dialect import Refused, find_dialect
+from apps.algorithms.tables import are_instants
+from apps.datasets.engine.dialect import Reading, Refused, find_dialect
 from apps.datasets.engine.profile import Profile, profile_table
-from apps.datasets.engine.tables import Copied, copy_parquet, write_table
+from apps.datasets.engine.tables import Copied, copy_parquet, copy_rows, write_table
 
 ROWS = [
     {"nom": "Élodie", "montant": 1234.5, "date": "2025-12-31", "code": "007", "payé": True},
@@ -283,14 +288,59 @@ def test_the_profile_counts_exactly(tmp_path):
 
 
 def test_parquet_is_taken_and_nested_types_are_refused(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table({"x": pa.array([1, None], pa.int32()), "s": pa.array(["a", "b"])}), tmp_path / "good")
     pq.write_table(pa.table({"x": [[1], [2]]}), tmp_path / "nested")
 
-    copied = copy_parquet(tmp_path / "good", tmp_path / "out")
+    copied = copy_parquet(tmp_path / "good", Reading(format="parquet"), tmp_path / "out")
 
     assert (copied.rows, {k: str(v) for k, v in copied.kinds.items()}) == (2, {"x": "integer", "s": "category"})
     with pytest.raises(Refused, match="only numbers"):
-        copy_parquet(tmp_path / "nested", tmp_path / "out2")
+        copy_parquet(tmp_path / "nested", Reading(format="parquet"), tmp_path / "out2")
+
+
+OFFSETS = b"at,y\n2026-03-28T23:30:00+01:00,1\n2026-03-29T05:30:00+02:00,2\n2026-03-29T03:30:00Z,3\n"
+
+
+def marked(path: Path) -> list[str]:
+    return [field.name for field in pq.read_schema(path) if are_instants(field)]
+
+
+def test_times_with_offsets_are_kept_as_instants_and_told(tmp_path):
+    copied, profile, reading = read(tmp_path, OFFSETS)
+
+    assert [row["at"] for row in profile.preview] == ["2026-03-28T22:30:00", "2026-03-29T03:30:00", "2026-03-29T03:30:00"]
+    assert reading["notes"] == ["at: times with offsets, kept as those of UTC"]
+    assert marked(tmp_path / "table.parquet") == ["at"]
+    wall, _profile, told = read(tmp_path, b"at,y\n2026-03-28T22:30:00,1\n2026-03-29T03:30:00,2\n2026-03-29T03:30:00,3\n")
+    assert told["notes"] == marked(tmp_path / "table.parquet") == []
+    assert wall.content_hash != copied.content_hash  # the same digits, another time
+
+
+def test_a_copy_of_some_rows_holds_instants_still(tmp_path):
+    copied, _profile, _reading = read(tmp_path, OFFSETS)
+
+    fewer = copy_rows(tmp_path / "table.parquet", tmp_path / "fewer", copied.kinds, lambda batch: pc.greater(batch["y"], 1))
+
+    assert (fewer.rows, marked(tmp_path / "fewer")) == (2, ["at"])
+
+
+def test_times_of_which_only_some_carry_an_offset_are_no_times(tmp_path):
+    copied, _profile, _reading = read(
+        tmp_path, b"at,y\n2026-03-28T22:30:00,1\n2026-03-29T03:30:00Z,2\n2026-03-29T04:30:00,3\n"
+    )
+
+    assert copied.kinds["at"] == "category"
+    assert "some carry an offset" in copied.warnings[0]["detail"]
+
+
+def test_times_of_parquet_in_a_zone_are_instants_too(tmp_path):
+    zoned = pa.array(np.array(["2026-03-28T22:30", "NaT"], "datetime64[ms]"), pa.timestamp("ms", tz="Europe/Paris"))
+    pq.write_table(pa.table({"at": zoned, "plain": zoned.cast(pa.timestamp("ms"))}), tmp_path / "p")
+    reading = Reading(format="parquet")
+
+    copied = copy_parquet(tmp_path / "p", reading, tmp_path / "out")
+    again = copy_parquet(tmp_path / "out", Reading(format="parquet"), tmp_path / "out2")  # a canonical copy, sent back
+
+    assert reading.notes == ["at: times with offsets, kept as those of UTC"]
+    assert marked(tmp_path / "out") == marked(tmp_path / "out2") == ["at"]
+    assert copied.content_hash == again.content_hash

@@ -33,16 +33,22 @@ def calendar_of(times: Sequence[Doubles], *, kind: ColumnKind, zone: str) -> Cal
     return Calendar(Unit.SECOND, max(1, round(_commonest_step(times))), _first(times), is_date=is_date)
 
 
-def asked_calendar(frequency: str, times: Sequence[Doubles], *, kind: ColumnKind) -> Calendar:
-    """Return the steps of a frequency that was asked for: times are brought down to them."""
-    first, is_date = _first(times), kind == ColumnKind.DATE
+def asked_calendar(frequency: str, times: Sequence[Doubles], *, kind: ColumnKind, zone: str = "") -> Calendar:
+    """Return the steps of a frequency that was asked for: times are brought down to them.
+
+    `zone` is given where times are instants: days, weeks and months begin at its midnights, hours are those of UTC.
+    """
+    if zone in {"", "UTC"} or frequency == "hour":
+        zone, first = "", _first(times)
+    else:
+        first = float(wall_clock(np.array([_first(times)]), zone)[0])
+    is_date = not zone and (kind == ColumnKind.DATE or frequency != "hour")
     if frequency == "month":
         month = np.float64(first).astype("datetime64[s]").astype("datetime64[M]").astype("datetime64[s]")
-        return Calendar(Unit.MONTH, 1, float(month.astype(np.int64)), is_date=True)
+        return Calendar(Unit.MONTH, 1, float(month.astype(np.int64)), zone=zone, is_date=is_date)
     step = _STEPS[frequency]
     anchor = _MONDAY if frequency == "week" else 0
-    origin = anchor + (first - anchor) // step * step
-    return Calendar(Unit.SECOND, step, origin, is_date=is_date or step >= DAY)
+    return Calendar(Unit.SECOND, step, anchor + (first - anchor) // step * step, zone=zone, is_date=is_date)
 
 
 def is_shown_twice(wall: float, zone: str) -> bool:

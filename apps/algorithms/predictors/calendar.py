@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from math import isnan
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,10 @@ Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 DAY = 86_400
 _TOLERANCE = 1e-6  # of a step
+_ENDS = (
+    datetime(2, 1, 1, tzinfo=UTC).timestamp(),
+    datetime(9998, 12, 31, tzinfo=UTC).timestamp(),
+)  # clocks of any zone show a year
 _NAMES = {60: "minute", 3_600: "hour", DAY: "day", 7 * DAY: "week"}
 _MONTHS = {1: "month", 3: "quarter", 12: "year"}
 
@@ -100,7 +105,7 @@ class Calendar:
         if self.is_date:
             return np.datetime_as_string(wall.astype("datetime64[s]"), unit="D").tolist()  # type: ignore[no-any-return]
         if self.zone:
-            return [_instant(value, ZoneInfo(self.zone)) for value in wall.tolist()]
+            return [_with_offset(value, ZoneInfo(self.zone)) for value in wall.tolist()]
         return np.datetime_as_string(wall.astype("datetime64[s]"), unit="s").tolist()  # type: ignore[no-any-return]
 
     def as_json(self) -> dict[str, Any]:
@@ -136,9 +141,9 @@ class Calendar:
 
 
 def wall_clock(times: Doubles, zone: str) -> Doubles:
-    """Return what clocks of a zone showed at these instants, as seconds since 1970."""
-    local = ZoneInfo(zone)
-    shifts = [_shift(second, local) for second in times.tolist()]
+    """Return what clocks of a zone showed at these instants, as seconds since 1970; NaN of NaN."""
+    local, inside = ZoneInfo(zone), np.clip(times, *_ENDS)
+    shifts = [0.0 if isnan(second) else _shift(second, local) for second in inside.tolist()]
     return times + np.array(shifts, dtype=np.float64)
 
 
@@ -148,9 +153,8 @@ def _shift(second: float, zone: ZoneInfo) -> float:
     return shift.total_seconds()
 
 
-def _instant(wall: float, zone: ZoneInfo) -> str:
-    local = datetime.fromtimestamp(wall, UTC).replace(tzinfo=zone)
-    return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _with_offset(wall: float, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(wall, UTC).replace(tzinfo=zone).isoformat()
 
 
 def _months(wall: Doubles) -> Places:

@@ -216,7 +216,7 @@ class ForecastPredictor(LightForm):
                 text = f"Row {i}: {self.schema.series!r} must name the series that the row is of."
                 problems.append(Problem(f"/data/{i}/{self.schema.series}", "missing_series", text))
             elif np.isnan(place):
-                text = f"Row {i}: {rows[i][self.schema.time]!r} lies on no step of one {self.calendar.name}."
+                text = f"Row {i}: {rows[i][self.schema.time]!r} lies on no step of one {self.calendar.name}.{self._in_zone}"
                 problems.append(Problem(f"/data/{i}/{self.schema.time}", "off_step", text))
             elif name not in self.known.names and not self.takes_new_series:
                 text = f"Row {i}: the series {name!r} was not learned from, and this algorithm knows no other."
@@ -231,6 +231,13 @@ class ForecastPredictor(LightForm):
         beside = self.covariate_names
         covariates = np.column_stack([columns[name] for name in beside]) if beside else np.zeros((len(rows), 0))
         return _Posted(np.array(names, dtype=object), places.astype(np.int64), np.asarray(columns[target.name]), covariates)
+
+    @property
+    def _in_zone(self) -> str:
+        if not self.calendar.zone:
+            return ""
+        first = self.calendar.written(np.array([0]))[0]
+        return f" They are counted by the clocks of {self.calendar.zone}: write them as {first}."
 
     def _joined(self, name: str, before: History | None, posted: "_Posted") -> History:
         """Return a history with the posted rows of its series laid over it."""

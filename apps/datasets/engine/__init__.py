@@ -34,7 +34,7 @@ def check(version_id: UUID, token: UUID) -> None:
             source = upload_file(version)
             if _starts_with(source, PARQUET_MAGIC):
                 reading = Reading(format="parquet")
-                copied = copy_parquet(source, beside)
+                copied = copy_parquet(source, reading, beside)
             else:
                 reading = find_dialect(source, text)
                 copied = write_table(reading, beside)

@@ -55,6 +55,7 @@ class Candidate:
     parse: Parse
     note: str = ""
     marks: Mapping[str, str] = field(default_factory=dict)
+    are_instants: bool = False
 
     def met(self, values: pa.Array) -> list[str]:
         """Name what is to be said of how these values are written."""
@@ -171,14 +172,20 @@ def _dates(order: str) -> Parse:
     return parse
 
 
-def _iso_times(values: pa.Array) -> pa.Array | None:
+def _wall_times(values: pa.Array) -> pa.Array | None:
+    return _iso_times(values, _STAMP)
+
+
+def _instants(values: pa.Array) -> pa.Array | None:
+    return _iso_times(values, pa.timestamp("us", tz="UTC"))
+
+
+def _iso_times(values: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Read times as Arrow does: with a zone every value carries an offset, without one none does."""
     if not _fits(values, _ISO_TIME):
         return None
     try:
-        if pc.any(pc.match_substring_regex(values, r"(Z|[+-]\d{2}:?\d{2})$"), min_count=0).as_py():
-            times = pc.cast(pc.cast(values, pa.timestamp("us", tz="UTC")), _STAMP)
-        else:
-            times = pc.cast(values, _STAMP)
+        times = pc.cast(pc.cast(values, kind), _STAMP)
     except pa.ArrowInvalid:
         return None
     return times if in_calendar(times) else None
@@ -269,7 +276,10 @@ def candidates(*, comma_is_decimal: bool) -> list[Candidate]:
         Candidate("iso date", ColumnKind.DATE, _iso_dates),
         Candidate("day-first date", ColumnKind.DATE, _dates(_DAY_FIRST), "dates read as day/month/year"),
         Candidate("month-first date", ColumnKind.DATE, _dates(_MONTH_FIRST), "dates read as month/day/year"),
-        Candidate("iso time", ColumnKind.DATETIME, _iso_times),
+        Candidate("iso time", ColumnKind.DATETIME, _wall_times),
+        Candidate(
+            "iso instant", ColumnKind.DATETIME, _instants, "times with offsets, kept as those of UTC", are_instants=True
+        ),
         Candidate("day-first time", ColumnKind.DATETIME, _times(_DAY_FIRST), "times read as day/month/year"),
         Candidate("month-first time", ColumnKind.DATETIME, _times(_MONTH_FIRST), "times read as month/day/year"),
     ]

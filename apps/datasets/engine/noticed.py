@@ -86,7 +86,10 @@ class Noticed:
             )
             found.append(self._warning("mixed", words))
         if 0 < self.known == best.count:
-            words = "Every value starts with a date, yet it is read as text: the times are not all there, or do not exist."
+            words = (
+                "Every value starts with a date, yet it is read as text: the times are not all there or do not exist, or only "
+                "some carry an offset."
+            )
             found.append(self._warning("mixed", words))
         if 0 < self.known == self.short_years.count:
             words = "Every value looks like a date with a year of two digits, yet it is read as text: write four."

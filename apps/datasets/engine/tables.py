@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 
 from apps.algorithms.schema import ColumnKind
+from apps.algorithms.tables import INSTANTS, are_instants
 from apps.datasets.engine.dialect import Reading, Refused, clean_names
 from apps.datasets.engine.inference import (
     DECIMAL_COMMA,
@@ -66,16 +67,17 @@ def write_table(reading: Reading, target: Path) -> Copied:
     kinds = {
         name: verdict.kind if verdict else ColumnKind.CATEGORY for name, verdict in zip(reading.names, verdicts, strict=True)
     }
+    schema = _schema(kinds, {name for name, way in zip(reading.names, verdicts, strict=True) if way and way.are_instants})
     noticed = [Noticed(name) for name in reading.names]
 
     def batches() -> Iterator[pa.RecordBatch]:
         row = reading.header_row + 1
         for batch in text_batches(reading):
             parts = zip(batch.columns, verdicts, noticed, strict=True)
-            yield pa.RecordBatch.from_arrays([_typed(*part, row) for part in parts], schema=_schema(kinds))
+            yield pa.RecordBatch.from_arrays([_typed(*part, row) for part in parts], schema=schema)
             row += batch.num_rows
 
-    copied = _write(batches(), kinds, target, reading.warnings)
+    copied = _write(batches(), kinds, schema, target, reading.warnings)
     reading.notes += [note for column in noticed for note in column.notes()]
     if any(DECIMAL_COMMA in column.marks for column in noticed):
         reading.decimal = ","
@@ -182,22 +184,24 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:300]
 
 
-def copy_parquet(source: Path, target: Path) -> Copied:
+def copy_parquet(source: Path, reading: Reading, target: Path) -> Copied:
     """Write the canonical copy of a Parquet upload."""
     try:
         file = pq.ParquetFile(source)
-        schema = file.schema_arrow
+        stored = file.schema_arrow
     except (pa.ArrowInvalid, OSError) as error:
         raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
-    if len(schema) > settings.UPLOAD_MAX_COLUMNS or not len(schema):
+    if len(stored) > settings.UPLOAD_MAX_COLUMNS or not len(stored):
         limit = settings.UPLOAD_MAX_COLUMNS
-        raise Refused.because("too_many_columns", f"The table has {len(schema)} columns; 1 to {limit} are accepted.")
+        raise Refused.because("too_many_columns", f"The table has {len(stored)} columns; 1 to {limit} are accepted.")
     if file.metadata.num_rows > settings.UPLOAD_MAX_ROWS or not file.metadata.num_rows:
         limit = settings.UPLOAD_MAX_ROWS
         raise Refused.because("row_count", f"The table has {file.metadata.num_rows} rows; 1 to {limit} are accepted.")
-    reading = Reading(format="parquet")
-    kinds = dict(zip(clean_names(_names(schema), reading), map(_kind_of, schema), strict=True))
-    wanted = _schema(kinds)
+    names = clean_names(_names(stored), reading)
+    kinds = dict(zip(names, map(_kind_of, stored), strict=True))
+    zoned = {name for name, item in zip(names, stored, strict=True) if _is_zoned(item)}
+    reading.notes += [f"{name}: times with offsets, kept as those of UTC" for name in names if name in zoned]
+    wanted = _schema(kinds, zoned)
 
     def batches() -> Iterator[pa.RecordBatch]:
         before = 0
@@ -209,7 +213,7 @@ def copy_parquet(source: Path, target: Path) -> Copied:
         except (pa.ArrowInvalid, OSError) as error:
             raise Refused.because("unreadable", f"The Parquet file cannot be read: {_first_line(error)}") from error
 
-    return _write(batches(), kinds, target, reading.warnings)
+    return _write(batches(), kinds, wanted, target, reading.warnings)
 
 
 def copy_rows(
@@ -217,12 +221,19 @@ def copy_rows(
 ) -> Copied:
     """Write the rows of a canonical table that are `kept` (a mask a portion) as another."""
     file = pq.ParquetFile(source)
+    schema = _schema(kinds, {item.name for item in file.schema_arrow if are_instants(item)})
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in file.iter_batches(batch_size=ROW_GROUP):
-            yield batch.filter(kept(batch)).select(list(kinds))
+            columns = batch.filter(kept(batch)).select(list(kinds)).columns
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    return _write(batches(), kinds, target, [])
+    return _write(batches(), kinds, schema, target, [])
+
+
+def _is_zoned(item: pa.Field) -> bool:
+    kind = item.type.value_type if pa.types.is_dictionary(item.type) else item.type
+    return (pa.types.is_timestamp(kind) and kind.tz is not None) or are_instants(item)
 
 
 def _kind_of(item: pa.Field) -> ColumnKind:
@@ -272,15 +283,20 @@ def _check_texts(texts: pa.Array, name: str, before: int) -> None:
         raise Refused([Refused.problem("nul", words, row=row, column=name)])
 
 
-def _schema(kinds: dict[str, ColumnKind]) -> pa.Schema:
-    return pa.schema([(name, TYPES[kind]) for name, kind in kinds.items()])
+def _schema(kinds: dict[str, ColumnKind], instants: set[str]) -> pa.Schema:
+    marks = dict.fromkeys(instants, INSTANTS)
+    return pa.schema([pa.field(name, TYPES[kind], metadata=marks.get(name)) for name, kind in kinds.items()])
 
 
 def _write(
-    batches: Iterator[pa.RecordBatch], kinds: dict[str, ColumnKind], target: Path, warnings: list[dict[str, Any]]
+    batches: Iterator[pa.RecordBatch],
+    kinds: dict[str, ColumnKind],
+    schema: pa.Schema,
+    target: Path,
+    warnings: list[dict[str, Any]],
 ) -> Copied:
-    schema = _schema(kinds)
-    digest = hashlib.sha256(json.dumps([(name, str(schema.field(name).type)) for name in kinds]).encode())
+    described = [(item.name, f"{item.type}, instants" if are_instants(item) else str(item.type)) for item in schema]
+    digest = hashlib.sha256(json.dumps(described).encode())
     copied = Copied(kinds=kinds, warnings=list(warnings))
     waiting: list[pa.RecordBatch] = []
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
