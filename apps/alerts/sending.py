@@ -2,6 +2,7 @@
 
 import logging
 import time
+from itertools import zip_longest
 from uuid import UUID
 
 from apps.alerts import lifecycle
@@ -11,7 +12,7 @@ from apps.alerts.senders.posting import NotSent
 
 logger = logging.getLogger(__name__)
 _MOST_SECONDS = 60.0
-_AT_ONCE = 200
+_AT_ONCE = 200  # of a channel
 
 
 def deliver(delivery_id: UUID) -> bool:
@@ -38,12 +39,16 @@ def deliver(delivery_id: UUID) -> bool:
 
 
 def dispatch() -> None:
-    """Take back what died and send what is due, for a minute at most; a channel that fails waits for the next time."""
+    """Take back what died and send what is due, for a minute at most, each channel in turn; one that fails waits for the next time."""
     lifecycle.take_back_expired()
     end, failing = time.monotonic() + _MOST_SECONDS, set()
-    waiting = list(lifecycle.due().values_list("pk", "channel_id")[:_AT_ONCE])
-    for delivery_id, channel_id in waiting:
-        if time.monotonic() > end:
-            return
-        if channel_id not in failing and not deliver(delivery_id):
-            failing.add(channel_id)
+    channels = list(lifecycle.due().order_by().values_list("channel_id", flat=True).distinct())
+    queues = [list(lifecycle.due().filter(channel_id=one).values_list("pk", flat=True)[:_AT_ONCE]) for one in channels]
+    for turn in zip_longest(*queues):
+        for channel_id, delivery_id in zip(channels, turn, strict=True):
+            if delivery_id is None or channel_id in failing:
+                continue
+            if time.monotonic() > end:
+                return
+            if not deliver(delivery_id):
+                failing.add(channel_id)

@@ -12,7 +12,9 @@ from apps.algorithms.schema import ColumnKind, TableSchema, Task
 from apps.core import clock
 from apps.core.errors import InvalidInput, NotFound, Problem
 from apps.feedback.models import Feedback, SupersededLabel
+from apps.predictions.erasing import hold_entries
 from apps.predictions.models import PredictionLog
+from apps.predictions.recorder import recorder
 from apps.predictions.selectors import entries_of, place_of
 from apps.registry.models import RegisteredModel
 from apps.workspaces.access import Actor
@@ -124,6 +126,7 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
     created = 0
     for start in range(0, len(rows), _AT_ONCE):
         portion = rows[start : start + _AT_ONCE]
+        _refuse_erased(portion)
         known = _said_before(portion)
         fresh = [row for row in portion if _key(row) not in known]
         Feedback.objects.bulk_create(fresh, batch_size=_AT_ONCE)
@@ -136,6 +139,20 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
                 setattr(before, name, getattr(row, name))
         Feedback.objects.bulk_update([before for _, before in newer], _REPLACED, batch_size=200)
     return Taken(created=created, replaced=len(rows) - created)
+
+
+def _refuse_erased(rows: Sequence[Feedback]) -> None:
+    """Refuse verdicts on what was erased after they were read; in the caller's transaction no more can be."""
+    entries = {row.entry_id for row in rows}
+    unwritten = {entry for entry in entries if recorder.find(entry) is not None}  # asked first: it leaves memory once written
+    held = hold_entries(entries)
+    for row in rows:
+        if row.entry_id in held and held[row.entry_id][row.place] is not None:
+            continue
+        if row.entry_id in held or row.entry_id not in unwritten:
+            raise NotFound(
+                f"The prediction {row.entry_id.hex}-{row.place} was erased meanwhile. Nothing was taken: send the others again."
+            )
 
 
 def _key(row: Feedback) -> tuple[Any, int, str]:

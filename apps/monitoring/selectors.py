@@ -41,9 +41,9 @@ def estimates_to_hold(version: ModelVersion) -> list[DriftReport]:
     return [report for report in newest if report.held_at is None or report.held_at <= said + _WRITTEN_LATE]
 
 
-def recent_checks(model: RegisteredModel, most: int) -> list[DriftReport]:
-    """Return a model's last checks, the newest first."""
-    return list(DriftReport.objects.filter(model=model).defer("histograms").order_by("-until", "-created_at")[:most])
+def recent_checks(version: ModelVersion, most: int) -> list[DriftReport]:
+    """Return a version's last checks, the newest first."""
+    return list(DriftReport.objects.filter(version=version).defer("histograms").order_by("-until", "-created_at")[:most])
 
 
 def open_check(model: RegisteredModel) -> DriftReport | None:

@@ -47,6 +47,15 @@ def places_of_subject(rows: Sequence[Any], columns: Collection[str], matches: Ca
     ]
 
 
+def hold_entries(ids: Collection[UUID]) -> dict[UUID, list[Any]]:
+    """Keep entries as they are until the caller's transaction ends; return their answers, None of an erased row.
+
+    What is written about a row in that transaction comes before its erasure, which finds it, or not at all.
+    """
+    held = PredictionLog.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return dict(held.values_list("pk", "predictions"))
+
+
 def take_out(entry_id: UUID, places: Collection[int]) -> int:
     """Empty these places of an entry, or remove it when no row is left; in the caller's transaction. Return how many there were."""
     entry = PredictionLog.objects.select_for_update().filter(pk=entry_id).first()

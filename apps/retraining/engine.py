@@ -23,7 +23,7 @@ from apps.algorithms.engine.slices import parts_of
 from apps.algorithms.predictors import load_predictor
 from apps.algorithms.predictors.finish import probabilities
 from apps.algorithms.predictors.table import TablePredictor
-from apps.algorithms.schema import Task
+from apps.algorithms.schema import TableSchema, Task
 from apps.algorithms.tables import TrainingTable
 from apps.core.errors import InvalidInput, PlatformError
 from apps.core.leases import LeaseLost
@@ -86,6 +86,8 @@ def _judged(report: GateReport, hold: Callable[[], None]) -> tuple[Verdict, dict
     model, task = report.model, Task(report.model.task)
     if task in _UNJUDGED or not model.target:
         return refusal(_SERIES if task == Task.FORECAST else _NO_LABELS), {}
+    if refused := _refuse_other_subject(report):
+        return refused, {}
     for version in (report.champion, report.challenger):
         verify_version(version, below="predictor/")
     holdout, margins = _holdout(model, report.champion, report.challenger), margins_of(model)
@@ -120,6 +122,26 @@ def _judged(report: GateReport, hold: Callable[[], None]) -> tuple[Verdict, dict
         seed=report.challenger.seed,
     )
     return verdict, holdout.as_json()
+
+
+def _refuse_other_subject(report: GateReport) -> Verdict | None:
+    """Refuse where the column that says whose data a row is was declared anew between two trainings, and one of them had read it.
+
+    Rows are frozen by what they hold in the columns that were read: few, if any, are frozen for both.
+    """
+    pair = (report.champion, report.challenger)
+    before, after = (version.evaluation.get("subject_column", "") for version in pair)
+    had, has = ({one.name for one in (*schema.columns, *schema.unused)} for schema in map(_schema_of, pair))
+    if before == after or not (after in had or before in has):
+        return None
+    return refusal(
+        f"Between the trainings of versions {report.champion.number} and {report.challenger.number} it was declared anew which "
+        "column says whose data a row is, so that other rows were kept apart from each. Compare them by hand."
+    )
+
+
+def _schema_of(version: ModelVersion) -> TableSchema:
+    return TableSchema.from_json(version.schema)
 
 
 def _with_columns(verdict: Verdict, report: GateReport) -> Verdict:
@@ -164,6 +186,7 @@ def _table(model: RegisteredModel, version: ModelVersion) -> tuple[TrainingTable
         version.dataset_version,
         service(task=Task(model.task)),
         until=until,
+        subject=version.evaluation.get("subject_column", ""),
     )
     frozen = frozen_rows(table, task=Task(model.task), share=split.get("frozen_share", 0.0), salt=model.pk.hex)
     gone = split.get("frozen_rows", 0) - int(frozen.sum())

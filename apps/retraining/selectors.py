@@ -140,9 +140,8 @@ def facts_of(model: RegisteredModel, policy: Policy) -> Facts:
     newest = version_to_retrain_on(champion)
     waiting = GateReport.objects.filter(model=model, champion=champion, outcome=GateReport.Outcome.WAITING)
     return Facts(
-        **_verdicts(model, since),
-        **_drift(champion),
-        **_estimated(champion),
+        **_verdicts(champion, since),
+        **_checked(champion, since),
         **_fall(model, champion, since, now),
         trained_at=champion.created_at,
         new_rows=_new_rows(model, champion, newest),
@@ -186,8 +185,9 @@ def _new_rows(model: RegisteredModel, champion: ModelVersion, newest: DatasetVer
     return came + (count_to_learn(model, since=learned_labels_until(champion)) if can_learn_from_labels(model) else 0)
 
 
-def _verdicts(model: RegisteredModel, since: datetime) -> dict[str, Any]:
-    said = Feedback.objects.filter(model=model, given_at__gte=since, correct__isnull=False)
+def _verdicts(champion: ModelVersion, since: datetime) -> dict[str, Any]:
+    """Count what was said of the live version's answers: the versions before it have been learned from, or gone back from."""
+    said = Feedback.objects.filter(version=champion, given_at__gte=since, correct__isnull=False)
     good = Count("id", filter=Q(correct=True))
     counted = said.values("giver").annotate(good=good, bad=Count("id", filter=Q(correct=False))).order_by()
     subjects = {row["giver"]: (row["good"], row["bad"]) for row in counted}
@@ -195,17 +195,18 @@ def _verdicts(model: RegisteredModel, since: datetime) -> dict[str, Any]:
     return {"positives": positives, "negatives": negatives, "subjects": subjects}
 
 
-def _drift(champion: ModelVersion) -> dict[str, Any]:
+def _checked(champion: ModelVersion, since: datetime) -> dict[str, Any]:
+    """Return what the newest drift check found; one from before the window says nothing of today."""
     report = last_judged(champion)
-    if report is None:
+    if report is None or report.until < since:
         return {}
-    return {"drift_alarm": report.state == DriftReport.State.ALARM, "drift_share": report.share}
+    alarm = {"drift_alarm": report.state == DriftReport.State.ALARM, "drift_share": report.share}
+    return {**alarm, **_estimated(report)}
 
 
-def _estimated(champion: ModelVersion) -> dict[str, Any]:
-    """Return how far the newest estimate of the accuracy falls short of what was measured, in points; none where it is void."""
-    report = last_judged(champion)
-    if report is None or not report.estimate:
+def _estimated(report: DriftReport) -> dict[str, Any]:
+    """Return how far an estimate of the accuracy falls short of what was measured, in points; none where it is void."""
+    if not report.estimate:
         return {}
     if report.estimate["is_void"]:
         return {"is_estimate_void": True}

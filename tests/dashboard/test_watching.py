@@ -22,7 +22,7 @@ def test_before_anything_happened_each_part_says_how_it_begins(cast, browser, wa
 
     assert page.faults == []
     assert "No verdicts in the last 30 days." in page.text
-    assert "Not checked yet." in page.text
+    assert "Not checked since it is live." in page.text
     assert "It has no policy" in page.text
     assert "Check for drift now" not in page.text  # a viewer may not
 

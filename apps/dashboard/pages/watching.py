@@ -30,7 +30,7 @@ from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import recent_checks
 from apps.predictions.actions import SPLIT_TASKS
 from apps.predictions.models import TrafficSplit
-from apps.registry.models import Alias, RegisteredModel
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.registry.selectors import champion_of, version_now
 from apps.retraining.actions import evaluate
 from apps.retraining.models import GateReport, RetrainingDecision
@@ -52,7 +52,8 @@ _SHOWN_SPLITS = 3
 def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Show how a model does since it went live; a POST asks for a drift check."""
     model = find_model(visit, pk)
-    if champion_of(model) is None:
+    champion = champion_of(model)
+    if champion is None:
         messages.info(visit.request, _("It answers once its first version is trained."))
         return redirect("dashboard:model", pk=pk)
     if visit.request.method == "POST":
@@ -68,7 +69,8 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
         said=satisfaction(model, since=now - _WINDOW),
         most_of_a_giver=MOST_OF_A_GIVER,
         realised=realised(model, since=now - _WINDOW, known_by=now),
-        drift=_drift(model),
+        champion=champion,
+        drift=_drift(champion),
         policy=_policy(model),
         decisions=RetrainingDecision.objects.filter(model=model).select_related("campaign")[:_SHOWN_DECISIONS],
         challenger=version_now(model, Alias.Name.CHALLENGER),
@@ -85,20 +87,20 @@ def _traffic(model: RegisteredModel) -> QuerySet[TrafficSplit]:
     ]
 
 
-def _drift(model: RegisteredModel) -> dict[str, Any]:
-    """Return the last checks as a map, columns by checks, and what the newest of them says."""
-    checks = list(reversed(recent_checks(model, _SHOWN_CHECKS)))
+def _drift(champion: ModelVersion) -> dict[str, Any]:
+    """Return the last checks of the live version as a map, columns by checks, and what the newest of them says."""
+    checks = recent_checks(champion, _SHOWN_CHECKS)
     done = [check for check in checks if check.status == DriftReport.Status.COMPLETED]
-    found: dict[str, Any] = {"checks": done, "newest": checks[-1] if checks else None, "rows": [], "moving": []}
+    found: dict[str, Any] = {"checks": done, "newest": checks[0] if checks else None, "rows": [], "moving": []}
     if not done:
         return found
-    last = next((check for check in reversed(done) if _tells(check)), done[-1])
+    last = next((check for check in done if _tells(check)), done[0])
     newest = last.verdict
     found |= {
         "is_told": _tells(last),
-        "since_then": done[-1] if last != done[-1] else None,
+        "since_then": done[0] if last != done[0] else None,
         "estimated": estimated(last),
-        "changes": changes_of(done[-1]),
+        "changes": changes_of(done[0]),
         "histograms": histograms(last),
         "notes": [translated(note) for note in last.notes],
     }

@@ -22,6 +22,7 @@ from apps.detections.detectors.alerts import Alert, Alerting, alerts_among
 from apps.detections.detectors.suppression import Suppression, first_that_hides
 from apps.detections.models import Collection, Detection
 from apps.detections.selectors import alerting_of, models_to_read, suppressions_of
+from apps.predictions.erasing import hold_entries
 from apps.predictions.models import PredictionLog
 from apps.registry.models import RegisteredModel
 
@@ -85,6 +86,8 @@ def _read(reading: _Reading, *, frontier: Place) -> int | None:
     ids = [pk for pk, _ in heads]
     found = list(_found(reading, ids))
     with transaction.atomic():
+        held = hold_entries({one.entry_id for one in found})
+        found = [one for one in found if one.entry_id in held and held[one.entry_id][one.place] is not None]
         Detection.objects.bulk_create(found, ignore_conflicts=True, batch_size=500)
         pk, logged_at = heads[-1]
         reading.at = (logged_at, pk)

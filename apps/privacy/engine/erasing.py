@@ -133,6 +133,7 @@ class Erasing:
         for entry, places in self.search.entries():
             with transaction.atomic():
                 note(self.request.pk, self.token)
+                hold_entries([entry.pk])  # what is said of it now is taken out below, what comes later finds no prediction
                 judged = of_prediction(entry.pk, places)
                 self._remove(Feedback.objects.filter(judged), FeedbackSample.objects.filter(judged))
                 note(self.request.pk, self.token, counts={"predictions": take_out(entry.pk, places)})

@@ -77,15 +77,20 @@ def read(campaign: TrainingCampaign, service: BaseMLService) -> Material:
 
 
 def read_with_feedback(
-    model: RegisteredModel, version: DatasetVersion, service: BaseMLService, *, until: datetime | None
+    model: RegisteredModel,
+    version: DatasetVersion,
+    service: BaseMLService,
+    *,
+    until: datetime | None,
+    subject: str | None = None,
 ) -> tuple[Any, int, int]:
     """Return what a service makes of a data set, with the rows that people had labelled by a time below, and how many these are.
 
-    The last is how many were left out.
+    The last is how many were left out. `subject` is the column that said whose data a row is, None for the one that says so now.
 
     What was erased since is no longer there.
     """
-    data = read_table(model, version, service)
+    data = read_table(model, version, service, subject=subject)
     if until is None or not isinstance(data, TrainingTable):
         return data, 0, 0
     told = [Posted(one.key, one.row, one.label, one.at.timestamp()) for one in labelled_rows(model, until=until)]
@@ -94,7 +99,9 @@ def read_with_feedback(
     return found, labelled, len(told) - labelled
 
 
-def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLService) -> Any:
+def read_table(
+    model: RegisteredModel, version: DatasetVersion, service: BaseMLService, *, subject: str | None = None
+) -> Any:
     """Return what a service makes of a data set for a model; raise `ArtifactDamaged` where its file is not what it was."""
     path = table_file(version)
     if not path.is_file() or sha256_of(path) != version.table_sha256:
@@ -102,8 +109,8 @@ def read_table(model: RegisteredModel, version: DatasetVersion, service: BaseMLS
             f"The stored table of {version.dataset.name!r}, version {version.number}, is missing or damaged. "
             "Upload the file again as a new version."
         )
-    subject = version.dataset.subject_column
-    wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column, subject)
+    left_out = version.dataset.subject_column if subject is None else subject
+    wanted = Wanted(model.target, tuple(model.features), model.group_column, model.time_column, left_out)
     return service.read(path, columns=_columns_of(version), wanted=wanted)
 
 
