@@ -140,6 +140,10 @@ OF_RETRAINING = (
     gettext_noop("approval"),
     gettext_noop("hand"),
     gettext_noop(
+        "Between the trainings of versions %(before)s and %(after)s it was declared anew which column says whose data a row is, "
+        "so that other rows were kept apart from each. Compare them by hand."
+    ),
+    gettext_noop(
         "%(left_out)s more are frozen for the challenger alone: the champion has learned from "
         "them. Promote a version by hand once, and those after it can be judged."
     ),

@@ -311,6 +311,21 @@ def test_a_channel_that_fails_holds_up_no_other(cast, channel_to, receiver):
     assert others == [{"/a": "/b", "/b": "/a"}[failed]] * 3
 
 
+def test_a_channel_with_a_long_queue_leaves_the_others_their_turn(cast, channel_to, receiver, monkeypatch):
+    monkeypatch.setattr(sending, "_AT_ONCE", 2)
+    slack = channel_to("slack", receiver.url("/a"))
+    for number in range(3):
+        fail_training(cast, key=f"old{number}")
+    channel_to("teams", receiver.url("/b"))
+    fail_training(cast, key="new")
+    receiver.statuses = [500]
+
+    sending.dispatch()
+
+    assert Delivery.objects.filter(channel=slack).count() == 4
+    assert sorted(got.path for got in receiver.posts)[-1] == "/b"
+
+
 NIGHT = {"quiet_from": time(22), "quiet_until": time(7), "time_zone": "Europe/Paris"}
 
 

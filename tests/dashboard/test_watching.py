@@ -1,14 +1,24 @@
 """The page of what became of a model since it went live, and the verdicts that people give below an answer."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
+from apps.core import clock
 from apps.feedback.models import Feedback
+from apps.monitoring.actions import start_check
 from apps.monitoring.models import DriftReport
+from apps.registry.actions import promote_version
+from apps.registry.selectors import champion_of
 from apps.retraining import actions as retraining
+from apps.retraining.selectors import facts_of
+from apps.retraining.triggers import Policy
+from apps.training.actions import start_campaign
 from apps.workspaces.access import SYSTEM, Actor
 from tests.dashboard.reading import Page
 from tests.factories import make_model
+from tests.forecasts.conftest import trained_campaign
 from tests.monitoring.conftest import ask, few_origins, rows_of, run_waiting, stores, watched  # noqa: F401  (fixtures)
 from tests.retraining.test_policy_api import OFF, complain
 
@@ -50,6 +60,41 @@ def test_it_shows_verdicts_drift_and_the_policy_with_its_decisions(language, wor
     assert all(word in page.text.replace("\u00a0", " ").replace("\u202f", " ") for word in words), page.text
     assert DriftReport.objects.count() == 2
     assert len(page.all("td", class_="alarm")) >= 1
+
+
+def test_drift_of_the_version_before_is_not_shown_as_of_the_live_one(cast, browser, watched):  # noqa: F811
+    first = champion_of(watched)
+    for seed in (1, 2):
+        ask(watched, rows_of(300, seed=seed, moved=1.0))
+        start_check(model=watched, actor=SYSTEM)
+        run_waiting()
+    before = Page(browser(cast.viewer, "en").get(address(watched)))
+    policy = Policy(drift=0.0)
+    alarm = facts_of(watched, policy).drift_alarm
+
+    again = trained_campaign(start_campaign(model=watched, dataset_version=first.dataset_version, actor=SYSTEM).pk)
+    promote_version(version=again.version, actor=SYSTEM)
+
+    page = Page(browser(cast.viewer, "en").get(address(watched)))
+    assert "Drift of version 1" in before.text
+    assert "standard deviations" in before.text
+    assert "Drift of version 2" in page.text
+    assert "Not checked since it is live." in page.text
+    assert "standard deviations" not in page.text
+    assert (alarm, facts_of(watched, policy).drift_alarm) == (True, False)
+
+
+def test_an_alarm_from_before_the_window_begins_nothing(cast, watched):  # noqa: F811
+    for seed in (1, 2):
+        ask(watched, rows_of(300, seed=seed, moved=1.0))
+        start_check(model=watched, actor=SYSTEM)
+        run_waiting()
+    policy = Policy(drift=0.0)
+    now = facts_of(watched, policy)
+
+    DriftReport.objects.update(until=clock.now() - timedelta(days=policy.window_days + 1))
+
+    assert (now.drift_alarm, facts_of(watched, policy).drift_alarm) == (True, False)
 
 
 def test_a_failed_check_says_why(cast, browser, watched):  # noqa: F811

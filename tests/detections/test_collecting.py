@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.core import clock
@@ -14,6 +14,7 @@ from apps.detections.engine import collecting, explaining
 from apps.detections.engine.collecting import OVERLAP, collect
 from apps.detections.models import Collection, Detection
 from apps.predictions.cache import predictors
+from apps.predictions.erasing import take_out
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.selectors import version_folder
@@ -116,6 +117,23 @@ def test_a_model_whose_log_was_read_is_not_looked_at_again(watched, monkeypatch)
     assert len(queries) == 1
     mark = Collection.objects.get()
     assert (mark.until, mark.until_id) == PredictionLog.objects.values_list("logged_at", "pk").get()
+
+
+def test_what_is_erased_while_the_log_is_read_becomes_no_detection(watched, monkeypatch):
+    ask(watched, unusual(3))
+    entry = PredictionLog.objects.get()
+    read = collecting._found
+
+    def erased_meanwhile(reading, ids):
+        found = list(read(reading, ids))
+        with transaction.atomic():
+            take_out(entry.pk, [found[0].place])
+        return iter(found)
+
+    monkeypatch.setattr(collecting, "_found", erased_meanwhile)
+    collect()
+
+    assert {one.place for one in Detection.objects.all()} == {1, 2}
 
 
 def test_a_run_that_dies_before_its_portion_is_kept_has_lost_nothing(watched, monkeypatch):

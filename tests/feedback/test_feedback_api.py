@@ -3,12 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from apps.core import clock
+from apps.core.errors import NotFound
 from apps.core.shares import wilson
+from apps.feedback.actions import Verdict, read_verdicts, take_rows
 from apps.feedback.models import Feedback
 from apps.feedback.selectors import MOST_OF_A_GIVER, realised
+from apps.predictions.erasing import take_out
 from apps.predictions.recorder import recorder
+from apps.workspaces.access import Actor
 from apps.workspaces.models import AuditEntry
 from apps.workspaces.subjects import pseudonym
 from tests.factories import make_model
@@ -222,3 +227,24 @@ def test_filters_keep_what_they_say(cast, api, answered):
 )
 def test_the_interval_of_a_share_is_wilsons(share, of, expected):
     assert wilson(share, of) == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_is_erased_while_a_verdict_is_read_is_not_judged(cast, answered):
+    """Else a verdict in flight would outlive the erasure of what it is on."""
+    model, answers = answered
+    first, second = list(answers)[:2]
+    verdicts = [Verdict(first, correct=True), Verdict(second, correct=True)]
+    rows, problems = read_verdicts(model, verdicts, met={}, source="api", actor=Actor(cast.annotator.pk))
+    with transaction.atomic():
+        take_out(rows[1].entry_id, [rows[1].place])
+
+    with pytest.raises(NotFound, match="was erased meanwhile. Nothing was taken"):
+        take_rows(model, rows, source="api", actor=Actor(cast.annotator.pk))
+
+    assert problems == []
+    assert Feedback.objects.count() == 0
+    assert take_rows(model, rows[:1], source="api", actor=Actor(cast.annotator.pk)).created == 1
+    with transaction.atomic():
+        take_out(rows[0].entry_id, range(len(answers)))  # the whole entry is gone
+    with pytest.raises(NotFound):
+        take_rows(model, rows[:1], source="api", actor=Actor(cast.annotator.pk))

@@ -8,6 +8,7 @@ import pytest
 
 from apps.alerts.models import Alert
 from apps.core import clock
+from apps.datasets.actions import declare_subject
 from apps.datasets.selectors import table_file
 from apps.feedback.actions import Verdict as Said
 from apps.feedback.actions import give_many
@@ -213,6 +214,50 @@ def test_rows_that_the_champion_has_learned_from_do_not_count(model, cast):
     assert report.holdout["left_out"] > 110
     assert "are missing" in report.verdict["reasons"][0]
     assert "by hand once" in report.verdict["reasons"][1]
+
+
+def test_the_column_of_subjects_that_was_declared_between_two_trainings_is_told(model):
+    first = ModelVersion.objects.get(model=model, number=1)
+    declare_subject(dataset=first.dataset_version.dataset, column="town", actor=SYSTEM)
+    train(model, first.dataset_version, parameters=GOOD)
+    retrained(model)
+
+    report = judged()
+
+    assert report.outcome == "kept"
+    assert report.verdict["reasons"] == [
+        "Between the trainings of versions 1 and 3 it was declared anew which column says whose data a row is, so that other rows "
+        "were kept apart from each. Compare them by hand."
+    ]
+
+
+def test_two_that_left_out_the_same_column_of_subjects_are_judged(model):
+    data = ModelVersion.objects.get(model=model, number=1).dataset_version
+    declare_subject(dataset=data.dataset, column="town", actor=SYSTEM)
+    train(model, data, parameters=POOR)
+    promote_version(version=ModelVersion.objects.get(model=model, number=3), actor=SYSTEM)
+    train(model, data, parameters=GOOD)
+    retrained(model)
+    declare_subject(dataset=data.dataset, column="", actor=SYSTEM)  # what both left out they still did
+
+    report = judged()
+
+    assert (report.outcome, live(model)) == ("promoted", 4), report.verdict
+    assert report.holdout["rows"] > 110
+
+
+def test_a_policy_counts_what_was_said_of_the_live_version(model, cast):
+    ids = predictions.predict(model_id=model.pk, rows=rows(40, seed=5), actor=SYSTEM).prediction_ids
+    predictions.recorder.flush()
+    said = [Said(one, correct=place >= 25, subject=f"s{place}") for place, one in enumerate(ids)]
+    give_many(model=model, verdicts=said, source="api", actor=Actor(cast.annotator.pk))
+    before = facts_of(model, Policy())
+
+    promote_version(version=ModelVersion.objects.get(model=model, number=2), actor=SYSTEM)
+
+    after = facts_of(model, Policy())
+    assert (before.positives, before.negatives, len(before.subjects)) == (15, 25, 40)
+    assert (after.positives, after.negatives, len(after.subjects)) == (0, 0, 0)
 
 
 def test_rows_of_a_newer_data_set_are_judged_by_too(model, cast):
