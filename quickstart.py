@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """From a clean clone to a running platform: `python3 quickstart.py`. To the tests: `python3 quickstart.py test`.
 
+Options go on to `manage.py up` (`--port 9001`, `--no-demo`; all: `python3 quickstart.py up --help`); after `test` to pytest,
+`--fast` leaves the slow tests out.
+
 Needs Python 3.11 or 3.12 with pip, and nothing else. Makes `.venv`, installs what the lock names (skipped when the lock
 has not changed), prepares the database, and hands over to `manage.py up`, or to the tests.
 """
@@ -37,6 +40,9 @@ def main() -> int:
         found = ".".join(map(str, sys.version_info[:2]))
         print(f"This needs Python 3.11 or 3.12; this one is {found}. Try: python3.11 quickstart.py", file=sys.stderr)
         return 2
+    if {"-h", "--help"} & set(sys.argv[1:2]):
+        print(__doc__)
+        return 0
     os.chdir(ROOT)
     wanted, rest = sys.argv[1:2], sys.argv[2:]
     if wanted and wanted[0] not in {"test", "up"}:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MEASUREMENTS = ("serving", "training", "searches", "gate", "drift", "quality")
+MEASUREMENTS = ("serving", "training", "searches", "gate", "drift", "calibration", "quality")
 
 
 def main() -> None:

@@ -143,6 +143,7 @@ OF_RETRAINING = (
         "Between the trainings of versions %(before)s and %(after)s it was declared anew which column says whose data a row is, "
         "so that other rows were kept apart from each. Compare them by hand."
     ),
+    gettext_noop("A tenth of a table of a thousand rows or more is frozen, unless the model's `frozen_share` says otherwise."),
     gettext_noop(
         "%(left_out)s more are frozen for the challenger alone: the champion has learned from "
         "them. Promote a version by hand once, and those after it can be judged."
@@ -174,7 +175,7 @@ OF_RETRAINING = (
         "Its mean error on %(labels)s labels is %(own)s, and was %(other)s on %(before)s before it: not surely worse."
     ),
     gettext_noop("Gate: %(reason)s"),
-    gettext_noop("Send the gate's margins as an object."),
+    gettext_noop("Send the gate's margins as an object, such as %(shown)s."),
     # live requests: champion and challenger side by side
     gettext_noop("The subject is a text of 1 to %(most)s characters, without signs that nobody sees."),
     gettext_noop("Only models whose answers labels can prove right or wrong share their traffic with a challenger."),

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,7 +12,7 @@ from django.db.models import Model
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged
 from apps.core.broker import tell
-from apps.core.errors import Conflict, Gone, InvalidInput, NotFound, PlatformError, Problem
+from apps.core.errors import Conflict, Gone, NotFound, PlatformError
 from apps.core.leases import LeaseLost
 from apps.predictions.actions import end_split
 from apps.predictions.models import TrafficSplit
@@ -21,10 +20,10 @@ from apps.registry.actions import promote_checked, refuse_damaged, rollback_mode
 from apps.registry.models import Alias, RegisteredModel
 from apps.registry.selectors import champion_id_of, champion_of, version_now
 from apps.retraining import telling
-from apps.retraining.gate.margins import Margins
 from apps.retraining.gate.verdict import Verdict
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport, RetrainingDecision, RetrainingPolicy
+from apps.retraining.reading import read_policy
 from apps.retraining.selectors import (
     counted_until,
     facts_of,
@@ -59,9 +58,7 @@ def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Ac
 
     What the gate asks of a challenger stands under `gate`; whether the policy is on is written to the model's `auto_retrain`.
     """
-    asked = dict(settings)
-    margins = _margins(asked.pop("gate", None))
-    policy = Policy.from_json(asked)
+    policy, margins = read_policy(settings)
     RetrainingPolicy.objects.update_or_create(
         model=model, defaults={"policy": policy.as_json(), "margins": margins.as_json(), "updated_by_id": actor.user_id}
     )
@@ -70,19 +67,6 @@ def set_policy(*, model: RegisteredModel, settings: Mapping[str, Any], actor: Ac
     details = {**policy.as_json(), "gate": margins.as_json()}
     record_audit(actor=actor, workspace_id=model.workspace_id, verb="policy.set", target=model, details=details)
     return policy
-
-
-def _margins(given: Any) -> Margins:
-    if given is None:
-        return Margins()
-    if not isinstance(given, dict):
-        raise InvalidInput(
-            "Send the gate's margins as an object.", [Problem("/gate", "not_an_object", 'Send {"gain": 0.02, …}.')]
-        )
-    try:
-        return Margins.from_json(given)
-    except InvalidInput as error:
-        raise InvalidInput(error.detail, [replace(one, pointer=f"/gate{one.pointer}") for one in error.problems]) from error
 
 
 def evaluate(
@@ -241,6 +225,7 @@ def _overtaken(report: GateReport) -> None:
     if GateReport.objects.filter(pk=report.pk, outcome=Outcome.WAITING).update(outcome=Outcome.OVERTAKEN):
         details = {"outcome": str(Outcome.OVERTAKEN)}
         workspace = report.model.workspace_id
+        telling.end_waiting(report)
         record_audit(actor=SYSTEM, workspace_id=workspace, verb="gate.verdict", target=report, details=details)
 
 
@@ -304,6 +289,7 @@ def approve(*, report: GateReport, actor: Actor) -> GateReport:
         if not waiting.update(outcome=Outcome.PROMOTED, approved_by_id=actor.user_id):
             raise Conflict("Somebody else has decided on this challenger at this moment.")
         promote_checked(version=report.challenger, actor=actor, reason="approved after the gate", over=report.champion)
+        telling.end_waiting(report)
     report.refresh_from_db()
     return report
 
@@ -314,6 +300,7 @@ def decline(*, report: GateReport, actor: Actor, reason: str = "") -> GateReport
     waiting = GateReport.objects.filter(pk=report.pk, outcome=Outcome.WAITING)
     if not waiting.update(outcome=Outcome.DECLINED, declined_because=reason):
         raise Conflict("Only a challenger that passed the gate and waits for approval can be declined.")
+    telling.end_waiting(report)
     details = {"challenger": report.challenger.number, "reason": reason}
     record_audit(actor=actor, workspace_id=report.model.workspace_id, verb="gate.decline", target=report, details=details)
     report.refresh_from_db()

@@ -33,7 +33,7 @@ from apps.registry.selectors import version_folder
 from apps.retraining import actions
 from apps.retraining.gate.challenger import Contender, judge_challenger
 from apps.retraining.gate.so_far import of_new_column
-from apps.retraining.gate.verdict import Check, Verdict, refusal, refuse_few
+from apps.retraining.gate.verdict import Verdict, refusal, refuse_few
 from apps.retraining.lifecycle import judgements
 from apps.retraining.models import GateReport
 from apps.retraining.selectors import columns_beyond, margins_of
@@ -145,11 +145,8 @@ def _schema_of(version: ModelVersion) -> TableSchema:
 
 
 def _with_columns(verdict: Verdict, report: GateReport) -> Verdict:
-    """Say of each column that the challenger reads and the champion does not what follows from it; it decides nothing."""
-    said = tuple(of_new_column(name) for name in columns_beyond(report.challenger, report.champion))
-    checks = tuple(Check("columns", True, None, None, text) for text in said)
-    reasons = (*verdict.reasons, *said) if verdict.promote else verdict.reasons
-    return replace(verdict, checks=(*verdict.checks, *checks), reasons=reasons)
+    """Note of each column that the challenger reads and the champion does not what follows from it."""
+    return replace(verdict, notes=tuple(map(of_new_column, columns_beyond(report.challenger, report.champion))))
 
 
 def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVersion) -> Holdout:

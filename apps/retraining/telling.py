@@ -1,6 +1,6 @@
 """What people are told of retraining, the gate and comparisons on live requests, as alerts."""
 
-from apps.alerts.actions import raise_alert
+from apps.alerts.actions import end_alerts, raise_alert
 from apps.alerts.models import Kind, Severity
 from apps.predictions.models import TrafficSplit
 from apps.registry.models import RegisteredModel
@@ -24,6 +24,11 @@ def tell_of_verdict(report: GateReport, outcome: str, reason: str) -> None:
     severity = Severity.WARNING if outcome in (Outcome.WAITING, Outcome.ADVISED) else None  # somebody is waited for
     title = titles[Outcome(outcome)]
     _tell(report.model, kind, f"gate:{report.challenger_id}", title, reason, str(report.pk), severity)
+
+
+def end_waiting(report: GateReport) -> None:
+    """Note that nobody is waited for any more: it was approved, declined or overtaken."""
+    end_alerts(keys=[f"gate:{report.challenger_id}"], workspace_id=report.model.workspace_id)
 
 
 def tell_of_failure(report: GateReport, reason: str) -> None:

@@ -82,13 +82,18 @@ class Part:
 
 def part(name: str, split: int, *, seed: int) -> Part:
     """Draw at most `MOST_ROWS` rows and keep a quarter apart: by class, whole groups, or at random."""
-    table, frame, chance = TABLES[name], _frame(name), 1_000 * seed + split
-    if len(frame) > MOST_ROWS:
-        frame = frame.sample(MOST_ROWS, random_state=chance)
+    table, chance = TABLES[name], 1_000 * seed + split
+    frame = rows_of(name, seed=chance)
     kind = GroupShuffleSplit if table.group else StratifiedShuffleSplit if table.classes else ShuffleSplit
     cut = kind(1, test_size=APART, random_state=chance)
     left, right = next(cut.split(frame, frame[table.target], frame[table.group] if table.group else None))
     return Part(table, frame.iloc[left], frame.iloc[right])
+
+
+def rows_of(name: str, *, seed: int) -> pd.DataFrame:
+    """Return the rows of a table, `MOST_ROWS` drawn of a larger one."""
+    frame = _frame(name)
+    return frame.sample(MOST_ROWS, random_state=seed) if len(frame) > MOST_ROWS else frame
 
 
 @lru_cache(maxsize=1)

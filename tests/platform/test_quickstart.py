@@ -87,6 +87,14 @@ def test_it_installs_migrates_and_hands_over_from_any_folder(project: Path, tmp_
     assert list((project / ".venv").rglob("smallthing.*.pyc")), "nothing was compiled"
 
 
+def test_asked_for_help_it_installs_nothing(project: Path):
+    done = quickstart(project, "--help")
+
+    assert done.returncode == 0, done.stderr
+    assert "python3 quickstart.py test" in done.stdout
+    assert not (project / ".venv").exists()
+
+
 def test_options_go_on_to_up(project: Path):
     done = quickstart(project, "--no-demo", "--port", "9001")
 

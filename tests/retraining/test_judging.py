@@ -160,7 +160,9 @@ def test_who_declines_keeps_the_champion_and_no_longer_holds_up_the_schedule(mod
     retrained(model, promotion="approval")
     report = judged()
     address = f"/api/v1/models/{model.pk}/gate_reports/{report.pk}/decline/"
+    waiting = Alert.objects.get(key=f"gate:{report.challenger_id}")
     assert facts_of(model, Policy()).is_waiting
+    assert waiting.ended_at is None
 
     assert api(cast.trainer).post(address).status_code == 403
     assert api(cast.owner).post(address, {"reason": "x" * 501}).status_code == 422
@@ -168,6 +170,8 @@ def test_who_declines_keeps_the_champion_and_no_longer_holds_up_the_schedule(mod
 
     assert (declined.status_code, declined.json()["outcome"]) == (200, "declined"), declined.json()
     assert declined.json()["declined_because"] == "Audited next week"
+    waiting.refresh_from_db()
+    assert waiting.ended_at is not None  # nobody is waited for
     assert live(model) == 1
     assert not facts_of(model, Policy()).is_waiting
     assert api(cast.owner).post(address).status_code == 409

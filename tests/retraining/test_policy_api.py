@@ -79,6 +79,13 @@ def test_a_bad_setting_is_refused_by_name(settings, pointer, cast, api, watched)
     assert api(cast.viewer).get(address(watched)).status_code == 404
 
 
+def test_every_bad_setting_is_named_at_once_those_of_the_gate_too(cast, api, watched):  # noqa: F811
+    refused = put(api, cast.trainer, watched, feedback=0, window_days="x", gate={"gain": 7, "rows": 1})
+
+    assert refused.status_code == 422
+    assert {one["pointer"] for one in refused.json()["errors"]} == {"/feedback", "/window_days", "/gate/gain", "/gate/rows"}
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

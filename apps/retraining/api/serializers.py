@@ -103,6 +103,9 @@ class VerdictSerializer(serializers.Serializer[Any]):
     promote = serializers.BooleanField(required=False)
     checks = CheckSerializer(many=True, required=False)
     reasons = serializers.ListField(child=serializers.CharField(), required=False)
+    notes = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="What decides nothing, and whoever promotes should know."
+    )
 
 
 class HoldoutSerializer(serializers.Serializer[Any]):

@@ -19,11 +19,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether to promote: every check passed. `reasons` are the sentences that decide: of what failed, else of all."""
+    """Whether to promote: every check passed. `reasons` are the sentences that decide: of what failed, else of all.
+
+    `notes` decide nothing, and whoever promotes should know them.
+    """
 
     promote: bool
     checks: tuple[Check, ...]
     reasons: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def gist(self) -> str:
@@ -34,7 +38,7 @@ class Verdict:
     def as_json(self) -> dict[str, Any]:
         """Return what is shown and stored."""
         checks = [asdict(check) for check in self.checks]
-        return {"promote": self.promote, "checks": checks, "reasons": list(self.reasons)}
+        return {"promote": self.promote, "checks": checks, "reasons": list(self.reasons), "notes": list(self.notes)}
 
 
 def refusal(sentence: str) -> Verdict:
@@ -48,6 +52,8 @@ def refuse_few(rows: int, margins: Margins, *, left_out: int) -> Verdict | None:
         return None
     check = row_check("rows", rows, margins.rows)
     told = [check.sentence]
+    if not rows and not left_out:
+        told.append("A tenth of a table of a thousand rows or more is frozen, unless the model's `frozen_share` says otherwise.")
     if left_out:
         told.append(
             f"{left_out} more are frozen for the challenger alone: the champion has learned from them. "
