@@ -10,6 +10,7 @@ from apps.feedback.actions import MOST_AT_ONCE
 from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.feedback.selectors import MOST_OF_A_GIVER
 
+_FEW = 10  # of one giver; policies count so many unless they say otherwise
 _PREDICTION = "4f1b8f6c2c0e4b57a3f0d0b7f2f4d6a1-0"
 
 
@@ -159,7 +160,7 @@ class LabelFileSerializer(serializers.ModelSerializer[LabelFile]):
 
     def get_note(self, file: LabelFile) -> str:
         """Say of a file that names no subjects how many of its verdicts count."""
-        if file.givers != 1 or (file.rows or 0) <= 1:
+        if file.givers != 1 or (file.rows or 0) <= _FEW:
             return ""
         return (
             f"The verdicts are of one giver: how content people are goes by no more than {MOST_OF_A_GIVER} of them, and a retraining "
