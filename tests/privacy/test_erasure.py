@@ -263,6 +263,8 @@ PLACES = [
 
 def test_killed_at_any_place_it_goes_on_and_ends_once(traces, cast, api, monkeypatch, prediction_log):
     leave_more(traces, cast, api)
+    body = {"data": [{"amount": 300}, {"amount": 20}], "subject": PERSON}
+    assert api(cast.viewer).post(f"/api/v1/models/{traces.model.pk}/predict/", body, format="json").status_code == 200
     prediction_log.flush()
     counted = post(api, cast.owner, traces.workspace, "erase", subject=PERSON, dry_run=True)
     work(SubjectRequest.objects.get(pk=counted.json()["id"]))
@@ -283,7 +285,7 @@ def test_killed_at_any_place_it_goes_on_and_ends_once(traces, cast, api, monkeyp
     assert request.status == "completed", request.error
     assert found_in(PERSON, NOTE) == {PERSON: [], NOTE: []}
     told = json.loads(request.certificate)["erased"]
-    assert (told["dataset_rows"], told["batch_rows"], told["predictions"], told["feedback"]) == (8, 4, 6, 2)
+    assert (told["dataset_rows"], told["batch_rows"], told["predictions"], told["feedback"]) == (8, 4, 8, 2)
     assert AuditEntry.objects.filter(verb="subject.erased").count() == 1
 
 
