@@ -32,7 +32,10 @@ def main() -> None:
     if not SHARED_DATA.exists():
         print(f"calibration: the public tables are expected in {SHARED_DATA}; this part is left out")
         return
-    print("| table | model | rows | calibration error | if all were right: mean | 95 of 100 |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| table | model | rows | calibration error | if all were right: mean | 95 of 100 |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     with running_platform() as platform:
         for name in options.tables:
             for line in _lines(platform, name, seed=options.seed):

@@ -143,7 +143,9 @@ OF_RETRAINING = (
         "Between the trainings of versions %(before)s and %(after)s it was declared anew which column says whose data a row is, "
         "so that other rows were kept apart from each. Compare them by hand."
     ),
-    gettext_noop("A tenth of a table of a thousand rows or more is frozen, unless the model's `frozen_share` says otherwise."),
+    gettext_noop(
+        "A tenth of a table of a thousand rows or more is frozen, unless the model's `frozen_share` says otherwise."
+    ),
     gettext_noop(
         "%(left_out)s more are frozen for the challenger alone: the champion has learned from "
         "them. Promote a version by hand once, and those after it can be judged."

@@ -144,7 +144,9 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
 def _refuse_erased(rows: Sequence[Feedback]) -> None:
     """Refuse verdicts on what was erased after they were read; in the caller's transaction no more can be."""
     entries = {row.entry_id for row in rows}
-    unwritten = {entry for entry in entries if recorder.find(entry) is not None}  # asked first: it leaves memory once written
+    unwritten = {
+        entry for entry in entries if recorder.find(entry) is not None
+    }  # asked first: it leaves memory once written
     held = hold_entries(entries)
     for row in rows:
         if row.entry_id in held and held[row.entry_id][row.place] is not None:

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--splits", type=int, default=5, help="how often other rows are kept apart; those measured already are not repeated"
     )
-    parser.add_argument("--searched", type=int, default=2, help="on so many of the splits a search of a minute is measured")
+    parser.add_argument("--searched", type=int, default=5, help="on so many of the splits a search of a minute is measured")
     parser.add_argument("--quick", action="store_true", help="one split and no search")
     parser.add_argument(
         "--fresh",

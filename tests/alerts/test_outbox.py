@@ -323,7 +323,7 @@ def test_a_channel_with_a_long_queue_leaves_the_others_their_turn(cast, channel_
     sending.dispatch()
 
     assert Delivery.objects.filter(channel=slack).count() == 4
-    assert sorted(got.path for got in receiver.posts)[-1] == "/b"
+    assert "/b" in [got.path for got in receiver.posts]
 
 
 NIGHT = {"quiet_from": time(22), "quiet_until": time(7), "time_zone": "Europe/Paris"}

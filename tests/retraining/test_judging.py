@@ -229,10 +229,8 @@ def test_the_column_of_subjects_that_was_declared_between_two_trainings_is_told(
     report = judged()
 
     assert report.outcome == "kept"
-    assert report.verdict["reasons"] == [
-        "Between the trainings of versions 1 and 3 it was declared anew which column says whose data a row is, so that other rows "
-        "were kept apart from each. Compare them by hand."
-    ]
+    (reason,) = report.verdict["reasons"]
+    assert reason.startswith("Between the trainings of versions 1 and 3 it was declared anew which column says whose data")
 
 
 def test_two_that_left_out_the_same_column_of_subjects_are_judged(model):

@@ -24,7 +24,7 @@ from apps.detections.models import Detection
 from apps.feedback.learning import models_of_erased_labels, note_erased_labels
 from apps.feedback.models import Feedback, FeedbackSample, LabelFile
 from apps.predictions.engine import write_result_without
-from apps.predictions.erasing import take_out
+from apps.predictions.erasing import hold_entries, take_out
 from apps.predictions.models import BatchPrediction
 from apps.privacy import certificate
 from apps.privacy.engine.places import Busy, Search, count, of_prediction

@@ -53,7 +53,9 @@ def refuse_few(rows: int, margins: Margins, *, left_out: int) -> Verdict | None:
     check = row_check("rows", rows, margins.rows)
     told = [check.sentence]
     if not rows and not left_out:
-        told.append("A tenth of a table of a thousand rows or more is frozen, unless the model's `frozen_share` says otherwise.")
+        told.append(
+            "A tenth of a table of a thousand rows or more is frozen, unless the model's `frozen_share` says otherwise."
+        )
     if left_out:
         told.append(
             f"{left_out} more are frozen for the challenger alone: the champion has learned from them. "
