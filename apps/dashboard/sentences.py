@@ -133,6 +133,7 @@ SENTENCES = (
     # verdicts and labels
     gettext_noop("The model has made no prediction %(prediction)s. Give an id that predict/ has answered."),
     gettext_noop("Verdict %(place)s: the model has made no prediction %(prediction)s."),
+    gettext_noop("The prediction %(prediction)s was erased meanwhile. Nothing was taken: send the others again."),
     gettext_noop("Verdict %(place)s is on the same prediction, by the same giver, as verdict %(other)s. Send one of them."),
     gettext_noop("Say whether the prediction was correct, or give the label that was true."),
     gettext_noop("The subject looks like an e-mail address. Send a pseudonym that says nothing of the person."),

@@ -14,8 +14,7 @@ from apps.core.errors import InvalidInput, NotFound, Problem
 from apps.feedback.models import Feedback, SupersededLabel
 from apps.predictions.erasing import hold_entries
 from apps.predictions.models import PredictionLog
-from apps.predictions.recorder import recorder
-from apps.predictions.selectors import entries_of, place_of
+from apps.predictions.selectors import entries_of, place_of, unwritten
 from apps.registry.models import RegisteredModel
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
@@ -144,17 +143,14 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
 def _refuse_erased(rows: Sequence[Feedback]) -> None:
     """Refuse verdicts on what was erased after they were read; in the caller's transaction no more can be."""
     entries = {row.entry_id for row in rows}
-    unwritten = {
-        entry for entry in entries if recorder.find(entry) is not None
-    }  # asked first: it leaves memory once written
+    waiting = unwritten(entries)
     held = hold_entries(entries)
     for row in rows:
         if row.entry_id in held and held[row.entry_id][row.place] is not None:
             continue
-        if row.entry_id in held or row.entry_id not in unwritten:
-            raise NotFound(
-                f"The prediction {row.entry_id.hex}-{row.place} was erased meanwhile. Nothing was taken: send the others again."
-            )
+        prediction_id = f"{row.entry_id.hex}-{row.place}"
+        if row.entry_id in held or row.entry_id not in waiting:
+            raise NotFound(f"The prediction {prediction_id} was erased meanwhile. Nothing was taken: send the others again.")
 
 
 def _key(row: Feedback) -> tuple[Any, int, str]:

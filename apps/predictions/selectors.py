@@ -85,6 +85,11 @@ def entries_of(model_id: UUID, texts: Iterable[str], *, patient: bool = False) -
     }
 
 
+def unwritten(ids: Iterable[UUID]) -> set[UUID]:
+    """Return which entries this process holds in memory still; they leave it once they are in the database, which is asked after."""
+    return {entry for entry in ids if recorder.find(entry) is not None}
+
+
 def _readable(texts: Iterable[str]) -> Iterator[tuple[str, tuple[UUID, int]]]:
     for text in texts:
         with contextlib.suppress(NotFound):
