@@ -14,28 +14,15 @@ import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-ORDER = [
-    "dashboard",
-    "retraining",
-    "monitoring",
-    "feedback",
-    "tracking",
-    "training",
-    "predictions",
-    "registry",
-    "datasets",
-    "workspaces",
-    "algorithms",
-    "core",
-]
+APPS = sorted(place.parent.name for place in (ROOT / "apps").glob("*/apps.py"))
 
 
 def app_graph() -> str:
     """Return a Mermaid graph of the imports between apps, each arrow with the number of importing modules."""
     graph = grimp.build_graph("apps")
     lines = ["```mermaid", "graph TD"]
-    for upper in ORDER:
-        for lower in ORDER:
+    for upper in APPS:
+        for lower in APPS:
             count = _importing_modules(graph, upper, lower) if upper != lower else 0
             if count:
                 lines.append(f"    {upper} -->|{count}| {lower}")

@@ -27,6 +27,7 @@ OF_ALERTS = (
     gettext_noop("Version %(number)s of %(name)s was rolled back."),
     gettext_noop("Version %(number)s of %(name)s is surely worse, and could not be rolled back."),
     gettext_noop("Version %(number)s of %(name)s won on live requests and is live."),
+    gettext_noop("Version %(number)s of %(name)s won on live requests: promote it by hand."),
     gettext_noop("The comparison of %(name)s on live requests is over."),
     # what messages say besides
     gettext_noop("It happened %(count)s times from %(first)s to %(last)s UTC."),

@@ -82,6 +82,7 @@ OF_RETRAINING = (
     gettext_noop("No drift report is known."),
     gettext_noop("%(share)s of the model's importance drifts: at least %(asked)s."),
     gettext_noop("%(share)s of the model's importance drifts: less than %(asked)s."),
+    gettext_noop("%(share)s of the model's importance drifts, and nothing in two checks in a row: it may be chance."),
     gettext_noop("Drift was found."),
     gettext_noop("Drift was not found."),
     gettext_noop("No labels have come to measure its performance by."),
@@ -161,6 +162,7 @@ OF_RETRAINING = (
     gettext_noop("The judgement stopped with %(fault)s; the worker's log has the details."),
     gettext_noop("The process that compared the two versions died three times. Look at the worker's log."),
     gettext_noop("There is no challenger to be judged: train another version first."),
+    gettext_noop("A newer version has become the challenger meanwhile: ask the gate about it by hand."),
     gettext_noop("It passed the gate and waits for nobody's approval: promote the version by hand."),
     gettext_noop("Only a challenger that passed the gate and waits for approval can be approved."),
     gettext_noop("Only a challenger that passed the gate and waits for approval can be declined."),
@@ -206,6 +208,7 @@ OF_RETRAINING = (
         "%(labels)s labels have come for the arm with fewer; %(least)s are needed. It ends after %(days)s days without a winner."
     ),
     gettext_noop("On %(labels)s labels each the challenger is ahead by %(low)s to %(high)s."),
+    gettext_noop("On %(labels)s labels each the champion is ahead by %(low)s to %(high)s."),
     gettext_noop(
         "On %(labels)s labels each the challenger is ahead, but it left %(passed)s of its %(asked)s requests to the champion: it does not win "
         "as long as it cannot answer them."

@@ -39,15 +39,6 @@ def detections_of(workspace_ids: Iterable[UUID]) -> QuerySet[Detection]:
     return mine.select_related("model", "version", "reviewed_by")
 
 
-def reviewed(model_id: UUID, since: datetime) -> QuerySet[Detection]:
-    """Return a model's detections whose review of now was given since a time: verdicts on the predictions they name.
-
-    `false_positive` says that the answer was wrong; `confirmed` and `resolved` that it was right.
-    """
-    found = Detection.objects.filter(model_id=model_id, reviewed_at__gte=since).exclude(status=Detection.Status.NEW)
-    return found.order_by("reviewed_at", "pk")
-
-
 def next_to_review(waiting: QuerySet[Detection], count: int) -> list[Detection]:
     """Return some of the newest of these that are not reviewed: near the threshold, and unlike one another."""
     fresh = list(waiting.filter(status=Detection.Status.NEW, is_suppressed=False)[:MOST_CANDIDATES])

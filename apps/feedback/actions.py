@@ -12,9 +12,9 @@ from apps.algorithms.schema import ColumnKind, TableSchema, Task
 from apps.core import clock
 from apps.core.errors import InvalidInput, NotFound, Problem
 from apps.feedback.models import Feedback, SupersededLabel
-from apps.predictions.erasing import hold_entries
+from apps.predictions.erasing import hold_predictions
 from apps.predictions.models import PredictionLog
-from apps.predictions.selectors import entries_of, place_of, unwritten
+from apps.predictions.selectors import entries_of, place_of
 from apps.registry.models import RegisteredModel
 from apps.workspaces.access import Actor
 from apps.workspaces.actions import record_audit
@@ -106,7 +106,8 @@ def read_verdicts(
             text = f"Verdict {place}: the model has made no prediction {verdict.prediction[:80]!r}."
             problems.append(Problem(f"{pointer}/prediction", "unknown_prediction", text))
             continue
-        before = met.setdefault((verdict.prediction, _giver(model, verdict, actor)), place)
+        named = f"{entry.pk.hex}-{place_of(verdict.prediction)}"  # an id may be spelt in several ways
+        before = met.setdefault((named, _giver(model, verdict, actor)), place)
         if before != place:
             text = f"Verdict {place} is on the same prediction, by the same giver, as verdict {before}. Send one of them."
             problems.append(Problem(f"{pointer}/prediction", "said_twice", text))
@@ -125,7 +126,7 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
     created = 0
     for start in range(0, len(rows), _AT_ONCE):
         portion = rows[start : start + _AT_ONCE]
-        _refuse_erased(portion)
+        hold_predictions([(row.entry_id, row.place) for row in portion])
         known = _said_before(portion)
         fresh = [row for row in portion if _key(row) not in known]
         Feedback.objects.bulk_create(fresh, batch_size=_AT_ONCE)
@@ -138,19 +139,6 @@ def _keep(rows: Sequence[Feedback]) -> Taken:
                 setattr(before, name, getattr(row, name))
         Feedback.objects.bulk_update([before for _, before in newer], _REPLACED, batch_size=200)
     return Taken(created=created, replaced=len(rows) - created)
-
-
-def _refuse_erased(rows: Sequence[Feedback]) -> None:
-    """Refuse verdicts on what was erased after they were read; in the caller's transaction no more can be."""
-    entries = {row.entry_id for row in rows}
-    waiting = unwritten(entries)
-    held = hold_entries(entries)
-    for row in rows:
-        if row.entry_id in held and held[row.entry_id][row.place] is not None:
-            continue
-        prediction_id = f"{row.entry_id.hex}-{row.place}"
-        if row.entry_id in held or row.entry_id not in waiting:
-            raise NotFound(f"The prediction {prediction_id} was erased meanwhile. Nothing was taken: send the others again.")
 
 
 def _key(row: Feedback) -> tuple[Any, int, str]:

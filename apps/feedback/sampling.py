@@ -15,7 +15,8 @@ from apps.core.errors import InvalidInput, NotFound, Problem, Throttled, TooLarg
 from apps.core.instance import private_folder
 from apps.feedback.media import Media, Unreadable, media_of
 from apps.feedback.models import FeedbackSample
-from apps.feedback.selectors import sample_file
+from apps.feedback.selectors import ROW_MEDIA_TYPE, sample_file
+from apps.predictions.erasing import hold_predictions
 from apps.predictions.models import PredictionLog
 from apps.predictions.recorder import recorder
 from apps.predictions.selectors import entries_of, place_of
@@ -59,6 +60,7 @@ def keep_sample(
     )
     write_atomically(private_folder("samples") / sample.path, media.content, mode=0o600)
     with transaction.atomic():  # a file whose row does not come is swept after a day
+        hold_predictions([(entry.pk, sample.place)])
         sample.save(force_insert=True)
         details = {"prediction": prediction, "media_type": media.media_type, "bytes": sample.size_bytes}
         record_audit(actor=actor, workspace_id=model.workspace_id, verb="sample.keep", target=sample, details=details)
@@ -86,7 +88,7 @@ def _of_row(entry_id: uuid.UUID, place: int) -> Media:
     """Return the row of a prediction; it may not be written to the log yet."""
     waiting = recorder.find(entry_id)
     rows = PredictionLog.objects.values_list("rows", flat=True).get(pk=entry_id) if waiting is None else waiting.rows
-    return Media("application/json", "json", orjson.dumps(rows[place]))
+    return Media(ROW_MEDIA_TYPE, "json", orjson.dumps(rows[place]))
 
 
 def _of_file(upload: Any) -> Media:

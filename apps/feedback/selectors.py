@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import Count, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
@@ -22,6 +23,7 @@ from apps.feedback.models import Feedback, FeedbackSample, SupersededLabel
 from apps.predictions.models import PredictionLog
 from apps.registry.models import ModelVersion, RegisteredModel
 
+ROW_MEDIA_TYPE = "application/json"  # of a sample that is the row of a prediction
 _ENTRIES_AT_ONCE = 200
 _LARGEST_ERROR = 1e100
 # Verdicts or labels of one giver that count in a window: nobody speaks for all. It is for what is shown and measured; a policy,
@@ -59,6 +61,15 @@ class Satisfaction:
 def sample_file(sample: FeedbackSample) -> Path:
     """Return where a sample's file is."""
     return safe_join(private_folder("samples"), sample.path)
+
+
+def sampled_row(sample: FeedbackSample) -> dict[str, Any] | None:
+    """Return the row that a sample of `ROW_MEDIA_TYPE` keeps, None where its file is gone."""
+    try:
+        row: dict[str, Any] = orjson.loads(sample_file(sample).read_bytes())
+    except FileNotFoundError:
+        return None
+    return row
 
 
 def satisfaction(model: RegisteredModel, *, since: datetime) -> Satisfaction:
@@ -105,11 +116,10 @@ def outcomes(version: ModelVersion, *, since: datetime, until: datetime | None =
     return [outcome(predicted, label, is_right_or_wrong=False) for predicted, label in pairs]
 
 
-def count_judged(version: ModelVersion, *, since: datetime) -> int:
-    """Count a version's answers since a time of which it is known how right they were."""
+def count_labelled(version: ModelVersion, *, since: datetime) -> int:
+    """Count a version's answers since a time that have a label, as `judged_answers` returns them."""
     given = Feedback.objects.filter(version=version, predicted_at__gte=since)
-    known = given.filter(correct__isnull=False) if is_right_or_wrong(version.model) else given.filter(label__isnull=False)
-    return int(known.values("entry_id", "place").distinct().count())
+    return len(_labelled(given, most_of_a_subject=MOST_OF_A_GIVER).get(version.number, {}))
 
 
 def _right_or_wrong(given: QuerySet[Feedback]) -> list[float]:

@@ -134,7 +134,7 @@ def _unsure_of_class(details: dict[str, Any]) -> float:
 def _boundary(scores: Doubles, unusual: npt.NDArray[np.bool_]) -> float:
     """Return where the answer changes, as far as these rows show it; with one answer alone, its end that is nearest to the other."""
     if unusual.all() or not unusual.any():
-        return float(scores.max())
+        return float(scores.min() if unusual.all() else scores.max())  # the unusual score higher
     high, low = (unusual, ~unusual) if scores[unusual].mean() > scores[~unusual].mean() else (~unusual, unusual)
     return float((scores[high].min() + scores[low].max()) / 2)
 

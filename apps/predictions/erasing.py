@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from apps.core.errors import NotFound
 from apps.predictions.models import PredictionLog
+from apps.predictions.selectors import unwritten
 
 _AT_ONCE = 50  # entries; each may hold thousands of rows
 
@@ -54,6 +56,20 @@ def hold_entries(ids: Collection[UUID]) -> dict[UUID, list[Any]]:
     """
     held = PredictionLog.objects.select_for_update().filter(pk__in=ids).order_by("pk")
     return dict(held.values_list("pk", "predictions"))
+
+
+def hold_predictions(places: Collection[tuple[UUID, int]]) -> None:
+    """Keep predictions that were found a moment ago until the caller's transaction ends; raise `NotFound` for one erased since."""
+    entries = {entry for entry, _ in places}
+    waiting = unwritten(entries)
+    held = hold_entries(entries)
+    for entry, place in places:
+        if entry in held and held[entry][place] is not None:
+            continue
+        if entry in held or entry not in waiting:
+            raise NotFound(
+                f"The prediction {entry.hex}-{place} was erased meanwhile. Nothing was taken: send the others again."
+            )
 
 
 def take_out(entry_id: UUID, places: Collection[int]) -> int:

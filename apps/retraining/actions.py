@@ -165,6 +165,8 @@ def start_judgement(*, model: RegisteredModel, actor: Actor, decision: Retrainin
     champion, challenger = champion_of(model), version_now(model, Alias.Name.CHALLENGER)
     if champion is None or challenger is None:
         raise Conflict("There is no challenger to be judged: train another version first.")
+    if decision is not None and decision.campaign is not None and decision.campaign.version != challenger:
+        raise Conflict("A newer version has become the challenger meanwhile: ask the gate about it by hand.")
     if (found := open_judgement(model)) is not None:
         return found
     try:
@@ -238,6 +240,7 @@ def conclude(*, report: GateReport, token: UUID, verdict: Verdict, holdout: Mapp
     Conflict : the challenger's files are damaged.
 
     """
+    report.model.refresh_from_db(fields=["auto_retrain"])  # judging takes minutes
     outcome = _outcome(report, passed=verdict.promote)
     if outcome == Outcome.PROMOTED:
         refuse_damaged(report.challenger)
@@ -365,7 +368,7 @@ def _weighed(split: TrafficSplit) -> bool:
     with transaction.atomic():
         ended = end_comparison(split=split, actor=SYSTEM, standing=standing.as_json())
         if ended and standing.winner is not None:
-            telling.tell_of_traffic(split, standing.sentence, is_live=wins)
+            telling.tell_of_traffic(split, standing.sentence, has_won=standing.winner == "challenger", is_live=wins)
         if ended and wins:
             promote_checked(version=split.challenger, actor=SYSTEM, reason=standing.sentence, over=split.champion)
     return ended
@@ -378,5 +381,5 @@ def _broken_off(split: TrafficSplit, why: str, *, is_told: bool = False) -> bool
     standing = {"labels": 0, **unknown, **split.standing, "winner": None, "is_over": True, "sentence": why}
     ended = end_comparison(split=split, actor=SYSTEM, standing=standing)
     if ended and is_told:
-        telling.tell_of_traffic(split, why, is_live=False)
+        telling.tell_of_traffic(split, why, has_won=False, is_live=False)
     return ended

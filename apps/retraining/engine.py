@@ -90,7 +90,7 @@ def _judged(report: GateReport, hold: Callable[[], None]) -> tuple[Verdict, dict
         return refused, {}
     for version in (report.champion, report.challenger):
         verify_version(version, below="predictor/")
-    holdout, margins = _holdout(model, report.champion, report.challenger), margins_of(model)
+    holdout, margins = _holdout(model, report.champion, report.challenger, hold), margins_of(model)
     if (refused := refuse_few(holdout.table.rows, margins, left_out=holdout.left_out)) is not None:
         return refused, holdout.as_json()
     hold()
@@ -149,10 +149,12 @@ def _with_columns(verdict: Verdict, report: GateReport) -> Verdict:
     return replace(verdict, notes=tuple(map(of_new_column, columns_beyond(report.challenger, report.champion))))
 
 
-def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVersion) -> Holdout:
+def _holdout(model: RegisteredModel, champion: ModelVersion, challenger: ModelVersion, hold: Callable[[], None]) -> Holdout:
     """Return the frozen rows of the challenger's data set, without those that the champion has learned from."""
     table, frozen = _table(model, challenger)
+    hold()
     seen_table, unseen = _table(model, champion)
+    hold()
     learned = ~unseen
     common = sorted({one.name for one in table.features} & {one.name for one in seen_table.features})
     seen = np.isin(keys_of(table, columns=common), keys_of(seen_table, columns=common)[learned])

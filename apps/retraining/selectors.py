@@ -16,7 +16,7 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import latest_ready_version
 from apps.feedback.learning import count_to_learn
 from apps.feedback.models import Feedback
-from apps.feedback.selectors import count_judged, is_right_or_wrong, judged_answers, outcome, outcomes, realised
+from apps.feedback.selectors import count_labelled, is_right_or_wrong, judged_answers, outcome, outcomes, realised
 from apps.monitoring.models import DriftReport
 from apps.monitoring.selectors import last_judged
 from apps.predictions.cache import predictors
@@ -274,12 +274,13 @@ def so_far(split: TrafficSplit, *, until: datetime | None = None) -> SoFar:
             sides[one.version_id] = replace(side, requests=side.requests + one.requests, rows=side.rows + one.rows)
         if one.passed_on:
             passed_on[one.passed_on] = passed_on.get(one.passed_on, 0) + one.requests
-    of_champion = count_judged(split.champion, since=split.began_at)
-    in_shadow = split.mode == TrafficSplit.Mode.SHADOW  # the challenger answers again what has a label
-    of_challenger = of_champion if in_shadow else count_judged(split.challenger, since=split.began_at)
+    if split.mode == TrafficSplit.Mode.SHADOW:  # the challenger answers again what has a label
+        weighed = [count_labelled(split.champion, since=split.began_at)] * 2
+    else:
+        weighed = [len(outcomes(one, since=split.began_at)) for one in (split.champion, split.challenger)]
     return SoFar(
-        replace(sides[split.champion_id], labels=of_champion),
-        replace(sides[split.challenger_id], labels=of_challenger),
+        replace(sides[split.champion_id], labels=weighed[0]),
+        replace(sides[split.challenger_id], labels=weighed[1]),
         passed_on,
         columns_beyond(split.challenger, split.champion),
     )

@@ -7,7 +7,7 @@ from apps.registry.models import RegisteredModel
 from apps.retraining.models import GateReport
 
 Outcome = GateReport.Outcome
-_PASSED = (Outcome.PROMOTED, Outcome.WAITING, Outcome.ADVISED)
+_PASSED = (Outcome.PROMOTED, Outcome.WAITING, Outcome.ADVISED, Outcome.OVERTAKEN)
 
 
 def tell_of_verdict(report: GateReport, outcome: str, reason: str) -> None:
@@ -55,22 +55,17 @@ def tell_of_failed_rollback(report: GateReport, reason: str) -> None:
     _tell(report.model, Kind.ROLLED_BACK, f"failed rollback:{report.challenger_id}", title, reason, str(report.pk))
 
 
-def tell_of_traffic(split: TrafficSplit, reason: str, *, is_live: bool) -> None:
+def tell_of_traffic(split: TrafficSplit, reason: str, *, has_won: bool, is_live: bool) -> None:
     """Tell that a comparison on live requests has a winner, or cannot go on."""
     name, number = split.model.name, split.challenger.number
-    title = (
-        f"Version {number} of {name} won on live requests and is live."
-        if is_live
-        else f"The comparison of {name} on live requests is over."
-    )
-    _tell(
-        split.model,
-        Kind.GATE_PROMOTED if is_live else Kind.GATE_REFUSED,
-        f"traffic:{split.pk}",
-        title,
-        reason,
-        str(split.pk),
-    )
+    title = f"The comparison of {name} on live requests is over."
+    if is_live:
+        title = f"Version {number} of {name} won on live requests and is live."
+    elif has_won:
+        title = f"Version {number} of {name} won on live requests: promote it by hand."
+    kind = Kind.GATE_PROMOTED if has_won else Kind.GATE_REFUSED
+    severity = Severity.WARNING if has_won and not is_live else None  # somebody is waited for
+    _tell(split.model, kind, f"traffic:{split.pk}", title, reason, str(split.pk), severity)
 
 
 def _tell(

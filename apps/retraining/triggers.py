@@ -285,8 +285,11 @@ def _of_quality(policy: Policy, facts: Facts) -> tuple[Condition, ...]:
     few = f"{rows} of {least} labelled rows that are needed to speak of performance."
     none = "No labels have come to measure its performance by."
     drift, unit = (facts.drift_share, "share") if policy.drift else (None if alarm is None else float(alarm), "alarm")
+    told = f"{_percent(drift or 0)} of the model's importance drifts, and nothing in two checks in a row: it may be chance."
+    once = bool(policy.drift) and alarm is False and drift is not None
+    unseen = told if once else "No drift report is known."
     return (
-        _judged(policy, "drift", drift, unit, "No drift report is known.", lambda value, asked, met: (
+        _judged(policy, "drift", None if once else drift, unit, unseen, lambda value, asked, met: (
             f"{_percent(value)} of the model's importance drifts: {'at least' if met else 'less than'} {_percent(asked)}."
             if asked else f"Drift was {'found' if met else 'not found'}."
         )),

@@ -229,6 +229,30 @@ def test_only_a_fitted_service_is_asked(service, tmp_path):
 
 
 @each_service
+@pytest.mark.parametrize(
+    ("kind", "named", "cells"),
+    [
+        (ColumnKind.INTEGER, ("1", "2"), (1, 2)),
+        (ColumnKind.NUMBER, ("1.0", "2.5"), (1, 2.5)),
+        (ColumnKind.BOOLEAN, ("False", "True"), (False, True)),
+        (ColumnKind.DATE, ("2026-01-01", "2026-01-02"), ("2026-01-01", "2026-01-02")),
+    ],
+)
+def test_series_may_be_named_by_other_things_than_texts(service, kind, named, cells):
+    of_two = weekly_series(2, 80)
+    series = tuple(replace(one, name=name) for one, name in zip(of_two.series, named, strict=True))
+    columns = (Column("day", ColumnKind.DATE), Column("shop", kind))
+    model = made(service, horizon=7)
+    model.fit(replace(of_two, series=series, columns=columns), silent)
+    after = [str(one) for one in DAYS.written(80 + np.arange(2))]
+
+    answered = model.predict([{"day": after[0], "shop": cells[0], "sales": 500.0}])
+
+    assert {one["series"] for one in answered.details} == {named[0]}
+    assert answered.details[0]["timestamp"] == after[1]  # the posted row is heeded
+
+
+@each_service
 def test_rows_of_days_of_a_place_are_posted_with_its_offset(service):
     of_paris = Calendar(Unit.SECOND, 86_400, 1_767_225_600.0, zone="Europe/Paris")  # from 1 January 2026 on
     data = replace(series_of([float(i % 7) for i in range(80)]), calendar=of_paris)  # the last one is 21 March

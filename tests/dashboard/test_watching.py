@@ -9,9 +9,11 @@ from apps.core import clock
 from apps.feedback.models import Feedback
 from apps.monitoring.actions import start_check
 from apps.monitoring.models import DriftReport
+from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_version
 from apps.registry.selectors import champion_of
 from apps.retraining import actions as retraining
+from apps.retraining.models import GateReport
 from apps.retraining.selectors import facts_of
 from apps.retraining.triggers import Policy
 from apps.training.actions import start_campaign
@@ -95,6 +97,35 @@ def test_an_alarm_from_before_the_window_begins_nothing(cast, watched):  # noqa:
     DriftReport.objects.update(until=clock.now() - timedelta(days=policy.window_days + 1))
 
     assert (now.drift_alarm, facts_of(watched, policy).drift_alarm) == (True, None)
+
+
+def test_beginning_a_comparison_twice_ends_none(cast, browser, watched):  # noqa: F811
+    first = champion_of(watched)
+    trained_campaign(start_campaign(model=watched, dataset_version=first.dataset_version, actor=SYSTEM).pk)
+    client = browser(cast.approver, "en")
+    for _ in range(2):
+        client.post(address(watched, "traffic"), {"mode": "shadow", "on_win": "tell"})
+
+    split = TrafficSplit.objects.get()
+    assert split.ended_at is None
+    client.post(address(watched, "traffic"), {"end": "1"})
+    split.refresh_from_db()
+    assert split.ended_at is not None
+
+
+def test_a_judgement_that_waits_for_approval_stays_in_sight(cast, browser, watched):  # noqa: F811
+    first = champion_of(watched)
+    again = trained_campaign(start_campaign(model=watched, dataset_version=first.dataset_version, actor=SYSTEM).pk)
+    sides = {"model": watched, "champion": first, "challenger": again.version, "status": "completed"}
+    verdict = {"promote": True, "checks": [], "reasons": ["It is better."], "notes": ["It reads one column more."]}
+    GateReport.objects.create(**sides, outcome="waiting", verdict=verdict)
+    for _ in range(6):
+        GateReport.objects.create(**sides, outcome="kept", verdict={})
+
+    page = Page(browser(cast.approver, "en").get(address(watched)))
+
+    assert "Decline: the champion stays" in page.text
+    assert "It reads one column more." in page.text
 
 
 def test_a_failed_check_says_why(cast, browser, watched):  # noqa: F811

@@ -9,7 +9,6 @@ from apps.core import clock
 from apps.core.permissions import Role
 from apps.detections import actions, lifecycle, tasks
 from apps.detections.models import Detection, DetectionReview
-from apps.detections.selectors import reviewed
 from apps.workspaces.models import AuditEntry, Membership
 from tests.detections.conftest import ask, unusual, usual
 
@@ -228,15 +227,6 @@ def test_what_is_reviewed_is_not_suggested_again(cast, api, found):
     told = api(cast.viewer).get(f"{LIST}next/").json()
 
     assert [one["id"] for one in told["results"]] == [str(found[3].pk)]
-
-
-def test_verdicts_can_be_read_as_feedback(cast, api, watched, found):
-    began = clock.now()
-    verdict(api, cast.annotator, found[0], status="false_positive")
-    verdict(api, cast.annotator, found[1], status="confirmed")
-
-    assert [one.status for one in reviewed(watched.pk, began)] == ["false_positive", "confirmed"]
-    assert not reviewed(watched.pk, clock.now() + timedelta(minutes=1)).exists()
 
 
 def test_old_ones_go_when_nobody_reviewed_them_and_not_before_they_are_counted(cast, api, found, settings):

@@ -248,3 +248,14 @@ def test_what_is_erased_while_a_verdict_is_read_is_not_judged(cast, answered):
         take_out(rows[0].entry_id, range(len(answers)))  # the whole entry is gone
     with pytest.raises(NotFound):
         take_rows(model, rows[:1], source="api", actor=Actor(cast.annotator.pk))
+
+
+def test_one_prediction_spelt_in_two_ways_is_said_twice(cast, api, answered):
+    model, answers = answered
+    first = next(iter(answers))
+    same = f"{first.partition('-')[0].upper()}-00"
+    body = {"verdicts": [{"prediction": one, "correct": True} for one in (first, same)]}
+
+    refused = api(cast.annotator).post(f"/api/v1/models/{model.pk}/feedback/many/", body, format="json")
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "said_twice")

@@ -6,12 +6,15 @@ from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 
 from apps.core.instance import private_folder
 from apps.feedback import sampling
 from apps.feedback.media import Unreadable, media_of
 from apps.feedback.models import FeedbackSample
 from apps.feedback.selectors import sample_file
+from apps.predictions.erasing import take_out
+from apps.predictions.selectors import entries_of
 from apps.workspaces.models import AuditEntry
 from apps.workspaces.subjects import SHAPE
 
@@ -186,3 +189,21 @@ def test_no_table_holds_what_an_image_shows(cast, api, answered):
     keep(api, cast.annotator, model, GOOD["image/png"], prediction=next(iter(answers)))
 
     assert not [name for name, text in _tables() if b"IHDR" in text]
+
+
+def test_the_row_of_a_prediction_that_is_erased_meanwhile_is_not_kept(cast, api, answered, monkeypatch):
+    model, answers = answered
+    first = next(iter(answers))
+    entry = entries_of(model.pk, [first])[first]
+    read = sampling._of_row
+
+    def erased_meanwhile(entry_id, place):
+        found = read(entry_id, place)
+        with transaction.atomic():
+            take_out(entry.pk, [place])
+        return found
+
+    monkeypatch.setattr(sampling, "_of_row", erased_meanwhile)
+
+    assert keep(api, cast.annotator, model, prediction=first).status_code == 404
+    assert not FeedbackSample.objects.exists()

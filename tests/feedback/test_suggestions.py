@@ -75,3 +75,4 @@ def test_the_boundary_of_anomalies_lies_between_the_answers():
     assert _boundary(scores, np.array([False, False, True, True])) == pytest.approx(0.5)
     assert _boundary(-scores, np.array([False, False, True, True])) == pytest.approx(-0.5)
     assert _boundary(scores, np.zeros(4, dtype=bool)) == 0.9
+    assert _boundary(scores, np.ones(4, dtype=bool)) == 0.1

@@ -10,7 +10,7 @@ from apps.datasets.models import Dataset, DatasetVersion, Erasure
 from apps.detections.engine import collecting
 from apps.detections.models import Detection
 from apps.feedback.actions import Verdict, give_many
-from apps.feedback.models import Feedback
+from apps.feedback.models import Feedback, FeedbackSample
 from apps.predictions import actions as predictions
 from apps.predictions.models import BatchPrediction, PredictionLog
 from apps.privacy import certificate
@@ -115,6 +115,22 @@ def test_requests_that_were_said_to_be_for_a_person_are_erased_whole(traces, cas
     assert told["detections"] == counted.counts["detections"] == 2
     assert set(logged.filter(row_count=2).values_list("pk", flat=True)) == kept
     assert {one.entry_id for one in Detection.objects.all()} == kept
+
+
+def test_kept_rows_of_a_person_are_found_when_their_prediction_has_left_the_log(traces, cast, api, prediction_log):
+    address = f"/api/v1/models/{traces.model.pk}"
+    for prediction in (traces.answered[7], traces.answered[0]):  # of the person, and of another
+        kept = api(cast.annotator).post(
+            f"{address}/feedback/samples/", {"prediction": prediction, "consent": "true"}, format="multipart"
+        )
+        assert kept.status_code == 201, kept.json()
+    PredictionLog.objects.all().delete()  # as retention does
+
+    counted, erased = erase(api, cast, traces.workspace)
+
+    assert counted.counts["samples"] == json.loads(erased.certificate)["erased"]["samples"] == 1
+    assert FeedbackSample.objects.count() == 1
+    assert found_in(PERSON, NOTE) == {PERSON: [], NOTE: []}
 
 
 def test_others_keep_their_rows_their_ids_and_their_answers(traces, cast, api):

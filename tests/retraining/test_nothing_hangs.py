@@ -9,13 +9,14 @@ import pytest
 from apps.alerts.models import Alert
 from apps.core import clock
 from apps.core.artifacts import ArtifactDamaged
+from apps.core.errors import Conflict
 from apps.feedback.actions import Verdict, give_many
 from apps.predictions import actions as predictions
 from apps.predictions.actions import start_split
 from apps.predictions.cache import predictors
 from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_version
-from apps.registry.models import ModelVersion
+from apps.registry.models import ModelVersion, RegisteredModel
 from apps.retraining import actions, engine, tasks
 from apps.retraining.gate.fall import judge_fall
 from apps.retraining.lifecycle import judgements
@@ -24,7 +25,7 @@ from apps.retraining.selectors import answered_again, facts_of, policy_of
 from apps.workspaces.access import SYSTEM
 from tests.factories import make_model
 from tests.forecasts.conftest import few_origins, stores  # noqa: F401  (fixtures)
-from tests.retraining.test_judging import judged, live, model, retrained, rows, truth  # noqa: F401  (fixtures)
+from tests.retraining.test_judging import GOOD, judged, live, model, retrained, rows, train, truth  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.usefixtures("few_origins")
 
@@ -103,13 +104,29 @@ def test_a_challenger_at_the_gate_or_waiting_holds_back_another_training(model):
     assert "waiting" not in guards(model)
 
 
-def test_a_policy_switched_off_meanwhile_promotes_nothing(model):  # noqa: F811
+def test_a_policy_switched_off_meanwhile_promotes_nothing(model, monkeypatch):  # noqa: F811
     retrained(model)
-    model.auto_retrain = False
-    model.save()
+    judge = engine._judged
+
+    def switched_off_meanwhile(report, hold):
+        found = judge(report, hold)
+        RegisteredModel.objects.filter(pk=model.pk).update(auto_retrain=False)
+        return found
+
+    monkeypatch.setattr(engine, "_judged", switched_off_meanwhile)
 
     assert judged().outcome == "advised"
     assert live(model) == 1
+
+
+def test_a_challenger_that_nobody_decided_on_is_not_judged_for_a_decision(model):  # noqa: F811
+    decision = retrained(model)
+    train(model, ModelVersion.objects.get(model=model, number=1).dataset_version, parameters=GOOD)
+
+    with pytest.raises(Conflict, match="newer version has become the challenger"):
+        actions.start_judgement(model=model, actor=SYSTEM, decision=decision)
+
+    assert not GateReport.objects.exists()
 
 
 def test_a_judgement_that_fails_is_told_of(model, settings):  # noqa: F811

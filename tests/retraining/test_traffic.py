@@ -1,18 +1,22 @@
 """Champion and challenger on live requests: looks, intervals, and what ends a comparison."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
+from apps.alerts.models import Alert
 from apps.core import clock
 from apps.feedback.selectors import outcome
-from apps.predictions.actions import start_split
+from apps.predictions.actions import end_split, start_split
 from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_version
 from apps.registry.models import ModelVersion
-from apps.retraining import tasks
+from apps.retraining import tasks, telling
 from apps.retraining.gate.fall import judge_fall
 from apps.retraining.gate.traffic import unless_passed_on, weigh
-from apps.workspaces.access import SYSTEM
+from apps.retraining.selectors import so_far
+from apps.workspaces.access import SYSTEM, Actor
 from tests.forecasts.conftest import few_origins, stores  # noqa: F401  (fixtures)
 from tests.retraining.test_judging import labels, live, model, rows, train  # noqa: F401  (fixtures)
 
@@ -39,6 +43,8 @@ def test_a_sure_difference_has_a_winner_and_an_interval():
     assert (better.winner, worse.winner) == ("challenger", "champion")
     assert better.low < better.difference < better.high
     assert better.difference == pytest.approx(-worse.difference)
+    assert better.sentence.startswith("On 400 labels each the challenger is ahead by ")
+    assert worse.sentence == better.sentence.replace("challenger", "champion")
 
 
 @pytest.mark.parametrize(("passed_on", "wins"), [(0, True), (4, True), (5, False), (300, False)])
@@ -110,6 +116,38 @@ def test_a_better_challenger_in_the_shadow_is_told_or_promoted(model):  # noqa: 
     assert split.ended_at is not None
     assert split.standing["winner"] == "challenger"
     assert live(model) == 2
+
+
+def test_a_challenger_that_won_and_is_to_be_promoted_by_hand_is_good_news(model):  # noqa: F811
+    split = start_split(model=model, actor=SYSTEM, mode="shadow", on_win="tell")
+
+    telling.tell_of_traffic(split, "It is ahead.", has_won=True, is_live=False)
+
+    told = Alert.objects.get(key=f"traffic:{split.pk}")
+    assert (told.kind, told.severity) == ("gate_promoted", "warning")
+    assert told.title == f"Version 2 of {model.name} won on live requests: promote it by hand."
+
+
+def test_what_is_said_to_be_judged_is_what_is_weighed(model, cast):  # noqa: F811
+    """One person's verdicts count up to a limit, and the shadow weighs labels alone."""
+    from apps.feedback.actions import Verdict, give_many
+    from apps.predictions import actions as predictions
+
+    ids = predictions.predict(model_id=model.pk, rows=rows(40, seed=8), actor=SYSTEM).prediction_ids
+    predictions.recorder.flush()
+    said = [Verdict(one, correct=True) for one in ids[:30]] + [Verdict(one, label="yes") for one in ids[30:]]
+    began = clock.now() - timedelta(hours=1)
+    found = {}
+    for mode in ("ab", "shadow"):
+        split = start_split(model=model, actor=SYSTEM, mode=mode)
+        TrafficSplit.objects.filter(pk=split.pk).update(began_at=began)
+        split.refresh_from_db()
+        if mode == "ab":
+            give_many(model=model, verdicts=said, source="api", actor=Actor(cast.annotator.pk))
+        found[mode] = so_far(split).champion.labels
+        end_split(split=split, actor=SYSTEM)
+
+    assert found == {"ab": 20 + 10, "shadow": 10}
 
 
 def test_without_labels_it_goes_on_and_another_champion_ends_it(model):  # noqa: F811

@@ -193,6 +193,17 @@ def test_drift_of_0_asks_for_any_alarm(alarm, met):
     assert decision.retrain is bool(met)
 
 
+def test_drift_of_one_window_is_chance_whatever_its_share():
+    policy = replace(WEEKLY, age_days=None, drift=0.2)
+
+    once, twice = (decide(policy, Facts(drift_alarm=alarm, drift_share=0.9), now=NOW) for alarm in (False, True))
+
+    assert (once.retrain, twice.retrain) == (False, True)
+    assert by_name(once.conditions)["drift"].sentence == (
+        "90% of the model's importance drifts, and nothing in two checks in a row: it may be chance."
+    )
+
+
 def test_a_fall_of_0_asks_for_any_fall():
     policy = replace(WEEKLY, age_days=None, estimated_fall=0)
 

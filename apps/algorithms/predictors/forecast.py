@@ -11,7 +11,7 @@ import numpy as np
 from apps.algorithms.predictors.arrays import load_arrays, save_arrays
 from apps.algorithms.predictors.calendar import Calendar, Doubles, Places
 from apps.algorithms.predictors.form import LightForm
-from apps.algorithms.predictors.rows import columns_of_rows
+from apps.algorithms.predictors.rows import columns_of_rows, name_of_series
 from apps.algorithms.results import Answers, Explanation, Quantity
 from apps.algorithms.schema import Column, ColumnKind, TableSchema
 from apps.core.errors import InvalidInput, Problem
@@ -188,7 +188,7 @@ class ForecastPredictor(LightForm):
                 raise InvalidInput(text + hint, [Problem("/series", "unknown_series", text + hint)])
             return list(dict.fromkeys(series))
         if rows and self.schema.series:
-            return list(dict.fromkeys(str(row[self.schema.series]) for row in rows))
+            return list(dict.fromkeys(self._names_of(rows)))
         return list(self.known.names)
 
     def _extended(self, rows: Sequence[Any]) -> dict[str, History]:
@@ -201,13 +201,21 @@ class ForecastPredictor(LightForm):
             histories[name] = self._joined(name, histories.get(name), posted)
         return histories
 
+    def _names_of(self, rows: Sequence[Any]) -> list[Any]:
+        """Return the series that each row names, None where it names none."""
+        if not self.schema.series:
+            return [""] * len(rows)
+        kind = next(column.kind for column in self.schema.columns if column.name == self.schema.series)
+        cells = [row[self.schema.series] for row in rows]
+        return [None if cell is None else name_of_series(cell, kind) for cell in cells]
+
     def _posted(self, rows: Sequence[Any]) -> "_Posted":
         assert self.schema.target is not None
         target = Column(self.schema.target, ColumnKind.NUMBER)
         schema = TableSchema(columns=(*self.schema.columns, target))
         columns = columns_of_rows(schema, rows)
         times = np.asarray(columns[str(self.schema.time)], dtype=np.float64)
-        names = columns[self.schema.series] if self.schema.series else [""] * len(rows)
+        names = self._names_of(rows)
         places = self.calendar.places(times)
         places[np.abs(places) > _MOST_PLACE] = np.nan
         problems = []

@@ -103,6 +103,18 @@ def epoch_seconds(value: str | date | datetime) -> float:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
+def name_of_series(value: Any, kind: ColumnKind) -> str:
+    """Return the series that a cell names, alike for the value that was stored and for the one that is posted."""
+    if kind == ColumnKind.INTEGER:
+        return str(int(value))
+    if kind == ColumnKind.NUMBER:
+        return str(float(value))
+    if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
+        at = datetime.fromtimestamp(epoch_seconds(value), UTC).replace(tzinfo=None)
+        return str(at.date() if kind == ColumnKind.DATE else at)
+    return str(value)
+
+
 def _wrong(row: int, name: str, wanted: str, value: Any) -> Problem:
     written = json.dumps(value, ensure_ascii=False, default=str)
     shown = written if len(written) <= 60 else f"{written[:57]}…"

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 from rest_framework.request import Request
 
 from apps.core.errors import InvalidInput, Problem
@@ -19,6 +22,22 @@ class ChoiceFilter(filters.ChoiceFilter):  # type: ignore[misc]  # django-filter
     def __init__(self, *, choices: Sequence[tuple[str, Any]], **more: Any) -> None:
         told = choose_one_of(name for name, _ in choices).replace("%", "%%")
         super().__init__(choices=choices, error_messages={"invalid_choice": told}, **more)
+
+
+class _TimeField(IsoDateTimeField):  # type: ignore[misc]  # django-filter is not typed
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the time in UTC; a time zone can carry the first and last hours of the calendar out of it."""
+        at: datetime | None = super().to_python(value)
+        try:
+            return at and at.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class TimeFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # django-filter is not typed
+    """A filter by a time in ISO 8601."""
+
+    field_class = _TimeField
 
 
 def chosen(request: Request, name: str, choices: Sequence[str]) -> str:

@@ -141,13 +141,14 @@ def share_traffic(visit: Visit, pk: UUID) -> HttpResponseBase:
     """Have the challenger share the traffic or answer in the shadow, or end that."""
     model = find_model(visit, pk)
     visit.require(Act.PROMOTE, model.workspace_id)
+    sent = visit.request.POST
     with visit.showing_refusals():
-        compared = TrafficSplit.objects.select_related("model", "champion__model", "challenger__model")
-        if open_one := compared.filter(model=model, ended_at__isnull=True).first():
-            end_comparison(split=open_one, actor=visit.access.actor)
+        if "end" in sent:
+            compared = TrafficSplit.objects.select_related("model", "champion__model", "challenger__model")
+            if open_one := compared.filter(model=model, ended_at__isnull=True).first():
+                end_comparison(split=open_one, actor=visit.access.actor)
             messages.success(visit.request, _("The comparison is ended: the champion answers everything."))
         else:
-            sent = visit.request.POST
             posted = {name: sent.get(name, "") for name in ("mode", "on_win") if name in sent}
             posted["share"] = sent.get("share", "").replace(",", ".") or "0.1"
             start_split(model=model, actor=visit.access.actor, **checked(TrafficSerializer(data=posted)))

@@ -76,7 +76,7 @@ def watch(visit: Visit, pk: UUID) -> HttpResponseBase:
         challenger=version_now(model, Alias.Name.CHALLENGER),
         traffic=[{"of": one, "so_far": shown_so_far(one)} for one in traffic],
         may_share=model.task in SPLIT_TASKS and all(one.ended_at for one in traffic),
-        judgements=GateReport.objects.filter(model=model).select_related("champion", "challenger")[:_SHOWN_JUDGEMENTS],
+        judgements=_judgements(model),
     )
 
 
@@ -85,6 +85,13 @@ def _traffic(model: RegisteredModel) -> QuerySet[TrafficSplit]:
     return TrafficSplit.objects.filter(model=model).select_related("model", "champion__model", "challenger__model")[
         :_SHOWN_SPLITS
     ]
+
+
+def _judgements(model: RegisteredModel) -> list[GateReport]:
+    """Return the last judgements; what waits for approval stands first, however old it is."""
+    found = GateReport.objects.filter(model=model).select_related("champion", "challenger")
+    waiting = list(found.filter(outcome=GateReport.Outcome.WAITING))
+    return [*waiting, *found.exclude(outcome=GateReport.Outcome.WAITING)[:_SHOWN_JUDGEMENTS]]
 
 
 def _drift(champion: ModelVersion) -> dict[str, Any]:

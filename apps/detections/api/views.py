@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from apps.core import clock
 from apps.core.api.pagination import PAGES
-from apps.core.api.queries import ChoiceFilter, chosen, unreadable, whole_number
+from apps.core.api.queries import ChoiceFilter, TimeFilter, chosen, unreadable, whole_number
 from apps.core.errors import NotFound
 from apps.core.permissions import Act
 from apps.detections import actions, selectors
@@ -52,8 +52,8 @@ class DetectionFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
     model = filters.UUIDFilter(field_name="model_id")
     version = filters.NumberFilter(field_name="version__number", min_value=1, max_value=2**31 - 1)
     status = ChoiceFilter(choices=Detection.Status.choices)
-    since = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    since = TimeFilter(field_name="occurred_at", lookup_expr="gte")
+    until = TimeFilter(field_name="occurred_at", lookup_expr="lt")
     min_score = filters.NumberFilter(field_name="score", lookup_expr="gte")
     suppressed = ChoiceFilter(
         choices=[(name, name) for name in SHOWN], method="as_is", help_text="false without it: what is hidden is not listed."

@@ -157,6 +157,11 @@ class Erasing:
                 note(self.request.pk, self.token)
                 if not self._remove(said, agreed):
                     break
+        kept = [one.pk for one in self.search.row_samples()]
+        for at in range(0, len(kept), _AT_ONCE):
+            with transaction.atomic():
+                note(self.request.pk, self.token)
+                self._remove(Feedback.objects.none(), FeedbackSample.objects.filter(pk__in=kept[at : at + _AT_ONCE]))
         self._destroy()
 
     def _remove(self, said: QuerySet[Feedback], agreed: QuerySet[FeedbackSample]) -> int:

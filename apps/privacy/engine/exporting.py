@@ -151,6 +151,7 @@ class _Archive:
             }
 
     def _samples(self, into: zipfile.ZipFile) -> None:
+        self.agreed.update(one.pk for one in self.search.row_samples())
         self.agreed.update(samples_of(self.search.workspace_id, self.search.pseudonyms).values_list("pk", flat=True))
         for sample in _by_id(FeedbackSample, self.agreed):
             self.search.hold()

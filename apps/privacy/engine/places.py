@@ -12,6 +12,7 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import table_file
 from apps.detections.models import Detection
 from apps.feedback.models import Feedback, FeedbackSample
+from apps.feedback.selectors import ROW_MEDIA_TYPE, sampled_row
 from apps.predictions.engine import table_path
 from apps.predictions.erasing import entries_for_subject, entries_of_subject, places_of_subject
 from apps.predictions.models import BatchPrediction, PredictionLog
@@ -89,6 +90,16 @@ class Search:
                 if places_of_subject([one.row], columns, self.matches):
                     yield one
 
+    def row_samples(self) -> Iterator[FeedbackSample]:
+        """Yield the kept rows that name the subject, whoever kept them, also those whose prediction has left the log."""
+        for model_id, columns in subject_columns(self.workspace_id).items():
+            found = FeedbackSample.objects.filter(model_id=model_id, media_type=ROW_MEDIA_TYPE).order_by("pk")
+            for at, one in enumerate(found.iterator(chunk_size=_AT_ONCE)):
+                if at % _AT_ONCE == 0:
+                    self.hold()
+                if places_of_subject([sampled_row(one)], columns, self.matches):
+                    yield one
+
     def rows_in(self, version: DatasetVersion) -> int:
         """Count the subject's rows in a version."""
         return count_rows(table_file(version), version.dataset.subject_column, self.matches, self.hold)
@@ -116,12 +127,14 @@ def count(search: Search) -> dict[str, int]:
     for batch in search.batches():
         found["batch_rows"] += search.rows_of_batch(batch)
     said, agreed = feedback_of(search.workspace_id, search.pseudonyms), samples_of(search.workspace_id, search.pseudonyms)
-    found |= {"feedback": said.count(), "samples": agreed.count()}
+    found["feedback"] = said.count()
+    samples = {*agreed.values_list("pk", flat=True), *(one.pk for one in search.row_samples())}
     for entry, places in search.entries():
         found["predictions"] += len(places)
         judged = of_prediction(entry.pk, places)
         found["feedback"] += Feedback.objects.filter(judged).exclude(subject__in=search.pseudonyms).count()
-        found["samples"] += FeedbackSample.objects.filter(judged).exclude(subject__in=search.pseudonyms).count()
+        samples.update(FeedbackSample.objects.filter(judged).values_list("pk", flat=True))
+    found["samples"] = len(samples)
     found["detections"] = sum(1 for _ in search.detections())
     found["exports"] = exports_of(search.workspace_id, search.pseudonyms).count()
     found["refused_uploads"] = len(search.refused())

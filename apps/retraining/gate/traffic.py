@@ -67,9 +67,12 @@ def weigh(
     reach = NormalDist().inv_cdf(1 - WRONG_ENDS / 2 ** (look + 2)) * spread
     low, high = difference - reach, difference + reach
     winner = "challenger" if low > 0 else "champion" if high < 0 else None
-    least, most = (f"{100 * bound:.3g} points" if are_shares else f"{bound:.4g}" for bound in (low, high))
+    ahead = (-high, -low) if winner == "champion" else (low, high)
+    least, most = (f"{100 * bound:.3g} points" if are_shares else f"{bound:.4g}" for bound in ahead)
     text = f"On {seen} labels each the challenger is ahead by {least} to {most}."
-    if too_long and winner is None:
+    if winner == "champion":
+        text = f"On {seen} labels each the champion is ahead by {least} to {most}."
+    elif too_long and winner is None:
         text = (
             f"On {seen} labels each the challenger is ahead by {least} to {most}. "
             f"It ends after {max_days:.4g} days without a winner."
