@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from apps.algorithms.engine.regularity import asked_calendar, calendar_of, is_shown_twice
+from apps.algorithms.engine.regularity import asked_calendar, calendar_of, clocks_of, is_shown_twice
 from apps.algorithms.predictors.calendar import Calendar, Doubles, Places, Unit
 from apps.algorithms.roles import Roles, check_roles
 from apps.algorithms.schema import Column, ColumnKind
-from apps.algorithms.tables import are_instants, numbered, read_column
+from apps.algorithms.tables import are_instants, numbered, offset_of, read_column
 from apps.core.errors import InvalidInput
 
 MOST_SERIES = 5_000
 MOST_STEPS = 1_000_000  # of a series
+_LEAST_REGULAR, _OFF, _MOST_OFF = 10, 0.1, 0.1  # distances of rows, share of one that is still alike, share of others
+_FEWEST_WHOLE = 2  # steps; of fewer none is left out
 _FEWEST_KNOWN = 0.5  # of the steps of a series
 _LEAST_LEARNED = 2  # known values of a series
 _SHOWN = 5
@@ -100,13 +102,14 @@ class TrainingSeries:
             else np.zeros((table.num_rows, 0)),
         )
         wanted = [name for name in names if name != roles.target]
+        field = table.schema.field(roles.time)
         found = _on_steps(
             rows,
             kind=kinds[roles.time],
             frequency=frequency,
             repeated=repeated,
-            zone=zone,
-            of_instants=are_instants(table.schema.field(roles.time)),
+            zone=clocks_of(offset_of(field), rows.times, zone),
+            of_instants=are_instants(field),
         )
         return cls(
             calendar=found.calendar,
@@ -179,22 +182,16 @@ class _Found:
 
 
 def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, zone: str, of_instants: bool) -> _Found:
-    known = np.isfinite(rows.times) & np.isfinite(rows.values) & np.array([name is not None for name in rows.names])
-    notes: list[str] = []
-    if dropped := len(known) - int(known.sum()):
-        notes.append(f"{dropped} rows without a time, a value or the name of their series were left out.")
-    rows = rows.take(np.flatnonzero(known))
-    if not len(rows.times):
-        raise InvalidInput("No row has both a time and a value, so there is nothing to learn from. Choose other columns.")
+    rows, blank, notes = _known_rows(rows)
     names, codes = numbered(rows.names)
     if len(names) > MOST_SERIES:
         raise InvalidInput(f"There are {len(names)} series; at most {MOST_SERIES} are learned at once. Split the data set.")
     order = np.lexsort((rows.times, codes))
     rows, codes = rows.take(order), codes[order]
-    parts = np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1)
-    times = [np.unique(rows.times[part]) for part in parts]
+    times = [np.unique(rows.times[part]) for part in _parts(codes)]
+    with_zeros = repeated == "sum"
     if frequency == "found":
-        calendar = calendar_of(times, kind=kind, zone=zone)
+        calendar = _found_calendar(times, kind=kind, zone=zone, of_instants=of_instants)
         places = calendar.places(rows.times)
         _check_on_steps(rows.times, places, calendar, kind)
     elif kind == ColumnKind.INTEGER:
@@ -202,17 +199,78 @@ def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, z
     else:
         calendar = asked_calendar(frequency, times, kind=kind, zone=zone if of_instants else "")
         places = calendar.floored(rows.times).astype(np.float64)
+        kept = _of_whole_steps(rows.times, codes, places, calendar) if with_zeros else np.ones(len(codes), dtype=bool)
+        notes += _said_of_ends(codes[~kept], places[~kept], calendar)
+        rows, codes, places = rows.take(np.flatnonzero(kept)), codes[kept], places[kept]
     if calendar.zone or (of_instants and frequency != "found"):
-        notes.append(f"Steps of one {calendar.name} are counted by the clocks of {calendar.zone or 'UTC'}.")
+        notes.append(f"Steps of one {calendar.name} are counted by the clocks of {calendar.clocks or 'UTC'}.")
     merged = _merged(rows, codes, places.astype(np.int64), calendar, names, repeated=repeated, zone=zone)
     notes += merged.notes
-    with_zeros = repeated == "sum"
     for name, (at, _, _) in zip(names, merged.parts, strict=True):
         _check_span(name, at, calendar, may_be_sparse=with_zeros)
     series = tuple(_filled(name, part, with_zeros=with_zeros) for name, part in zip(names, merged.parts, strict=True))
+    notes += _said_of_zeros(series, blank, merged, calendar) if with_zeros else []
     if gaps := sum(int(np.isnan(one.values).sum()) for one in series):
-        notes.append(f"{gaps} steps of one {calendar.name} have no row; they count as not known.")
+        notes.append(f"{gaps} steps of one {calendar.name} have no value; they count as not known.")
     return _Found(calendar, series, tuple(notes))
+
+
+def _known_rows(rows: _Rows) -> tuple[_Rows, _Rows, list[str]]:
+    """Return the rows that can be learned from, those whose value alone is not known, and what is said of all left out."""
+    placed = np.isfinite(rows.times) & np.array([name is not None for name in rows.names])
+    known = placed & np.isfinite(rows.values)
+    if not known.any():
+        raise InvalidInput("No row has both a time and a value, so there is nothing to learn from. Choose other columns.")
+    dropped = len(known) - int(known.sum())
+    told = [f"{dropped} rows without a time, a value or the name of their series were left out."] if dropped else []
+    return rows.take(np.flatnonzero(known)), rows.take(np.flatnonzero(placed & ~known)), told
+
+
+def _parts(codes: Places) -> list[npt.NDArray[Any]]:
+    """Return the rows of each series, which stand together."""
+    return np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1)
+
+
+def _found_calendar(times: list[Doubles], *, kind: ColumnKind, zone: str, of_instants: bool) -> Calendar:
+    calendar = calendar_of(times, kind=kind, zone=zone)
+    return replace(calendar, zone="UTC") if of_instants and not calendar.zone and not calendar.is_date else calendar
+
+
+def _of_whole_steps(times: Doubles, codes: Places, places: Doubles, calendar: Calendar) -> npt.NDArray[np.bool_]:
+    """Return which rows lie in whole steps: of rows on regular times, the first and the last step may be cut off."""
+    kept = np.ones(len(times), dtype=bool)
+    for own in _parts(codes):
+        apart = np.diff(np.unique(times[own]))
+        every = float(np.median(apart)) if len(apart) else 0.0
+        if len(apart) < _LEAST_REGULAR or (np.abs(apart - every) > _OFF * every).mean() > _MOST_OFF:
+            continue
+        before, after = calendar.floored(np.array([times[own[0]] - every, times[own[-1]] + every]))
+        inside = (places[own] != before) & (places[own] != after)
+        if len(np.unique(places[own][inside])) >= _FEWEST_WHOLE:
+            kept[own] = inside
+    return kept
+
+
+def _said_of_ends(codes: Places, places: Doubles, calendar: Calendar) -> list[str]:
+    if not len(codes):
+        return []
+    steps = len({*zip(codes.tolist(), places.tolist(), strict=True)})
+    text = (
+        f"Steps of one {calendar.name} at the ends of series that do not hold all of their rows, and are left out: {steps}."
+    )
+    return [text]
+
+
+def _said_of_zeros(series: tuple[OneSeries, ...], blank: _Rows, merged: "_Merged", calendar: Calendar) -> list[str]:
+    """Say how many steps count as 0; one with a row whose value is not known is made unknown: not measured is not nothing."""
+    of = {one.name: (one, set(at.tolist())) for one, (at, _, _) in zip(series, merged.parts, strict=True)}
+    for place, name in zip(calendar.floored(blank.times).tolist(), blank.names.tolist(), strict=True):
+        if (found := of.get(str(name))) is not None:
+            one, at = found
+            if 0 <= place - one.first < len(one.values) and place not in at:
+                one.values[place - one.first] = np.nan
+    zeros = sum(int(np.isfinite(one.values).sum()) - len(at) for one, at in of.values())
+    return [f"{zeros} steps of one {calendar.name} have no row; they count as 0."] if zeros else []
 
 
 def _check_on_steps(times: Doubles, places: Doubles, calendar: Calendar, kind: ColumnKind) -> None:
@@ -292,7 +350,7 @@ def _between(values: Doubles) -> Doubles:
 
 def _check_span(name: str, places: Places, calendar: Calendar, *, may_be_sparse: bool) -> None:
     """Refuse a series whose rows lie too far apart, before room is made for the steps between them."""
-    steps, which = int(places[-1] - places[0]) + 1, f"The series {name!r}" if name else "The series"
+    steps, which = int(places[-1] - places[0]) + 1, f"The series {name!r}" if name else "This series"
     first, last = calendar.written(places[[0, -1]])
     if steps > MOST_STEPS:
         raise InvalidInput(

@@ -1,7 +1,7 @@
 """What services over tables share: labels, the encoder, evaluation, the light form. A service adds its fit."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -150,7 +150,7 @@ class TableService(LightService):
         fitted = fit_encoder(table, task=self.task, target=target, seed=self.seed)
         self.warnings = fitted.warnings
         if not fitted.encoder.encodings:
-            raise InvalidInput("No column is left to learn from: " + " ".join(fitted.warnings))
+            raise InvalidInput(_nothing_left(fitted.warnings))
         progress(0.02, "fitting")
         read = {encoding.column for encoding in fitted.encoder.encodings}
         schema = TableSchema(
@@ -236,3 +236,9 @@ def largest_difference(native: Answers, light: Answers) -> float:
         else:
             worst = max(worst, abs(one - other) / max(1.0, abs(one)))
     return worst
+
+
+def _nothing_left(warnings: Sequence[str]) -> str:
+    if len(warnings) == 1:
+        return f"No column is left to learn from: {warnings[0]}"
+    return f"None of the {len(warnings)} columns can be learned from. The first: {warnings[0]}"

@@ -15,6 +15,7 @@ from apps.algorithms.schema import Column, ColumnKind, Task
 from apps.core.errors import InvalidInput
 
 Index = npt.NDArray[np.int64]
+OFFSET = b"offset"
 INSTANTS = {b"times": b"instants"}  # what a column of the canonical Parquet copy is marked with
 _LEAST_GROUPS = 10  # of a sample, so that folds of whole groups can be made of it
 _LEAST_OF_A_CLASS = 20  # rows of a sample, or all that there are
@@ -326,6 +327,11 @@ def _codes(values: npt.NDArray[Any] | None) -> Index:
 def are_instants(field: Any) -> bool:
     """Tell whether the times of a canonical Parquet column carried offsets; they are wall-clock times otherwise."""
     return bool((field.metadata or {}).items() >= INSTANTS.items())
+
+
+def offset_of(field: Any) -> str:
+    """Return the offset that all times of such a column carried, as in "+01:00"; "" where they carried several, or none."""
+    return str((field.metadata or {}).get(OFFSET, b"").decode())
 
 
 def read_column(column: Any, kind: ColumnKind) -> Any:

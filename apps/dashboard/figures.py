@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from django.utils.formats import date_format, number_format
@@ -16,7 +16,7 @@ _NO_BREAK = "\u00a0"
 _MINUTE, _HOUR = 60, 3_600
 _GROUPED_FROM = 10_000  # a year or a number of four digits is left in one piece
 _DAY_FIRST = re.compile(r"(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4})(?P<time>[T ]\d{2}:\d{2}(:\d{2})?)?")
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ]\d{2}:\d{2}(:\d{2})?(\.\d+)?(?P<zone>Z|[+-]\d{2}:?\d{2})?)?")
 
 
 def figure(value: Any) -> str:
@@ -68,15 +68,18 @@ def cell(value: Any) -> str:
 
 
 def day(text: str) -> str:
-    """Write an ISO date or time as the reader does; English readers, who do not agree on an order, read ISO."""
+    """Write an ISO date or time as the reader does; English readers, who do not agree on an order, read ISO.
+
+    An offset says whose clock it is, and is not written: the time is that of this clock. Midnight by it is a day.
+    """
     found = _ISO.fullmatch(text)
-    if found is None or get_language() == "en":
+    if found is None or (get_language() == "en" and not found["zone"]):
         return text
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         return text
-    if not found["time"]:
+    if not found["time"] or (found["zone"] and at.time() == time()):
         return on_day(at)
     return moment(at) + (date_format(at, ":s") if at.second else "")
 

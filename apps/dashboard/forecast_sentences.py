@@ -24,7 +24,7 @@ OF_FORECASTS = (
     gettext_noop("the series %(name)s"),
     gettext_noop("the series"),
     gettext_noop("The series %(name)s"),
-    gettext_noop("The series"),
+    gettext_noop("This series"),
     gettext_noop("Every value of %(name)s is the same: there is nothing to forecast."),
     gettext_noop("Give as horizon a whole number of steps from 1 to %(most)s; one step is one %(step)s."),
     gettext_noop(
@@ -32,6 +32,11 @@ OF_FORECASTS = (
         "as so many steps later. Train again on newer data."
     ),
     gettext_noop("It was measured %(horizon)s steps ahead; what lies further is a guess."),
+    gettext_noop("Posted rows that lie before what the forecast goes by, and change nothing: %(count)s."),
+    gettext_noop(
+        "Steps of one %(step)s at the ends of series that do not hold all of their rows, and are left out: %(count)s."
+    ),
+    gettext_noop("%(count)s steps of one %(step)s have no row; they count as 0."),
     gettext_noop("Name at least one series, or leave it out."),
     gettext_noop('Name series as a list of texts, such as ["north", "south"].'),
     gettext_noop("No column holds %(what)s. Send it as a table, or add such a column."),
@@ -123,7 +128,7 @@ OF_FORECASTS = (
         "No series has %(steps)s steps with two known values before those that it is calibrated and measured on. "
         "Upload more of it, or give a shorter horizon."
     ),
-    gettext_noop("%(count)s steps of one %(step)s have no row; they count as not known."),
+    gettext_noop("%(count)s steps of one %(step)s have no value; they count as not known."),
     gettext_noop("Steps of one %(step)s are counted by the clocks of %(zone)s."),
     gettext_noop("seasonal naive (%(season)s)"),
     gettext_noop("mean size of each part of the forecast (%(what)s), beside the naive forecast's error"),

@@ -54,6 +54,7 @@ OF_LEARNING = (
     gettext_noop("nearly every row has a text of its own, as an identifier has"),
     gettext_noop("it has more than %(most)s different texts"),
     gettext_noop("No column is left to learn from: %(detail)s"),
+    gettext_noop("None of the %(count)s columns can be learned from. The first: %(detail)s"),
     gettext_noop("A value is needed."),
     gettext_noop("Give true or false."),
     gettext_noop("Give a number."),

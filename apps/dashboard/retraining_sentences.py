@@ -198,6 +198,7 @@ OF_RETRAINING = (
     gettext_noop("its files cannot be read"),
     gettext_noop("it does not take such rows"),
     gettext_noop("Version %(number)s is no longer the champion: the comparison ends."),
+    gettext_noop("Another version was live meanwhile: the comparison ends."),
     gettext_noop("The files of version %(number)s cannot be read: the comparison ends."),
     gettext_noop("It ends after %(days)s days: it could not be weighed."),
     # what could not be done

@@ -153,9 +153,14 @@ class Champion:
 
 
 def open_split(model_id: UUID, champion_id: UUID) -> Split | None:
-    """Read the A/B comparison that is open beside this champion."""
+    """Read the A/B comparison that is open beside this champion; one from before another was live meanwhile is over."""
+    live = Alias.objects.filter(model_id=model_id, name=Alias.Name.CHAMPION, until__isnull=True)
     found = TrafficSplit.objects.filter(
-        model_id=model_id, champion_id=champion_id, mode=TrafficSplit.Mode.AB, ended_at__isnull=True
+        model_id=model_id,
+        champion_id=champion_id,
+        mode=TrafficSplit.Mode.AB,
+        ended_at__isnull=True,
+        began_at__gte=live.values("since")[:1],
     )
     row = found.values_list("pk", "challenger_id", "share").first()
     return None if row is None else Split(*row)

@@ -18,7 +18,7 @@ from apps.predictions.actions import end_split
 from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_checked, refuse_damaged, rollback_model
 from apps.registry.models import Alias, RegisteredModel
-from apps.registry.selectors import champion_id_of, champion_of, version_now
+from apps.registry.selectors import champion_of, open_span, version_now
 from apps.retraining import telling
 from apps.retraining.gate.verdict import Verdict
 from apps.retraining.lifecycle import judgements
@@ -341,8 +341,8 @@ def weigh_traffic() -> list[TrafficSplit]:
 
 
 def _weighed(split: TrafficSplit) -> bool:
-    if champion_id_of(split.model_id) != split.champion_id or split.model.archived_at is not None:
-        return _broken_off(split, f"Version {split.champion.number} is no longer the champion: the comparison ends.")
+    if why := _why_over(split):
+        return _broken_off(split, why)
     unread = f"The files of version {split.challenger.number} cannot be read: the comparison ends."
     try:
         standing = standing_of(split)
@@ -372,6 +372,13 @@ def _weighed(split: TrafficSplit) -> bool:
         if ended and wins:
             promote_checked(version=split.challenger, actor=SYSTEM, reason=standing.sentence, over=split.champion)
     return ended
+
+
+def _why_over(split: TrafficSplit) -> str:
+    live = open_span(split.model_id, Alias.Name.CHAMPION)
+    if live is None or live.version_id != split.champion_id or split.model.archived_at is not None:
+        return f"Version {split.champion.number} is no longer the champion: the comparison ends."
+    return "Another version was live meanwhile: the comparison ends." if live.since > split.began_at else ""
 
 
 @transaction.atomic

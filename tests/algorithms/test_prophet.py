@@ -117,3 +117,27 @@ def test_series_of_numbered_steps_have_the_season_that_was_found(tmp_path):
     expected = 20 + 5 * np.sin(2 * np.pi * np.arange(160, 170) / 10)
     assert load_predictor(tmp_path).predict([]).values == pytest.approx(expected.tolist(), abs=1.0)  # noqa: PD011
     assert service.difference(data, tmp_path) < 1e-9
+
+
+@pytest.mark.parametrize(("steps", "is_yearly"), [(820, True), (700, False)])
+def test_what_is_measured_has_the_yearly_season_of_what_learns_from_everything(steps, is_yearly):
+    """Four fifths of 820 days are under two years, and the library by itself would give them none."""
+    days = np.arange(steps)
+    values = 100 + 20 * np.sin(2 * np.pi * days / 365.25) + np.random.default_rng(0).normal(size=steps)
+    data = TrainingSeries(
+        DAYS,
+        (OneSeries("", 0, values, np.zeros((steps, 0))),),
+        (Column("day", ColumnKind.DATE),),
+        Roles("day", "sales"),
+        ColumnKind.NUMBER,
+    )
+    service = ProphetService(task=Task.FORECAST, parameters={**ProphetService.fast_parameters, "horizon": HORIZON}, seed=5)
+
+    split = service.split(data, test_share=0.2)
+    service.fit(split.train, silent)
+    measured = service.native[0].seasonalities
+    error = service.evaluate(split.test).metrics["mase"]
+    service.fit(data, silent)
+
+    assert ("yearly" in measured, "yearly" in service.native[0].seasonalities) == (is_yearly, is_yearly)
+    assert not is_yearly or error < 2

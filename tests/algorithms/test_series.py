@@ -11,7 +11,7 @@ import pytest
 from apps.algorithms.roles import Roles
 from apps.algorithms.schema import Column, ColumnKind
 from apps.algorithms.series import TrainingSeries
-from apps.algorithms.tables import INSTANTS
+from apps.algorithms.tables import INSTANTS, OFFSET
 from apps.core.errors import InvalidInput
 
 FIRST = np.datetime64("2026-01-05", "D")
@@ -50,7 +50,7 @@ def test_unsorted_rows_of_several_series_come_in_order_with_their_gaps(tmp_path)
     assert [(one.name, one.first, len(one.values)) for one in found.series] == [("a", 4, 20), ("b", 0, 20)]
     assert np.flatnonzero(np.isnan(found.series[1].values)).tolist() == [7]
     assert found.series[0].values.tolist() == list(range(104, 124))
-    assert found.notes == ("1 steps of one day have no row; they count as not known.",)
+    assert found.notes == ("1 steps of one day have no value; they count as not known.",)
 
 
 def test_rows_without_time_value_or_name_are_left_out_and_told(tmp_path):
@@ -144,11 +144,11 @@ def test_of_a_series_two_values_must_be_known_before_what_is_forecast(tmp_path):
         found.at_least(12, learned=lambda _: 1)
 
 
-def instants_in(folder: Path, hours: int, *, zone: str = "Europe/Paris", **more: Any) -> TrainingSeries:
+def instants_in(folder: Path, hours: int, *, zone: str = "Europe/Paris", offset: str = "", **more: Any) -> TrainingSeries:
     """Read so many hours from 20 March 2026, 23:30 UTC, on which clocks show the day's first half hour in Paris."""
     first = np.datetime64("2026-03-20T23:30:00", "us")
     times = pa.array(first + np.arange(hours) * np.timedelta64(1, "h"), pa.timestamp("us"))
-    schema = pa.schema([pa.field("t", times.type, metadata=INSTANTS), ("y", pa.float64())])
+    schema = pa.schema([pa.field("t", times.type, metadata={**INSTANTS, OFFSET: offset.encode()}), ("y", pa.float64())])
     pq.write_table(pa.table([times, np.ones(hours)], schema=schema), folder / "t.parquet")
     read = [Column("t", ColumnKind.DATETIME), Column("y", ColumnKind.NUMBER)]
     return TrainingSeries.from_parquet(
@@ -160,7 +160,9 @@ def test_days_of_instants_that_are_asked_for_begin_at_midnights_of_the_place(tmp
     found = instants_in(tmp_path, 24 * 14, frequency="day")
 
     hours = found.series[0].values.tolist()
-    assert hours == [24.0] * 8 + [23.0] + [24.0] * 5 + [1.0]  # clocks are put forward on 29 March
+    assert (
+        hours == [24.0] * 8 + [23.0] + [24.0] * 5
+    )  # clocks are put forward on 29 March; an hour of the last day is left out
     assert found.calendar.written(np.array([0, 8, 9])) == [
         "2026-03-21T00:00:00+01:00", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00",
     ]  # fmt: skip
@@ -173,14 +175,14 @@ def test_weeks_and_months_of_instants_begin_there_too(tmp_path):
 
     assert weeks.calendar.written(np.array([0, 2])) == ["2026-03-16T00:00:00+01:00", "2026-03-30T00:00:00+02:00"]
     assert months.calendar.written(np.array([0, 1])) == ["2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00"]
-    assert months.series[0].values.tolist() == [24.0 * 11 - 1, 24.0 * 30, 24.0 * 19 + 1]
+    assert months.series[0].values.tolist() == [24.0 * 11 - 1, 24.0 * 30, 24.0 * 19 + 1]  # of too few none is left out
 
 
 def test_days_of_instants_are_those_of_utc_where_the_place_is(tmp_path):
     found = instants_in(tmp_path, 49, frequency="day", zone="UTC")
 
-    assert found.series[0].values.tolist() == [1.0, 24.0, 24.0]
-    assert found.calendar.written(np.array([0])) == ["2026-03-20"]
+    assert found.series[0].values.tolist() == [24.0, 24.0]  # of the first day there is an hour
+    assert found.calendar.written(np.array([1])) == ["2026-03-21"]
     assert "Steps of one day are counted by the clocks of UTC." in found.notes
 
 
@@ -189,5 +191,46 @@ def test_a_time_without_an_offset_is_on_the_wall_clock_whatever_the_place(tmp_pa
 
     found = series_in(tmp_path, [time.item() for time in times], np.ones(49), frequency="day", repeated="sum")
 
-    assert found.series[0].values.tolist() == [1.0, 24.0, 24.0]
+    assert found.series[0].values.tolist() == [24.0, 24.0]
     assert not [note for note in found.notes if "clocks" in note]
+
+
+def test_an_offset_that_is_the_same_all_year_is_that_of_the_clocks(tmp_path):
+    """Loggers often keep winter time."""
+    winter = instants_in(tmp_path, 24 * 14, frequency="day", offset="+01:00")
+    of_place = instants_in(tmp_path, 24 * 8, frequency="day", offset="+01:00")  # before the change, as clocks of the place
+
+    assert winter.series[0].values.tolist() == [24.0] * 14
+    assert winter.calendar.written(np.array([13])) == ["2026-04-03T00:00:00+01:00"]
+    assert "Steps of one day are counted by the clocks of UTC+01:00." in winter.notes
+    assert of_place.calendar.zone == "Europe/Paris"
+
+
+def test_hours_of_instants_are_written_with_their_offset(tmp_path):
+    found = instants_in(tmp_path, 48, frequency="found", repeated="refused")
+
+    assert found.calendar.written(np.array([0])) == ["2026-03-20T23:30:00+00:00"]
+
+
+def test_steps_that_are_cut_off_are_left_out_and_told(tmp_path):
+    weeks = series_in(tmp_path, days(38)[2:], np.ones(36), frequency="week", repeated="sum")
+    means = series_in(tmp_path, days(38)[2:], np.ones(36), frequency="week", repeated="mean")
+
+    assert weeks.series[0].values.tolist() == [7.0] * 4
+    assert (
+        weeks.notes[0] == "Steps of one week at the ends of series that do not hold all of their rows, and are left out: 2."
+    )
+    assert means.series[0].values.tolist() == [1.0] * 6
+
+
+def test_a_step_without_a_row_is_nothing_and_one_without_its_value_is_not_known(tmp_path):
+    values = np.ones(30)
+    values[[3, 4]] = np.nan
+    times = [day for place, day in enumerate(days(30)) if place not in {10, 11, 12}]
+
+    found = series_in(tmp_path, times, np.delete(values, [10, 11, 12]), frequency="day", repeated="sum")
+
+    assert np.flatnonzero(np.isnan(found.series[0].values)).tolist() == [3, 4]
+    assert np.flatnonzero(found.series[0].values == 0).tolist() == [10, 11, 12]
+    assert "3 steps of one day have no row; they count as 0." in found.notes
+    assert "2 steps of one day have no value; they count as not known." in found.notes

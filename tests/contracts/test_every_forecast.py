@@ -253,6 +253,18 @@ def test_series_may_be_named_by_other_things_than_texts(service, kind, named, ce
 
 
 @each_service
+def test_posted_rows_that_change_nothing_are_told(service):
+    model = made(service, horizon=7)
+    model.fit(series_of([float(i % 7) for i in range(80)]), silent)
+
+    answered = model.predict([{"day": "2025-12-01", "sales": 500.0}])
+
+    told = "Posted rows that lie before what the forecast goes by, and change nothing: 1."
+    assert all(told in one["warnings"] for one in answered.details)
+    assert answered.values == model.predict([]).values
+
+
+@each_service
 def test_rows_of_days_of_a_place_are_posted_with_its_offset(service):
     of_paris = Calendar(Unit.SECOND, 86_400, 1_767_225_600.0, zone="Europe/Paris")  # from 1 January 2026 on
     data = replace(series_of([float(i % 7) for i in range(80)]), calendar=of_paris)  # the last one is 21 March

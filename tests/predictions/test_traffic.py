@@ -8,10 +8,13 @@ import pytest
 from apps.core.errors import InvalidInput, Problem
 from apps.feedback.actions import Verdict, give_many
 from apps.predictions import actions
-from apps.predictions.cache import Split, champions, predictors, unit_of
+from apps.predictions.actions import start_split
+from apps.predictions.cache import Split, champions, open_split, predictors, unit_of
 from apps.predictions.models import TrafficSplit
 from apps.predictions.recorder import recorder
+from apps.registry.actions import promote_version, rollback_model
 from apps.registry.models import ModelVersion
+from apps.registry.selectors import champion_of
 from apps.retraining import tasks
 from apps.retraining.actions import start_judgement
 from apps.training.actions import start_campaign
@@ -43,6 +46,22 @@ def begin(api, user, model, **asked):
 
 def versions_of(model, rows, **more):
     return [actions.predict(model_id=model.pk, rows=[row], actor=SYSTEM, **more).version for row in rows]
+
+
+def test_a_comparison_from_before_another_version_was_live_is_over(model):
+    start_split(model=model, actor=SYSTEM, mode="ab", share=0.5)
+    first, second = ModelVersion.objects.filter(model=model).order_by("number")
+    assert open_split(model.pk, first.pk) is not None
+
+    promote_version(version=second, actor=SYSTEM)
+    rollback_model(model=model, actor=SYSTEM)
+
+    assert champion_of(model) == first
+    assert open_split(model.pk, first.pk) is None
+    tasks.weigh_traffic()
+    split = TrafficSplit.objects.get()
+    assert split.ended_at is not None
+    assert split.standing["sentence"] == "Another version was live meanwhile: the comparison ends."
 
 
 def test_a_unit_goes_the_same_way_always_and_of_many_the_share_does():

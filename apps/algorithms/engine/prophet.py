@@ -26,11 +26,16 @@ _YEARS_AHEAD = 20  # of holidays that the light form knows
 _WAVES = 5  # of a season that was found in the data
 _LEAST_WAVES_SHARE = 2  # steps of a season that each wave needs
 _FOUND = "season"
+_ONE_YEAR, _TWO_YEARS = 365 * DAY, 730 * DAY
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How each Prophet is fitted; `season` is that of series whose calendar has none, in steps."""
+    """How each Prophet is fitted; `season` is that of series whose calendar has none, in steps.
+
+    `yearly` names the series with a yearly season, so that what is measured on a part of each is shaped as what learns from the
+    whole; None leaves it to the library, which goes by the length of what it is given.
+    """
 
     growth: Literal["linear", "flat"]
     seasonality_mode: Literal["additive", "multiplicative"]
@@ -39,11 +44,29 @@ class Settings:
     country: str
     season: int
     seed: int
+    yearly: frozenset[str] | None = None
+
+
+def with_a_yearly_season(series: Iterable[OneSeries], calendar: Calendar) -> frozenset[str]:
+    """Return the names of the series that are long enough for a yearly season, by the library's own rule."""
+    return frozenset(one.name for one in series if _span(one, calendar) >= _TWO_YEARS)
+
+
+def _span(one: OneSeries, calendar: Calendar) -> float:
+    """Return the seconds from the first known value to the last."""
+    known = np.flatnonzero(np.isfinite(one.values))
+    if _is_numbered(calendar) or not len(known):
+        return 0.0
+    first, last = calendar.wall(one.first + known[[0, -1]])
+    return float(last - first)
 
 
 def fit_one(one: OneSeries, calendar: Calendar, covariates: Sequence[str], settings: Settings) -> Prophet:
     """Fit one series by the library."""
     seasons: Literal["auto"] | bool = False if _is_numbered(calendar) else "auto"
+    yearly = seasons
+    if settings.yearly is not None:
+        yearly = one.name in settings.yearly and _span(one, calendar) >= _ONE_YEAR
     model = Prophet(
         growth=settings.growth,
         seasonality_mode=settings.seasonality_mode,
@@ -52,7 +75,7 @@ def fit_one(one: OneSeries, calendar: Calendar, covariates: Sequence[str], setti
         uncertainty_samples=0,
         daily_seasonality=seasons,
         weekly_seasonality=seasons,
-        yearly_seasonality=seasons,
+        yearly_seasonality=yearly,
     )
     if settings.country and not _is_numbered(calendar) and _steps_within_days(calendar):
         model.add_country_holidays(settings.country)

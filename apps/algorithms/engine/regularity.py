@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from apps.algorithms.predictors.calendar import DAY, Calendar, Doubles, Unit, wall_clock
+from apps.algorithms.predictors.calendar import DAY, FIXED, Calendar, Doubles, Unit, wall_clock
 from apps.algorithms.schema import ColumnKind
 
 _LEAST_WEEKDAYS = 15  # days, none of them on a weekend, before they are taken for working days
@@ -49,6 +49,21 @@ def asked_calendar(frequency: str, times: Sequence[Doubles], *, kind: ColumnKind
     step = _STEPS[frequency]
     anchor = _MONDAY if frequency == "week" else 0
     return Calendar(Unit.SECOND, step, anchor + (first - anchor) // step * step, zone=zone, is_date=is_date)
+
+
+def clocks_of(offset: str, times: Doubles, zone: str) -> str:
+    """Return the zone of the clocks that instants were read from: that of the place, unless all carried an offset it does not have.
+
+    `offset` is as in "+01:00", "" where they carried several; loggers often keep winter time all year. UTC itself is how machines
+    write times of any place.
+    """
+    hours, _, minutes = offset.partition(":")
+    if not offset or minutes != "00" or int(hours) == 0:
+        return zone
+    known = times[np.isfinite(times)]
+    if (wall_clock(known, zone) - known == 3_600 * int(hours)).all():
+        return zone
+    return f"{FIXED}{-int(hours):+d}"  # signs are those of POSIX
 
 
 def is_shown_twice(wall: float, zone: str) -> bool:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 DAY = 86_400
+FIXED = "Etc/GMT"  # begins the name of a zone whose offset is always the same
 _TOLERANCE = 1e-6  # of a step
 _ENDS = (
     datetime(2, 1, 1, tzinfo=UTC).timestamp(),
@@ -57,6 +58,11 @@ class Calendar:
         if self.unit == Unit.MONTH:
             return _MONTHS.get(self.every, f"{self.every} months")
         return _NAMES.get(self.every, f"{self.every} seconds")
+
+    @property
+    def clocks(self) -> str:
+        """Whose clocks count the steps, by the name of the zone or its offset."""
+        return f"UTC{-int(self.zone.removeprefix(FIXED)):+03d}:00" if self.zone.startswith(FIXED) else self.zone
 
     @property
     def season(self) -> int:

@@ -29,7 +29,7 @@ class History:
     """What is known of one series: `values` on consecutive steps (NaN: not known), the last of them at place `last`.
 
     `covariates` is (steps + steps ahead, columns); `number` is its place among the series that were learned from, None for
-    another. `scale` is the unit of its errors.
+    another. `scale` is the unit of its errors. `ignored` posted values lie before what the forecast goes by.
     """
 
     name: str
@@ -38,6 +38,7 @@ class History:
     values: Doubles
     covariates: Doubles
     scale: float
+    ignored: int = 0
 
 
 Ahead = Callable[[Sequence[History], int], Doubles]
@@ -135,7 +136,7 @@ class ForecastPredictor(LightForm):
         found = self.widened(made, np.array([history.scale for history in histories]), np.array(passed, dtype=np.int64))
         values, details, asked = [], [], []
         for history, own, answers in zip(histories, passed, found.tolist(), strict=True):
-            warnings = self._warnings(steps, own)
+            warnings = self._warnings(steps, own, history.ignored)
             places = history.last + 1 + np.arange(steps)
             for time, (low, middle, high) in zip(self.calendar.written(places), answers, strict=True):
                 of = {self.schema.series: history.name} if self.schema.series else {}
@@ -245,7 +246,7 @@ class ForecastPredictor(LightForm):
         if not self.calendar.zone:
             return ""
         first = self.calendar.written(np.array([0]))[0]
-        return f" They are counted by the clocks of {self.calendar.zone}: write them as {first}."
+        return f" They are counted by the clocks of {self.calendar.clocks}: write them as {first}."
 
     def _joined(self, name: str, before: History | None, posted: "_Posted") -> History:
         """Return a history with the posted rows of its series laid over it."""
@@ -274,7 +275,9 @@ class ForecastPredictor(LightForm):
         beside[: len(before.covariates)] = before.covariates[: len(beside)]
         beside[places[places >= first] - first] = covariates[places >= first]
         scale = before.scale if np.isfinite(before.scale) else _steps_scale(joined)
-        return replace(before, last=last, values=joined, covariates=beside, scale=scale)
+        heeded_from = first if self.takes_new_series else before.last + 1  # one that learns once goes by what comes after
+        ignored = int((told < heeded_from).sum()) if before.number is not None else 0
+        return replace(before, last=last, values=joined, covariates=beside, scale=scale, ignored=ignored)
 
     def _check_gap(self, name: str, before: History, told: Any, last: int) -> None:
         """Refuse rows that leave a hole so long that what is known would be forgotten."""
@@ -322,8 +325,10 @@ class ForecastPredictor(LightForm):
         bounded: Doubles = np.clip(wide, -LARGEST, LARGEST)
         return bounded
 
-    def _warnings(self, steps: int, passed: int) -> list[str]:
+    def _warnings(self, steps: int, passed: int, ignored: int) -> list[str]:
         told = []
+        if ignored:
+            told.append(f"Posted rows that lie before what the forecast goes by, and change nothing: {ignored}.")
         if passed:
             told.append(
                 f"The values of the last {passed} steps say where the forecast begins, and are not learned from; its bounds are "

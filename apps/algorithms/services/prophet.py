@@ -18,7 +18,7 @@ from apps.algorithms.results import Progress, StoredPredictor
 if TYPE_CHECKING:
     from apps.algorithms.engine.forecasts import Origins
     from apps.algorithms.engine.prophet import Settings
-    from apps.algorithms.series import TrainingSeries
+    from apps.algorithms.series import SeriesSplit, TrainingSeries
 
 _COUNTRIES = ("FR", "none", "BE", "CH", "LU", "CA", "DE", "ES", "IT", "NL", "PT", "GB", "US")
 _FITS = 200  # of all series and origins together, where forecasts are calibrated and measured
@@ -57,6 +57,15 @@ class ProphetService(ForecastService):
     light_form: ClassVar[type[ForecastPredictor]] = ProphetPredictor
     light: ProphetPredictor
     native: list[Any]
+
+    yearly: frozenset[str] | None = None
+
+    def split(self, data: "TrainingSeries", *, test_share: float) -> "SeriesSplit":
+        """Keep the last part of each series apart; what is whole decides which have a yearly season."""
+        from apps.algorithms.engine import prophet
+
+        self.yearly = prophet.with_a_yearly_season(data.series, data.calendar)
+        return super().split(data, test_share=test_share)
 
     def _calibration_forecasts(self, data: "TrainingSeries", origins: "Origins", progress: Progress) -> Doubles:
         from apps.algorithms.engine.forecasts import naive_scales
@@ -122,7 +131,9 @@ class ProphetService(ForecastService):
 
         chosen = {name: self.parameters[name] for name in _OWN}
         country = self.parameters["holidays"]
-        return Settings(**chosen, country="" if country == "none" else country, season=self.season, seed=self.seed)
+        return Settings(
+            **chosen, country="" if country == "none" else country, season=self.season, seed=self.seed, yearly=self.yearly
+        )
 
     def _save_native(self, folder: Path) -> None:
         from apps.algorithms.engine import prophet

@@ -14,7 +14,7 @@ from apps.algorithms.choice import title_of
 from apps.algorithms.schema import Task
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
-from apps.dashboard.figures import cell, duration, entered, figure, moment, on_day, percent, span
+from apps.dashboard.figures import NOTHING, cell, duration, entered, figure, moment, on_day, percent, span
 from apps.dashboard.selectors import example_row
 from apps.dashboard.words import KINDS, PARTS
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -73,9 +73,11 @@ def lookup(mapping: Any, key: Any) -> Any:
 
 
 @register.inclusion_tag("dashboard/_interval.html")
-def interval(low: float | None, high: float | None) -> dict[str, str]:
-    """Write the interval of a number in brackets; nothing where there is none."""
-    return {"ends": "" if low is None or high is None else span(low, high)}
+def interval(low: float | None, high: float | None, unit: str = "") -> dict[str, str]:
+    """Write the interval of a number in brackets, of a share in percent by the unit "%"; nothing where there is none."""
+    if low is None or high is None:
+        return {"ends": ""}
+    return {"ends": f"{percent(low)}{NOTHING}{percent(high)}" if unit == "%" else span(low, high)}
 
 
 @register.simple_tag

@@ -37,6 +37,7 @@ _ANY_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}$"
 SHORT_DATE = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}$"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 _ANY_TIME = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4} \d{1,2}:\d{2}(:\d{2})?$"
+_BEFORE_OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
 _STAMP = pa.timestamp("us")
 # Postcodes, phone numbers, "012 345 678" of a company: digits that are no amount.
 _CODE = rf"^[+-]?0\d+$|^\+\d{{8,}}$|^[+-]?0\d{{0,2}}({_SPACE_CLASS}\d{{3}})+$"
@@ -298,6 +299,7 @@ class ColumnGuess:
     def __init__(self, ways: list[Candidate]) -> None:
         self._alive = list(ways)
         self._met = False
+        self._offsets: set[str] = set()
 
     def look(self, values: pa.Array) -> None:
         """Drop the candidates that a block contradicts."""
@@ -308,6 +310,14 @@ class ColumnGuess:
             return
         self._met = True
         self._alive = [way for way in self._alive if way.parse(known) is not None]
+        if any(way.are_instants for way in self._alive):
+            self._offsets.update(pc.unique(pc.replace_substring_regex(known, _BEFORE_OFFSET, "")).to_pylist())
+
+    @property
+    def offset(self) -> str:
+        """The offset that all values carry, as in "+01:00"; "" for several, for none and for Z."""
+        found = {f"{one[:3]}:{one[-2:]}" for one in self._offsets if one != "Z"}
+        return found.pop() if len(found) == 1 and "Z" not in self._offsets else ""
 
     def verdict(self) -> Candidate | None:
         """Return the preferred candidate that fits every value; None for text (and for a column without values)."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 
 from apps.algorithms.schema import ColumnKind
-from apps.algorithms.tables import INSTANTS, are_instants
+from apps.algorithms.tables import INSTANTS, OFFSET, are_instants, offset_of
 from apps.datasets.engine.dialect import Reading, Refused, clean_names
 from apps.datasets.engine.inference import (
     DECIMAL_COMMA,
@@ -67,7 +67,8 @@ def write_table(reading: Reading, target: Path) -> Copied:
     kinds = {
         name: verdict.kind if verdict else ColumnKind.CATEGORY for name, verdict in zip(reading.names, verdicts, strict=True)
     }
-    schema = _schema(kinds, {name for name, way in zip(reading.names, verdicts, strict=True) if way and way.are_instants})
+    told = zip(reading.names, verdicts, guesses, strict=True)
+    schema = _schema(kinds, {name: guess.offset for name, way, guess in told if way and way.are_instants})
     noticed = [Noticed(name) for name in reading.names]
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -199,7 +200,7 @@ def copy_parquet(source: Path, reading: Reading, target: Path) -> Copied:
         raise Refused.because("row_count", f"The table has {file.metadata.num_rows} rows; 1 to {limit} are accepted.")
     names = clean_names(_names(stored), reading)
     kinds = dict(zip(names, map(_kind_of, stored), strict=True))
-    zoned = {name for name, item in zip(names, stored, strict=True) if _is_zoned(item)}
+    zoned = {name: _offset_of(item) for name, item in zip(names, stored, strict=True) if _is_zoned(item)}
     reading.notes += [f"{name}: times with offsets, kept as those of UTC" for name in names if name in zoned]
     wanted = _schema(kinds, zoned)
 
@@ -221,7 +222,7 @@ def copy_rows(
 ) -> Copied:
     """Write the rows of a canonical table that are `kept` (a mask a portion) as another."""
     file = pq.ParquetFile(source)
-    schema = _schema(kinds, {item.name for item in file.schema_arrow if are_instants(item)})
+    schema = _schema(kinds, {item.name: offset_of(item) for item in file.schema_arrow if are_instants(item)})
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in file.iter_batches(batch_size=ROW_GROUP):
@@ -283,8 +284,14 @@ def _check_texts(texts: pa.Array, name: str, before: int) -> None:
         raise Refused([Refused.problem("nul", words, row=row, column=name)])
 
 
-def _schema(kinds: dict[str, ColumnKind], instants: set[str]) -> pa.Schema:
-    marks = dict.fromkeys(instants, INSTANTS)
+def _offset_of(item: pa.Field) -> str:
+    zone = getattr(item.type, "tz", None) or ""
+    return zone if zone[:1] in {"+", "-"} else offset_of(item)
+
+
+def _schema(kinds: dict[str, ColumnKind], instants: dict[str, str]) -> pa.Schema:
+    """Return the schema of the canonical copy; `instants` are the columns whose times carried offsets, with the one that all had."""
+    marks = {name: {**INSTANTS, OFFSET: offset.encode()} for name, offset in instants.items()}
     return pa.schema([pa.field(name, TYPES[kind], metadata=marks.get(name)) for name, kind in kinds.items()])
 
 
