@@ -6,13 +6,14 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django.utils.formats import date_format, number_format
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
 NOTHING = "\u2013"  # what stands for a value that is not there
 _PLAIN_FROM, _PLAIN_TO = 1e-5, 1e15  # outside, and for what is no finite number, the short scientific form
 _LARGEST_INTEGER = 2**64  # of a column; beyond is a double, which PostgreSQL's jsonb gives back with all its zeros
 _NO_BREAK = "\u00a0"
+_UNITS = (gettext_noop("B"), gettext_noop("KiB"), gettext_noop("MiB"), gettext_noop("GiB"), gettext_noop("TiB"))
 _MINUTE, _HOUR = 60, 3_600
 _GROUPED_FROM = 10_000  # a year or a number of four digits is left in one piece
 _DAY_FIRST = re.compile(r"(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4})(?P<time>[T ]\d{2}:\d{2}(:\d{2})?)?")
@@ -65,6 +66,14 @@ def cell(value: Any) -> str:
     places = 0 if written.endswith(".0") else len(written.partition(".")[2])
     grouped = isinstance(value, float) or abs(value) >= _GROUPED_FROM
     return number_format(written, decimal_pos=places, force_grouping=grouped)
+
+
+def size(count: int | None) -> str:
+    """Write so many bytes in units of 1,024, as the platform's sentences do."""
+    amount, unit = float(count or 0), 0
+    while amount >= 1_024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1_024, unit + 1
+    return f"{number_format(round(amount, 1), decimal_pos=1 if unit else 0)}{_NO_BREAK}{_(_UNITS[unit])}"
 
 
 def day(text: str) -> str:

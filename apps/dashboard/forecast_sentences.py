@@ -42,6 +42,7 @@ OF_FORECASTS = (
     gettext_noop("No column holds %(what)s. Send it as a table, or add such a column."),
     gettext_noop("Taken for series, since the times of %(time)s follow one step. %(hint)s"),
     gettext_noop("Taken for a table, since the times of %(time)s do not follow one step. %(hint)s"),
+    gettext_noop("Taken for a table, since several rows of one %(column)s have the same time in %(time)s. %(hint)s"),
     gettext_noop("Taken for a table, since %(column)s beside %(time)s holds no numbers. %(hint)s"),
     gettext_noop("Taken for a table, since %(count)s columns stand beside %(time)s. %(hint)s"),
     gettext_noop("If each row is a thing of its own, upload the file again as a table (kind tabular)."),

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from apps.dashboard.figures import day
+from apps.dashboard.figures import day, size
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,15 @@ from apps.dashboard.figures import day
 def test_a_time_with_an_offset_is_written_by_its_own_clock(text, language, written):
     with translation.override(language):
         assert day(text) == written
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "written"),
+    [
+        (None, "en", "0 B"), (1_023, "en", "1023 B"), (1_536, "fr", "1,5 Kio"), (64.7 * 1_024**3, "en", "64.7 GiB"),
+        (3 * 1_024**5, "fr", "3072,0 Tio"),
+    ],
+)  # fmt: skip
+def test_sizes_are_in_units_of_1024(count, language, written):
+    with translation.override(language):
+        assert size(count).replace("\u00a0", " ").replace("\u202f", " ") == written

@@ -178,3 +178,13 @@ def test_rows_of_one_time_are_told_by_the_column_that_nearly_tells_them_apart(sh
 
     assert found.series is not None
     assert words in found.series["problem"]
+
+
+def test_series_in_which_some_times_stand_twice_say_why_they_are_none(recognised):
+    places = [*range(60), *range(60), 5, 9]
+    sites = ["oak"] * 60 + ["beech"] * 60 + ["oak", "beech"]
+
+    found = recognised(csv(day=days(places), site=sites, count=numbers(rows=122)))
+
+    assert found.series is None
+    assert found.note.startswith("Taken for a table, since several rows of one 'site' have the same time in 'day'.")

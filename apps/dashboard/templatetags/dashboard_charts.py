@@ -14,7 +14,7 @@ from apps.algorithms.choice import title_of
 from apps.algorithms.schema import Task
 from apps.core.errors import InvalidInput
 from apps.dashboard import charts, words
-from apps.dashboard.figures import NOTHING, cell, duration, entered, figure, moment, on_day, percent, span
+from apps.dashboard.figures import NOTHING, cell, duration, entered, figure, moment, on_day, percent, size, span
 from apps.dashboard.selectors import example_row
 from apps.dashboard.words import KINDS, PARTS
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -25,6 +25,7 @@ register.filter(percent)
 register.filter(duration)
 register.filter(cell)
 register.filter(entered)
+register.filter(size)
 register.filter(moment, expects_localtime=True)
 register.filter(on_day, expects_localtime=True)
 

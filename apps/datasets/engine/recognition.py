@@ -123,6 +123,10 @@ def _recognised(path: Path, columns: list[dict[str, Any]], time: str, numbers: l
     """Return the series that are there beyond doubt; where there is a doubt, say which."""
     kinds = {column["name"]: ColumnKind(column["dtype"]) for column in columns}
     value = next((number for number in numbers if number != name), None)
+    if value is not None and name is None and (fits := _nearly_tells_apart(path, kinds, time)):
+        return Recognised(
+            None, f"Taken for a table, since several rows of one {fits!r} have the same time in {time!r}. {_WAY_OUT}"
+        )
     if name is None or value is None:
         return _NONE
     try:
