@@ -204,7 +204,8 @@ def _on_steps(rows: _Rows, *, kind: ColumnKind, frequency: str, repeated: str, z
         rows, codes, places = rows.take(np.flatnonzero(kept)), codes[kept], places[kept]
     if calendar.zone or (of_instants and frequency != "found"):
         notes.append(f"Steps of one {calendar.name} are counted by the clocks of {calendar.clocks or 'UTC'}.")
-    merged = _merged(rows, codes, places.astype(np.int64), calendar, names, repeated=repeated, zone=zone)
+    clocks = "UTC" if of_instants else zone  # of instants none is shown twice
+    merged = _merged(rows, codes, places.astype(np.int64), calendar, names, repeated=repeated, zone=clocks)
     notes += merged.notes
     for name, (at, _, _) in zip(names, merged.parts, strict=True):
         _check_span(name, at, calendar, may_be_sparse=with_zeros)

@@ -128,7 +128,7 @@ class Calendar:
         return np.datetime64(int(self.origin // DAY), "D")
 
     def _wall(self, times: Doubles) -> Doubles:
-        return wall_clock(times, self.zone) if self.zone else times
+        return times if self.zone in {"", "UTC"} else wall_clock(times, self.zone)
 
     def _counted(self, wall: Doubles) -> Doubles:
         if self.unit == Unit.MONTH:
