@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
@@ -79,7 +80,7 @@ def size(count: int | None) -> str:
 def day(text: str) -> str:
     """Write an ISO date or time as the reader does; English readers, who do not agree on an order, read ISO.
 
-    An offset says whose clock it is, and is not written: the time is that of this clock. Midnight by it is a day.
+    A time with an offset is that of its own clock, one of UTC that of the page's clock; the offset is not written. Midnight is a day.
     """
     found = _ISO.fullmatch(text)
     if found is None or (get_language() == "en" and not found["zone"]):
@@ -88,6 +89,8 @@ def day(text: str) -> str:
         at = datetime.fromisoformat(text)
     except ValueError:
         return text
+    if found["zone"] and not at.utcoffset():
+        at = localtime(at)
     if not found["time"] or (found["zone"] and at.time() == time()):
         return on_day(at)
     return moment(at) + (date_format(at, ":s") if at.second else "")
