@@ -87,10 +87,9 @@ def day(text: str) -> str:
         return text
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = localtime(at) if found["zone"] and not at.utcoffset() else at
+    except (ValueError, OverflowError):
         return text
-    if found["zone"] and not at.utcoffset():
-        at = localtime(at)
     if not found["time"] or (found["zone"] and at.time() == time()):
         return on_day(at)
     return moment(at) + (date_format(at, ":s") if at.second else "")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.algorithms.engine.regularity import asked_calendar, calendar_of, is_shown_twice
+from apps.algorithms.engine.regularity import asked_calendar, calendar_of, clocks_of, is_shown_twice
 from apps.algorithms.predictors.calendar import DAY, Calendar, Unit
 from apps.algorithms.schema import ColumnKind
 
@@ -83,6 +83,23 @@ def test_midnights_of_a_zone_are_days_over_the_nights_when_clocks_change(first):
     assert calendar.places(instants).tolist() == list(range(30))
     written = calendar.written(np.arange(30))
     assert [datetime.fromisoformat(str(text)).timestamp() for text in written] == instants.tolist()
+
+
+@pytest.mark.parametrize(
+    "offset", ["", "+00:00", "-00:00", "+05:30", "+15:00", "-13:00", "+99:00", "+x", "+0100", "+1:00", "-"]
+)
+def test_an_offset_that_no_clock_keeps_is_left_to_the_place(offset):
+    assert clocks_of(offset, seconds("2026-07-01T00:00", "2026-12-01T00:00"), PARIS) == PARIS
+
+
+@pytest.mark.parametrize(("offset", "clocks"), [("+01:00", "UTC+01:00"), ("-03:00", "UTC-03:00"), ("+14:00", "UTC+14:00")])
+def test_an_offset_that_is_always_the_same_makes_clocks_of_its_own(offset, clocks):
+    zone = clocks_of(offset, seconds("2026-07-01T00:00", "2026-12-01T00:00"), PARIS)
+
+    calendar = Calendar(Unit.SECOND, 86_400, 0.0, zone=zone)
+
+    assert calendar.clocks == clocks
+    assert str(calendar.written(np.array([0]))[0]).endswith(offset)
 
 
 def test_the_hour_that_clocks_show_twice_is_known():

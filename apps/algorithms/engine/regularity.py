@@ -1,5 +1,6 @@
 """Which regular steps the times of a series follow. Worker only."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ _LEAST_WEEKDAYS = 15  # days, none of them on a weekend, before they are taken f
 _SHORTEST_MONTH = 28 * DAY
 _STEPS = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _MONDAY = 4 * DAY  # 5 January 1970
+_FULL_HOURS = re.compile(r"[+-]\d{2}:00")
 FREQUENCIES = ("found", "hour", "day", "week", "month")
 
 
@@ -57,13 +59,11 @@ def clocks_of(offset: str, times: Doubles, zone: str) -> str:
     `offset` is as in "+01:00", "" where they carried several; loggers often keep winter time all year. UTC itself is how machines
     write times of any place.
     """
-    hours, _, minutes = offset.partition(":")
-    if not offset or minutes != "00" or int(hours) == 0:
-        return zone
+    hours = int(offset[:3]) if _FULL_HOURS.fullmatch(offset) else 0
     known = times[np.isfinite(times)]
-    if (wall_clock(known, zone) - known == 3_600 * int(hours)).all():
+    if not hours or not -12 <= hours <= 14 or (wall_clock(known, zone) - known == 3_600 * hours).all():
         return zone
-    return f"{FIXED}{-int(hours):+d}"  # signs are those of POSIX
+    return f"{FIXED}{-hours:+d}"  # signs are those of POSIX
 
 
 def is_shown_twice(wall: float, zone: str) -> bool:

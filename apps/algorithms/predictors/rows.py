@@ -106,7 +106,7 @@ def epoch_seconds(value: str | date | datetime) -> float:
 def name_of_series(value: Any, kind: ColumnKind) -> str:
     """Return the series that a cell names, alike for the value that was stored and for the one that is posted."""
     if kind == ColumnKind.INTEGER:
-        return str(int(value))
+        return str(int(value) if float(value).is_integer() else value)
     if kind == ColumnKind.NUMBER:
         return str(float(value))
     if kind in {ColumnKind.DATE, ColumnKind.DATETIME}:
