@@ -16,7 +16,7 @@ from apps.predictions.actions import start_split
 from apps.predictions.cache import predictors
 from apps.predictions.models import TrafficSplit
 from apps.registry.actions import promote_version
-from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.models import Alias, ModelVersion, RegisteredModel
 from apps.retraining import actions, engine, tasks
 from apps.retraining.gate.fall import judge_fall
 from apps.retraining.lifecycle import judgements
@@ -248,6 +248,7 @@ def test_a_comparison_that_cannot_be_weighed_ends_in_time(model, monkeypatch):  
 
     monkeypatch.setattr("apps.retraining.selectors.predictors.get", fail)
     early = actions.weigh_traffic()
+    Alias.objects.filter(model=model).update(since=clock.now() - timedelta(days=15))
     TrafficSplit.objects.update(began_at=clock.now() - timedelta(days=14))
 
     assert (early, actions.weigh_traffic()) == ([], [split])
