@@ -115,7 +115,7 @@ def _dataset(visitor: Visitor, dataset: str, findings: Findings) -> None:
         found: dict[str, str] = visitor.get(f"datasets/{dataset}/")
         return found
 
-    wait_for(lambda: shown()["status"] in {"ready", "refused"}, seconds=90, what="the check")
+    wait_for(lambda: shown()["status"] in {"ready", "refused"}, seconds=240, what="the check")
     if shown()["status"] != "ready":
         findings.lost.append(f"data set {dataset}: {shown()['problems']}")
 
